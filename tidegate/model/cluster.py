@@ -1,0 +1,202 @@
+"""The facts of one cluster: where it is, how big it may get and which GPUs it can bring."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import IPv4Network
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from tidegate.model.accelerators import Accelerator, Share, instance_shapes
+from tidegate.model.facts import Fact, refuse
+from tidegate.model.names import ClusterName, Host, PoolName
+
+AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$")]
+Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9.]+/[0-9]{1,2}$")]
+
+
+class CapacityType(StrEnum):
+    """How a node is paid for; the words are Karpenter's."""
+
+    SPOT = "spot"
+    ON_DEMAND = "on-demand"
+    RESERVED = "reserved"
+
+
+def parse_cidr(text: str) -> IPv4Network:
+    """The network `text` names; refuses host bits with the corrected network."""
+    try:
+        return IPv4Network(text)
+    except ValueError as error:
+        if "host bits" in str(error):
+            right = IPv4Network(text, strict=False)
+            raise refuse("cidr-host-bits", "the address has host bits set", f"write {right}") from error
+        raise refuse("cidr-malformed", "not an IPv4 network", "write it as a.b.c.d/n") from error
+
+
+class Network(Fact):
+    """The cluster's VPC."""
+
+    cidr: Cidr
+    """The VPC's address range, between /16 and /20: six subnets and the pods of every node come out of it."""
+    availability_zones: Annotated[tuple[str, ...], Field(min_length=3, max_length=3)]
+    """Three zones, because a quorum must outlive one of them."""
+    nat_per_zone: bool = True
+    """One NAT gateway per zone; false saves money and makes one zone a single point of failure."""
+
+    @field_validator("cidr")
+    @classmethod
+    def _cidr_is_a_vpc(cls, cidr: str) -> str:
+        network = parse_cidr(cidr)
+        if not network.is_private:
+            raise refuse("cidr-public", "a VPC needs private addresses", "choose a range of RFC 1918")
+        if not 16 <= network.prefixlen <= 20:
+            raise refuse("cidr-size", "a VPC here is a /16 to /20", "change the prefix length")
+        return cidr
+
+
+class Endpoint(Fact):
+    """Who reaches the Kubernetes API server."""
+
+    public: bool = False
+    """Whether the API server also answers on a public address."""
+    allowed_cidrs: tuple[Cidr, ...] = ()
+    """Who may use the public address; must name somebody when `public` is true."""
+
+    @field_validator("allowed_cidrs")
+    @classmethod
+    def _nobody_is_everybody(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
+        for cidr in cidrs:
+            if parse_cidr(cidr).prefixlen == 0:
+                raise refuse("endpoint-open-to-all", f"{cidr} opens the API server to everyone", "list your own ranges")
+        return cidrs
+
+    @model_validator(mode="after")
+    def _public_names_its_callers(self) -> Self:
+        if self.public and not self.allowed_cidrs:
+            raise refuse("endpoint-public-without-cidrs", "a public endpoint without ranges", "add allowed_cidrs")
+        if not self.public and self.allowed_cidrs:
+            raise refuse("endpoint-private-with-cidrs", "allowed_cidrs do nothing on a private endpoint", "remove them")
+        return self
+
+
+class SystemPool(Fact):
+    """The small managed node group for the platform's own pods; it never scales to zero."""
+
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    min_nodes: Annotated[int, Field(ge=2, le=20)]
+    max_nodes: Annotated[int, Field(ge=2, le=20)]
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> Self:
+        if self.min_nodes > self.max_nodes:
+            raise refuse("system-pool-min-above-max", "min_nodes is above max_nodes", "raise max_nodes")
+        return self
+
+
+class MigSharing(Fact):
+    """Cards cut into hardware partitions; every card of the pool has the same profile."""
+
+    kind: Literal["mig"]
+    profile: Annotated[str, StringConstraints(pattern=r"^[1-7]g\.[0-9]{1,2}gb$")]
+    """The slice every card is cut into, such as `1g.10gb`."""
+
+
+class TimeSlicing(Fact):
+    """Cards shared in turns, without memory isolation: for tolerant work only."""
+
+    kind: Literal["time-slicing"]
+    replicas: Annotated[int, Field(ge=2, le=16)]
+    """How many pods share a card."""
+
+
+class GpuPool(Fact):
+    """One kind of GPU node, tainted, from zero. It becomes a Karpenter NodePool."""
+
+    accelerator: Accelerator
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    capacity_types: Annotated[tuple[CapacityType, ...], Field(min_length=1)]
+    max_gpus: Annotated[int, Field(ge=1, le=512)]
+    """The most cards the pool may hold at once."""
+    warm_floor_gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    """Cards kept running for a cold start that cannot wait; each costs its full price around the clock."""
+    sharing: Annotated[MigSharing | TimeSlicing | None, Field(discriminator="kind")] = None
+    """How a card is shared; absent means one pod per card."""
+
+    @model_validator(mode="after")
+    def _fits_the_hardware(self) -> Self:
+        if self.warm_floor_gpus > self.max_gpus:
+            raise refuse("pool-floor-above-limit", "warm_floor_gpus is above max_gpus", "lower the floor")
+        shapes = instance_shapes(self.accelerator)
+        for instance_type in self.instance_types:
+            if instance_type not in shapes:
+                known = ", ".join(sorted(shapes))
+                raise refuse("pool-instance-type", f"{instance_type} has no {self.accelerator}", f"use one of {known}")
+        if isinstance(self.sharing, MigSharing) and self.sharing.profile not in self.accelerator.mig_profiles:
+            known = ", ".join(self.accelerator.mig_profiles) or "no profile: the card has no MIG"
+            raise refuse("pool-mig-profile", f"{self.accelerator} cannot be cut into {self.sharing.profile}", f"use {known}")
+        if len(set(self.capacity_types)) != len(self.capacity_types):
+            raise refuse("pool-capacity-twice", "a capacity type is listed twice", "list each once")
+        return self
+
+    @property
+    def share(self) -> Share:
+        """The share of a card one pod of this pool gets."""
+        if isinstance(self.sharing, MigSharing):
+            return f"mig-{self.sharing.profile}"
+        return "time-slice" if isinstance(self.sharing, TimeSlicing) else "whole"
+
+
+class TokenIssuer(Fact):
+    """Who signs the tokens that callers present at the edge."""
+
+    issuer: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(/[A-Za-z0-9._/-]*)?$")]
+    jwks_uri: Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._/-]*$")]
+    audience: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.:/-]{2,127}$")]
+    tenant_claim: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{1,30}$")] = "tenant"
+
+
+class Edge(Fact):
+    """How callers find the region that serves them."""
+
+    zone_name: Host
+    """The DNS zone of the failover records."""
+    role: Literal["primary", "secondary"]
+    """Which of the pair answers while both are healthy."""
+    health_path: Annotated[str, StringConstraints(pattern=r"^/[a-z0-9/_-]*$")] = "/healthz/ready"
+
+
+class Cluster(Fact):
+    """One cluster of a region pair. The file is `clusters/inventory/<name>/cluster.yaml`."""
+
+    name: ClusterName
+    pair: ClusterName
+    """The cluster that takes over; it must name this one in turn."""
+    region: AwsRegion
+    account_id: AccountId
+    kubernetes_version: Annotated[str, StringConstraints(pattern=r"^1\.(3[3-6])$")]
+    """Minor version; KServe 0.20 and Knative 1.21 are tested from 1.33 on."""
+    domain: Host
+    """Tenants answer on `<tenant>.<domain>`."""
+    network: Network
+    endpoint: Endpoint = Endpoint()
+    administrators: Annotated[tuple[RoleArn, ...], Field(min_length=1)]
+    """IAM roles with an access entry as cluster administrator."""
+    system_pool: SystemPool
+    gpu_pools: dict[PoolName, GpuPool] = Field(default_factory=dict[str, GpuPool])
+    token_issuer: TokenIssuer
+    edge: Edge
+
+    @model_validator(mode="after")
+    def _facts_agree(self) -> Self:
+        if self.pair == self.name:
+            raise refuse("pair-with-itself", "a cluster cannot be its own pair", "name the other region's cluster")
+        for zone in self.network.availability_zones:
+            if not zone.startswith(self.region) or len(zone) != len(self.region) + 1:
+                raise refuse("zone-outside-region", f"{zone} is not in {self.region}", f"use {self.region}a and so on")
+        if len(set(self.network.availability_zones)) != 3:
+            raise refuse("zone-twice", "a zone is listed twice", "list three different zones")
+        return self

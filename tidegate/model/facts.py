@@ -1,0 +1,50 @@
+"""What every fact has in common: immutable, unknown keys refused, refusals that carry their remedy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+
+class Fact(BaseModel):
+    """A typed piece of the inventory. Validation is strict: `"5"` is not a number and `no` is not a boolean."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+def refuse(rule: str, problem: str, remedy: str) -> PydanticCustomError:
+    """The error a validator raises so that the finding has a rule name and a remedy.
+
+    `problem` and `remedy` travel in the error's context, because pydantic treats braces in the template as fields.
+    """
+    return PydanticCustomError("tidegate", "{problem}", {"rule": rule, "problem": problem, "remedy": remedy})
+
+
+def _quantity(step: float, unit: str) -> BeforeValidator:
+    """Refuses zero, negatives and anything finer than `step` of `unit`, which Kubernetes would round."""
+
+    def refuse_odd_quantity(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        if value <= 0:
+            raise refuse("quantity-not-positive", "must be above zero", "write a positive number")
+        if abs(value / step - round(value / step)) > 1e-6:
+            raise refuse("quantity-too-fine", f"is finer than {unit}, the smallest step", f"round it to {unit}")
+        return value
+
+    return BeforeValidator(refuse_odd_quantity)
+
+
+Cpu = Annotated[float, _quantity(0.001, "0.001 core"), Field(le=1024)]
+"""CPU cores; thousandths are the smallest step Kubernetes keeps. 1,024 is above any machine on offer."""
+
+MemoryGib = Annotated[float, _quantity(1 / 1024, "1 MiB"), Field(le=32768)]
+"""Memory in GiB, in whole MiB steps. 32,768 GiB is above any machine on offer."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 digest as 64 lower-case hexadecimal digits, without a prefix."""
+
+Email = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,62}@[a-z0-9][a-z0-9.-]{0,252}\.[a-z]{2,}$")]
+"""A mail address that reaches people; lower case, because owners are compared."""

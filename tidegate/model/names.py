@@ -1,0 +1,148 @@
+"""Every Kubernetes name, label and host that Tidegate makes. No other module spells one.
+
+The limits are Kubernetes': a label value and a DNS label hold at most 63 characters, a DNS name 253. KServe appends
+`-predictor`, Knative a revision number and `-deployment`, and the pod template a hash; what is left for a served
+model's own name is `SERVED_MODEL_NAME_MAX`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+from tidegate.model.facts import refuse
+
+DNS_LABEL_MAX = 63
+"""RFC 1123 label, also the limit of a Kubernetes label value."""
+
+DNS_NAME_MAX = 253
+
+TENANT_NAME_MAX = 40
+"""Leaves room for `tenant-` and for role names such as `live-1-tenant-<name>-models` under IAM's 64."""
+
+SERVED_MODEL_NAME_MAX = 34
+"""63 less `-transformer` (12), the longest KServe suffix, less Knative's `-00001-deployment` (17)."""
+
+RESERVED_NAMES = frozenset(
+    {
+        "argocd", "cert-manager", "default", "gpu-operator", "istio-ingress", "istio-system", "karpenter", "knative-serving",
+        "kserve", "kube-node-lease", "kube-public", "kube-system", "monitoring", "platform", "vault",
+    }
+)  # fmt: skip
+"""Namespaces of the platform itself; a tenant of that name could be mistaken for it."""
+
+LABEL_TENANT = "tidegate.dev/tenant"
+LABEL_SERVED_MODEL = "tidegate.dev/served-model"
+LABEL_TIER = "tidegate.dev/tier"
+LABEL_CLUSTER = "tidegate.dev/cluster"
+LABEL_COMPONENT = "tidegate.dev/component"
+LABEL_GPU_POOL = "tidegate.dev/gpu-pool"
+LABEL_ACCELERATOR = "tidegate.dev/accelerator"
+ANNOTATION_MODEL_SHA256 = "tidegate.dev/model-sha256"
+ANNOTATION_OWNERS = "tidegate.dev/owners"
+ANNOTATION_BUDGET = "tidegate.dev/budget-usd-per-month"
+GPU_TAINT_KEY = "nvidia.com/gpu"
+
+
+def _refuse_reserved(name: str) -> str:
+    if name in RESERVED_NAMES or name.startswith("kube-"):
+        raise refuse("name-reserved", f"{name!r} is a name of the platform", "choose the team's or the product's name")
+    return name
+
+
+_DNS_LABEL = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
+
+ClusterName = Annotated[str, StringConstraints(pattern=r"^(live|test)-[1-9][0-9]?$")]
+"""Promise and number (`live-1`, `test-2`), never a purpose."""
+
+TenantName = Annotated[
+    str, StringConstraints(pattern=_DNS_LABEL, max_length=TENANT_NAME_MAX), AfterValidator(_refuse_reserved)
+]
+ServedModelName = Annotated[str, StringConstraints(pattern=_DNS_LABEL, max_length=SERVED_MODEL_NAME_MAX)]
+PoolName = Annotated[str, StringConstraints(pattern=_DNS_LABEL, max_length=30)]
+Namespace = Annotated[
+    str, StringConstraints(pattern=_DNS_LABEL, max_length=DNS_LABEL_MAX), AfterValidator(_refuse_reserved)
+]
+Host = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
+        max_length=DNS_NAME_MAX,
+    ),
+]
+"""A full DNS name: no scheme, no port, no wildcard, no trailing dot."""
+
+
+def tenant_namespace(tenant: str) -> str:
+    """The namespace a tenant gets unless its file says otherwise."""
+    return f"tenant-{tenant}"
+
+
+def tenant_host(tenant: str, cluster_domain: str) -> str:
+    """The host a tenant's callers use in one cluster unless its file says otherwise."""
+    return f"{tenant}.{cluster_domain}"
+
+
+def priority_class(tier: str) -> str:
+    """The PriorityClass of a tier."""
+    return f"tidegate-{tier}"
+
+
+def project(tenant: str) -> str:
+    """The Argo CD AppProject of a tenant."""
+    return f"tenant-{tenant}"
+
+
+def serving_service_account(tenant: str) -> str:
+    """The ServiceAccount a tenant's models run as. Without dots: Istio reads them as a pattern (CVE-2026-39350)."""
+    return f"{tenant}-serving"
+
+
+def deploy_service_account(tenant: str) -> str:
+    """The ServiceAccount Argo CD impersonates for a tenant."""
+    return f"{tenant}-deploy"
+
+
+def tenant_labels(tenant: str, tier: str) -> dict[str, str]:
+    """The labels every object of a tenant carries."""
+    return {
+        "app.kubernetes.io/managed-by": "tidegate",
+        "app.kubernetes.io/part-of": tenant,
+        LABEL_TENANT: tenant,
+        LABEL_TIER: tier,
+    }
+
+
+def component_labels(component: str) -> dict[str, str]:
+    """The labels every object of the platform itself carries."""
+    return {
+        "app.kubernetes.io/managed-by": "tidegate",
+        "app.kubernetes.io/part-of": "platform",
+        LABEL_COMPONENT: component,
+    }
+
+
+def models_bucket(cluster: str, account_id: str) -> str:
+    """The model registry bucket of a cluster; the account keeps it unique among all of S3."""
+    return f"tidegate-{cluster}-models-{account_id}"
+
+
+def audit_bucket(cluster: str, account_id: str) -> str:
+    """The audit bucket of a cluster."""
+    return f"tidegate-{cluster}-audit-{account_id}"
+
+
+def state_bucket(cluster: str, account_id: str) -> str:
+    """The bucket holding the Terraform state of a cluster's stacks."""
+    return f"tidegate-{cluster}-state-{account_id}"
+
+
+def stack(cluster: str, stack_name: str) -> str:
+    """The name of a stack and of its state: `<cluster>-<stack>`."""
+    return f"{cluster}-{stack_name}"
+
+
+def tenant_role(cluster: str, tenant: str) -> str:
+    """The IAM role of a tenant's models in one cluster; at most IAM's 64 characters."""
+    return f"{cluster}-tenant-{tenant}"

@@ -1,0 +1,227 @@
+"""A served model: what runs, on what, how fast it must be and how a new version may reach traffic."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from tidegate.model.accelerators import AcceleratorShare, Resources
+from tidegate.model.facts import Fact, Sha256, refuse
+
+ImmutableUri = Annotated[
+    str, StringConstraints(pattern=r"^(s3|oci|gs|https)://[A-Za-z0-9][A-Za-z0-9._/:@=-]*$", max_length=512)
+]
+PinnedImage = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$"),
+]
+"""An image with registry, repository and digest; a tag alone can change under a running service."""
+
+
+def _refuse_moving_uri(uri: str) -> None:
+    path = uri.split("://", 1)[1]
+    parts = path.replace(":", "/").replace("@", "/").split("/")
+    if any(part.lower() in {"latest", "current", "main", "head", "production", "stable"} for part in parts):
+        raise refuse("uri-moving", f"{uri} points at whatever is newest", "name one version in the path")
+    if ".." in parts or "" in parts[:-1]:
+        raise refuse("uri-path", f"{uri} has an empty or parent path segment", "write the plain path")
+
+
+class Runtime(StrEnum):
+    """The model server; each is a ServingRuntime of the platform."""
+
+    MLSERVER_SKLEARN = "mlserver-sklearn"
+    MLSERVER_LIGHTGBM = "mlserver-lightgbm"
+    MLSERVER_XGBOOST = "mlserver-xgboost"
+    TRITON = "triton"
+    TORCHSERVE = "torchserve"
+    VLLM = "vllm"
+    HUGGINGFACE = "huggingface"
+
+
+class Signature(Fact):
+    """The OpenSSF model-signing bundle of an artefact."""
+
+    uri: ImmutableUri
+    key_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")]
+    """The signing key's name in Vault."""
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_is_fixed(cls, uri: str) -> str:
+        _refuse_moving_uri(uri)
+        return uri
+
+
+class Artefact(Fact):
+    """The bytes of one model version: they never change under their URI."""
+
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    uri: ImmutableUri
+    sha256: Sha256
+    signature: Signature
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_is_fixed(cls, uri: str) -> str:
+        _refuse_moving_uri(uri)
+        return uri
+
+
+class Scaling(Fact):
+    """How many replicas, and on which signal."""
+
+    mode: Literal["knative", "standard"] = "knative"
+    """`knative` scales to zero and splits traffic; `standard` is a Deployment with a floor of at least one."""
+    min_replicas: Annotated[int, Field(ge=0, le=500)]
+    max_replicas: Annotated[int, Field(ge=1, le=500)]
+    concurrency_target: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Requests in flight per replica that the autoscaler aims at."""
+    idle_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
+    """How long a replica outlives its last request before the service goes to zero."""
+
+    @model_validator(mode="after")
+    def _range_holds(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise refuse("scaling-min-above-max", "min_replicas is above max_replicas", "raise max_replicas")
+        if self.mode == "standard" and self.min_replicas == 0:
+            raise refuse("scaling-standard-to-zero", "standard mode cannot scale from zero", "set min_replicas or mode: knative")
+        return self
+
+
+class Slo(Fact):
+    """What callers are promised; alerts, load gates and canaries are all judged by it."""
+
+    p99_ms: Annotated[float, Field(gt=0, le=600_000)]
+    availability: Annotated[float, Field(ge=0.9, le=0.99999)]
+    """Share of requests answered without a server error, over 30 days."""
+    time_to_first_token_ms: Annotated[float, Field(gt=0, le=120_000)] | None = None
+    """For language models: the 99th percentile until the first token."""
+
+
+class Rollout(Fact):
+    """How a new version reaches traffic."""
+
+    strategy: Literal["canary", "blue-green", "shadow", "pinned"]
+    steps_percent: tuple[Annotated[int, Field(ge=1, le=100)], ...] = ()
+    """Rising shares of traffic, the last one 100; for `canary` only."""
+    step_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
+    """How long a step is judged; at least two scrapes of 15 s."""
+    minimum_requests: Annotated[int, Field(ge=299, le=10_000_000)] = 1000
+    """Fewer than this in a step is inconclusive; 299 is the least that can show a p99 at 95 % confidence."""
+
+    @model_validator(mode="after")
+    def _steps_make_sense(self) -> Self:
+        steps = self.steps_percent
+        if self.strategy != "canary":
+            if steps:
+                raise refuse("rollout-steps-without-canary", f"{self.strategy} has no steps", "remove steps_percent")
+            return self
+        if not steps:
+            raise refuse("rollout-canary-without-steps", "a canary needs steps", "write [10, 25, 50, 100]")
+        if any(later <= earlier for earlier, later in zip(steps, steps[1:], strict=False)):
+            raise refuse("rollout-steps-not-rising", "steps must rise", "sort them and drop repeats")
+        if steps[-1] != 100:
+            raise refuse("rollout-steps-unfinished", "the last step must be 100", "append 100")
+        if steps[0] > 25:
+            raise refuse("rollout-first-step", "the first step exposes over a quarter of the callers", "start at 25 or below")
+        return self
+
+
+class Approval(Fact):
+    """Who must agree before a version takes traffic."""
+
+    system: Literal["servicenow"]
+    approver_group: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")]
+    approvers_required: Annotated[int, Field(ge=1, le=5)] = 1
+    window_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    """How long an approval stays valid."""
+
+
+class Companion(Fact):
+    """A transformer or explainer beside the predictor."""
+
+    image: PinnedImage
+    resources: Resources
+    min_replicas: Annotated[int, Field(ge=0, le=100)] = 1
+    max_replicas: Annotated[int, Field(ge=1, le=100)] = 3
+
+    @model_validator(mode="after")
+    def _range_holds(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise refuse("companion-min-above-max", "min_replicas is above max_replicas", "raise max_replicas")
+        return self
+
+
+class GoldenSet(Fact):
+    """Labelled inputs on which every version is scored before merge."""
+
+    uri: ImmutableUri
+    sha256: Sha256
+    metric: Literal["auc", "accuracy", "exact-match", "mean-absolute-error"]
+    threshold: Annotated[float, Field(ge=0, le=1_000_000)]
+    """The worst acceptable value: a floor, but a ceiling for mean-absolute-error."""
+
+    @model_validator(mode="after")
+    def _threshold_is_reachable(self) -> Self:
+        _refuse_moving_uri(self.uri)
+        if self.metric != "mean-absolute-error" and self.threshold > 1:
+            raise refuse("golden-threshold", f"{self.metric} never exceeds 1", "write a share such as 0.93")
+        return self
+
+
+class LoadProfile(Fact):
+    """The load a version must carry within its SLO before merge."""
+
+    requests_per_second: Annotated[float, Field(gt=0, le=50_000)]
+    duration_seconds: Annotated[int, Field(ge=10, le=3600)]
+
+
+class DensePool(Fact):
+    """Many small models in few pods; the artefact's URI is then a catalogue of models."""
+
+    models: Annotated[int, Field(ge=2, le=5000)]
+    max_pods: Annotated[int, Field(ge=1, le=200)]
+    memory_budget_gib: Annotated[float, Field(gt=0, le=64)]
+    """Weights held per pod; above it the least recently used model leaves."""
+
+
+class ServedModel(Fact):
+    """One endpoint of a tenant: a KServe InferenceService and all that surrounds it."""
+
+    runtime: Runtime
+    artefact: Artefact
+    resources: Resources
+    accelerator: AcceleratorShare | None = None
+    """Absent means CPU only."""
+    capacity: Literal["on-demand", "spot"] = "on-demand"
+    """Spot nodes can go with two minutes' notice; refused for hot tiers."""
+    scaling: Scaling
+    slo: Slo
+    rollout: Rollout
+    approval: Approval | None = None
+    transformer: Companion | None = None
+    explainer: Companion | None = None
+    golden_set: GoldenSet
+    load_profile: LoadProfile
+    dense_pool: DensePool | None = None
+
+    @model_validator(mode="after")
+    def _facts_agree(self) -> Self:
+        if self.runtime is Runtime.VLLM and self.accelerator is None:
+            raise refuse("vllm-without-accelerator", "vLLM needs a GPU", "add accelerator or choose another runtime")
+        if self.dense_pool and self.accelerator:
+            raise refuse("dense-pool-on-gpu", "a dense pool packs CPU models", "remove accelerator or dense_pool")
+        if self.dense_pool and self.scaling.max_replicas > self.dense_pool.max_pods:
+            raise refuse("dense-pool-too-many-pods", "max_replicas is above dense_pool.max_pods", "lower max_replicas")
+        if self.dense_pool and self.dense_pool.memory_budget_gib >= self.resources.memory_gib:
+            raise refuse("dense-pool-memory", "the weights' budget leaves no memory for the server", "raise memory_gib")
+        if self.accelerator and self.accelerator.count < 1:
+            raise refuse("accelerator-count", "count must be at least 1", "write 1 or remove accelerator")
+        if self.accelerator and self.accelerator.share != "whole" and self.accelerator.count != 1:
+            raise refuse("accelerator-shares-twice", "a pod takes one slice only", "choose a larger slice")
+        if self.rollout.strategy == "canary" and self.scaling.mode != "knative":
+            raise refuse("canary-needs-knative", "KServe splits traffic in knative mode only", "set scaling.mode: knative")
+        return self

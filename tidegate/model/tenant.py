@@ -1,0 +1,109 @@
+"""A tenant: who owns it, what it may use and what it serves. The file is `gitops/tenants/<name>.yaml`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from tidegate.model import names
+from tidegate.model.accelerators import Resources
+from tidegate.model.facts import Cpu, Email, Fact, MemoryGib, refuse
+from tidegate.model.names import ClusterName, Host, Namespace, ServedModelName, TenantName
+from tidegate.model.served_model import Companion, ServedModel
+
+
+class Tier(StrEnum):
+    """How much a tenant's failure costs; it decides priority, floors and what a release needs."""
+
+    REGULATED = "regulated"
+    CRITICAL = "critical"
+    STANDARD = "standard"
+    BATCH = "batch"
+
+    @property
+    def is_hot(self) -> bool:
+        """Hot tiers are on somebody's request path: they never scale to zero and never run on spot."""
+        return self in {Tier.REGULATED, Tier.CRITICAL}
+
+
+class Quota(Fact):
+    """The most a tenant may use in one cluster at once."""
+
+    cpu: Cpu
+    memory_gib: MemoryGib
+    pods: Annotated[int, Field(ge=1, le=2000)]
+    accelerators: dict[
+        Annotated[str, StringConstraints(pattern=r"^nvidia\.com/(gpu|gpu\.shared|mig-[1-7]g\.[0-9]{1,2}gb)$")],
+        Annotated[int, Field(ge=0, le=512)],
+    ] = Field(default_factory=dict[str, int])
+    """By extended resource name, such as `nvidia.com/mig-1g.10gb: 4`."""
+
+
+class Caller(Fact):
+    """Somebody who may call this tenant's models: a subject of the token issuer, or another tenant in the mesh."""
+
+    subject: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$")] | None = None
+    """The `sub` of a token, exactly; no wildcards."""
+    tenant: TenantName | None = None
+    """A tenant whose pods may call from inside the mesh."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.subject is None) == (self.tenant is None):
+            raise refuse("caller-ambiguous", "a caller is either a subject or a tenant", "write exactly one of the two")
+        return self
+
+
+class Tenant(Fact):
+    """One tenant in all its clusters."""
+
+    name: TenantName
+    tier: Tier
+    owners: Annotated[tuple[Email, ...], Field(min_length=1)]
+    """Who is told and who reviews; at least one address that reaches people."""
+    clusters: Annotated[tuple[ClusterName, ...], Field(min_length=1)]
+    """Where it runs; hot tiers name both of a pair."""
+    namespace: Namespace | None = None
+    """Default `tenant-<name>`."""
+    host: Host | None = None
+    """Default `<name>.<cluster domain>` in every cluster; when set, the same in all."""
+    quota: Quota
+    budget_usd_per_month: Annotated[float, Field(gt=0, le=10_000_000)]
+    callers: Annotated[tuple[Caller, ...], Field(min_length=1)]
+    requests_per_second: Annotated[int, Field(ge=1, le=100_000)]
+    """Rate limit at the edge, per cluster."""
+    log_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    models: Annotated[dict[ServedModelName, ServedModel], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for field, listed in (("clusters", self.clusters), ("owners", self.owners), ("callers", self.callers)):
+            if len(set(listed)) != len(listed):
+                raise refuse(f"{field}-twice", f"an entry of {field} is listed twice", "list each once")
+        return self
+
+    @property
+    def namespace_name(self) -> str:
+        """The namespace in force."""
+        return self.namespace or names.tenant_namespace(self.name)
+
+    def host_in(self, cluster_domain: str) -> str:
+        """The host in force in a cluster."""
+        return self.host or names.tenant_host(self.name, cluster_domain)
+
+
+SIDECAR = Resources(cpu=0.1, memory_gib=0.125)
+"""What Istio's proxy asks for beside every pod (the chart's own default request)."""
+
+
+def replica_parts(model: ServedModel) -> tuple[tuple[int, int, Resources], ...]:
+    """(min replicas, max replicas, resources of one replica) of the predictor and each companion, sidecar included."""
+    companions: list[Companion] = [part for part in (model.transformer, model.explainer) if part]
+    parts = [(model.scaling.min_replicas, model.scaling.max_replicas, model.resources)]
+    parts += [(part.min_replicas, part.max_replicas, part.resources) for part in companions]
+    return tuple(
+        (low, high, Resources(cpu=round(own.cpu + SIDECAR.cpu, 3), memory_gib=own.memory_gib + SIDECAR.memory_gib))
+        for low, high, own in parts
+    )
