@@ -7,6 +7,7 @@ alone may have passed to somebody else's process by the time we want to stop it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shlex
@@ -163,9 +164,7 @@ def _start_ticks(pid: int) -> int | None:
     fields = text.rsplit(")", 1)[1].split()
     if fields[0] == "Z":
         # Reap it if it is our child, so that the table does not fill with the dead.
-        try:
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass
         return None
     return int(fields[19])

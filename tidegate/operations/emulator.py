@@ -1,0 +1,107 @@
+"""The emulated AWS: one moto server on loopback, started once and found again by its record.
+
+Everything in it is in memory, Terraform's state included, so when it goes all goes together. It stands for the cloud's
+API, not for its behaviour: it replicates nothing, encrypts nothing and enforces no policy.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tidegate import tools
+from tidegate.errors import EmulatorError
+from tidegate.operations.checkout import Checkout
+
+PORTS = range(5570, 5600)
+"""Loopback ports tried in order; a second checkout on the machine takes the next one."""
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A running emulator."""
+
+    port: int
+    process: tools.ServerProcess
+
+    @property
+    def endpoint(self) -> str:
+        """Its address for every AWS service."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def _record_path(checkout: Checkout) -> Path:
+    return checkout.embedded / "emulator.json"
+
+
+def find_running(checkout: Checkout) -> Emulator | None:
+    """The emulator this checkout started, if it still runs."""
+    path = _record_path(checkout)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        emulator = Emulator(int(record["port"]), tools.ServerProcess(**record["process"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return emulator if tools.is_running(emulator.process) else None
+
+
+def ensure_running(checkout: Checkout) -> tuple[Emulator, bool]:
+    """The emulator of this checkout and whether it had to be started."""
+    running = find_running(checkout)
+    if running:
+        _wait_until_answering(running, checkout)
+        return running, False
+    port = _free_port()
+    process = tools.start_server(
+        [str(checkout.root / ".venv" / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+        log_path=checkout.embedded / "emulator.log",
+        cwd=checkout.embedded,
+        # Without these moto looks for an account in the environment of whoever started it.
+        env={"MOTO_ACCOUNT_ID": "123456789012", "AWS_EC2_METADATA_DISABLED": "true", "MOTO_EKS_K3S": "false"},
+    )
+    emulator = Emulator(port, process)
+    record = json.dumps({"port": port, "process": asdict(process)})
+    _record_path(checkout).write_text(record + "\n", encoding="utf-8")
+    _wait_until_answering(emulator, checkout)
+    return emulator, True
+
+
+def stop(checkout: Checkout) -> bool:
+    """Stops this checkout's emulator; False when none ran."""
+    running = find_running(checkout)
+    stopped = tools.stop_server(running.process) if running else False
+    _record_path(checkout).unlink(missing_ok=True)
+    return stopped
+
+
+def _free_port() -> int:
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise EmulatorError(f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there")
+
+
+def _wait_until_answering(emulator: Emulator, checkout: Checkout) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if not tools.is_running(emulator.process):
+            log = (checkout.embedded / "emulator.log").read_text(encoding="utf-8", errors="replace")
+            raise EmulatorError(f"the emulated AWS stopped while starting; the end of its log:\n{log[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"{emulator.endpoint}/moto-api/", timeout=5):  # noqa: S310 - loopback only
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.1)
+    raise EmulatorError(f"the emulated AWS did not answer on {emulator.endpoint} within {START_SECONDS} s; see out/embedded/emulator.log")
