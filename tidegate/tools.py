@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +100,12 @@ def stream(
         process = subprocess.Popen(
             list(command), cwd=cwd, env={**os.environ, **(env or {})}, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+            start_new_session=True,  # so that Ctrl-C reaches it once, through us, and not twice: terraform then gives up its state
         )  # fmt: skip
     except FileNotFoundError as error:
         raise ToolMissingError(quoted(command), command[0]) from error
-    with process:
+    server = ServerProcess(process.pid, _start_ticks(process.pid) or 0)
+    with process, _streaming(server):
         try:
             for line in process.stdout or ():
                 lines.append(line.rstrip("\n"))
@@ -111,12 +113,71 @@ def stream(
                 on_line(lines[-1])
             exit_code = process.wait()
         except BaseException:
-            process.send_signal(signal.SIGINT)
-            process.wait()
+            interrupt_streams()
             raise
     if exit_code != 0:
         raise ToolError(quoted(command), exit_code, "\n".join(lines))
     return time.monotonic() - started
+
+
+_streams: set[ServerProcess] = set()
+
+
+@contextlib.contextmanager
+def _streaming(server: ServerProcess) -> Generator[None]:
+    _streams.add(server)
+    try:
+        yield
+    finally:
+        _streams.discard(server)
+
+
+def interrupt_streams(*, grace_seconds: float = 120) -> None:
+    """Asks every program that `stream` runs now, and all it started, to stop, and waits until they have.
+
+    The grace is long because terraform finishes the call it is in and then writes its state; what still runs after it is
+    killed.
+    """
+    family = {child for server in tuple(_streams) for child in (server, *descendants(server.pid)) if is_running(child)}
+    for member in family:
+        _signal(member, signal.SIGINT)
+    deadline = time.monotonic() + grace_seconds
+    while any(map(is_running, family)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for member in family:
+        _signal(member, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[ServerProcess]:
+    """Every living process that `pid` started, directly or not."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and (fields := _stat_fields(int(folder.name))):
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+    found: list[ServerProcess] = []
+    waiting = list(children.get(pid, ()))
+    while waiting:
+        child = waiting.pop()
+        waiting += children.get(child, ())
+        if (ticks := _start_ticks(child)) is not None:
+            found.append(ServerProcess(child, ticks))
+    return found
+
+
+def working_in(folder: Path) -> list[int]:
+    """Pids of the processes whose working directory is `folder`: how a terraform that outlived its parent is found."""
+    found: list[int] = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (process / "cwd").readlink() == folder:
+                    found.append(int(process.name))
+    return sorted(found)
+
+
+def itself() -> ServerProcess:
+    """This very process, to be remembered in a record."""
+    return ServerProcess(os.getpid(), _start_ticks(os.getpid()) or 0)
 
 
 def start_server(command: Sequence[str], *, log_path: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> ServerProcess:
@@ -131,7 +192,9 @@ def start_server(command: Sequence[str], *, log_path: Path, cwd: Path | None = N
             )  # fmt: skip
         except FileNotFoundError as error:
             raise ToolMissingError(quoted(command), command[0]) from error
-    return ServerProcess(process.pid, _start_ticks(process.pid) or 0)
+    server = ServerProcess(process.pid, _start_ticks(process.pid) or 0)
+    process.returncode = 0  # it is left running on purpose: without this Python warns when it forgets the object
+    return server
 
 
 def is_running(server: ServerProcess) -> bool:
@@ -155,16 +218,31 @@ def stop_server(server: ServerProcess, *, grace_seconds: float = 10) -> bool:
     return True
 
 
+def _signal(server: ServerProcess, number: signal.Signals) -> None:
+    if is_running(server):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server.pid, number)
+
+
 def _start_ticks(pid: int) -> int | None:
     """Field 22 of /proc/<pid>/stat; None for a process that is gone or a zombie nobody has reaped."""
+    fields = _stat_fields(pid)
+    if fields is None:
+        return None
+    if fields[0] == "Z":
+        # Reap it if it is a server of ours, so that the table does not fill with the dead. A streamed program is left to
+        # its own `wait`, which would otherwise lose the exit code and report success.
+        if not any(stream.pid == pid for stream in tuple(_streams)):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        return None
+    return int(fields[19])
+
+
+def _stat_fields(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the state letter (field 3) on; None when the process is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = text.rsplit(")", 1)[1].split()
-    if fields[0] == "Z":
-        # Reap it if it is our child, so that the table does not fill with the dead.
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-        return None
-    return int(fields[19])
+    return text.rsplit(")", 1)[1].split()

@@ -64,7 +64,12 @@ def ensure_running(checkout: Checkout) -> tuple[Emulator, bool]:
         log_path=checkout.embedded / "emulator.log",
         cwd=checkout.embedded,
         # Without these moto looks for an account in the environment of whoever started it.
-        env={"MOTO_ACCOUNT_ID": "123456789012", "AWS_EC2_METADATA_DISABLED": "true", "MOTO_EKS_K3S": "false"},
+        env={
+            "MOTO_ACCOUNT_ID": "123456789012",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # Node roles attach AWS's own policies, which moto leaves out by default.
+            "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+        },
     )
     emulator = Emulator(port, process)
     record = json.dumps({"port": port, "process": asdict(process)})

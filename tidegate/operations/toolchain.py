@@ -115,8 +115,8 @@ def terraform_environment(checkout: Checkout) -> dict[str, str]:
         "CI": "true",
         "NO_COLOR": "1",
         "FORCE_COLOR": "0",
-        # jsii prints a page of warning on Node 20, which is in support by Debian longer than by its authors.
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        # jsii prints a page of warning on Node 20, which distributions support longer than its authors; the value is the version.
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
 
 

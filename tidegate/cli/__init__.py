@@ -1,0 +1,1 @@
+"""The command line: the only place that prints, prompts and exits. Each command asks `tidegate.operations` and shows the answer."""

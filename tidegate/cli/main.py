@@ -1,0 +1,68 @@
+"""The `tidegate` command. Each command imports what it needs when it runs, so that the help appears at once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from tidegate.cli import cloud, facts, platform
+from tidegate.cli.screen import Screen
+from tidegate.errors import TidegateError, UsageError
+
+app = typer.Typer(
+    help="Provision, render, validate and run multi-tenant model serving on Kubernetes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+new = typer.Typer(help="Start something new.", no_args_is_help=True)
+explain = typer.Typer(help="Tell where values come from.", no_args_is_help=True)
+state = typer.Typer(help="Mend the cloud stacks' state.", no_args_is_help=True)
+
+app.command("doctor")(platform.doctor)
+app.command("up")(platform.up)
+app.command("down")(platform.down)
+app.command("status")(platform.status)
+app.command("render")(facts.render)
+app.command("validate")(facts.validate)
+app.command("diff")(facts.diff)
+new.command("tenant")(facts.new_tenant)
+explain.command("model")(facts.explain_model)
+state.command("restore-state")(cloud.restore_state)
+state.command("unlock")(cloud.unlock)
+app.add_typer(new, name="new")
+app.add_typer(explain, name="explain")
+app.add_typer(state, name="cloud")
+
+
+@app.callback()
+def options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every command that is run.")] = False) -> None:
+    """Options that hold for every command."""
+    if verbose:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(message)s")
+        logging.getLogger("botocore").setLevel(logging.WARNING)
+        logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+
+def main() -> None:
+    """Runs the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except TidegateError as error:
+        Screen("--json" in sys.argv).refuse(error)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Being asked to stop ends like Ctrl-C: what runs is asked to stop too, and waited for."""
+    raise KeyboardInterrupt

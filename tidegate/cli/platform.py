@@ -1,0 +1,116 @@
+"""Commands about the platform as a whole: what this machine lacks, up, down and status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from tidegate.operations.cloud.synthesis import LeftOut
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+def doctor(json: Json = False) -> None:
+    """Tell what this machine lacks, each with the way to get it."""
+    from tidegate.errors import DoctorError
+    from tidegate.operations import toolchain
+    from tidegate.operations.checkout import find_checkout
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    found = toolchain.inspect_tools()
+    mirror = toolchain.find_provider_mirror()
+    findings = toolchain.missing(checkout)
+    rows = [(tool.program, tool.version or "-", "ok" if tool.is_new_enough else tool.remedy) for tool in found]
+    rows.append(("aws provider", toolchain.AWS_PROVIDER_VERSION, "from a mirror" if mirror else "from the public registry"))
+    screen.table("Tools", ["tool", "version", "state"], rows)
+    if findings:
+        raise DoctorError(findings)
+    screen.text("Nothing is missing.")
+    screen.answer({"tools": found, "provider_mirror": mirror is not None, "findings": []})
+
+
+def up(json: Json = False) -> None:
+    """Bring the embedded platform up: emulated cloud, every stack of both regions, rendered and validated tenants."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.embedded_cloud import bring_up
+    from tidegate.operations.rendering import render, validate
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    cloud = bring_up(checkout, screen.progress)
+    rendered = render(checkout)
+    screen.progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
+    checked = validate(checkout, lambda text: screen.progress("manifests", text))
+    screen.progress("manifests", f"{checked} objects validated")
+    deployment = cloud.deployment
+    screen.table(
+        "Stacks", ["stack", "action", "seconds", "resources", "changed"],
+        [(one.name, one.action.value, f"{one.seconds:.0f}", one.resources, one.changed) for one in deployment.stacks],
+    )  # fmt: skip
+    rows = [(stack, name, _short(value)) for stack, outputs in deployment.outputs.items() for name, value in outputs.items()]
+    screen.table("Outputs", ["stack", "output", "value"], rows)
+    show_left_out(screen, deployment.not_applied_locally)
+    screen.text(
+        f"Cloud: {deployment.resources} resources in {len(deployment.stacks)} stacks, {cloud.listed} listed by the account's API, "
+        f"{deployment.seconds:.0f} s."
+    )
+    screen.text("Real: terraform, the AWS provider, cdktf, the rendered objects and their schemas. Simulated: AWS (moto on loopback).")
+    screen.answer({
+        "cloud": {
+            "endpoint": cloud.endpoint, "resources": deployment.resources, "listed": cloud.listed, "seconds": round(deployment.seconds, 1),
+            "stacks": deployment.stacks, "outputs": deployment.outputs, "not_applied_locally": deployment.not_applied_locally,
+        },
+        "rendered": rendered,
+        "real": ["terraform", "AWS provider", "cdktf", "rendered objects", "schemas"],
+        "simulated": ["AWS API (moto)"],
+    })  # fmt: skip
+
+
+def down(json: Json = False) -> None:
+    """Take the embedded platform down and prove that nothing is left."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.embedded_cloud import take_down
+
+    screen = Screen(json)
+    result = take_down(find_checkout(), screen.progress)
+    if result is None:
+        screen.text("The platform was down already.")
+    else:
+        screen.text(f"Destroyed {result.destroyed} resources in {result.seconds:.0f} s; the account lists nothing any more.")
+    screen.answer({"destroyed": result.destroyed if result else 0, "left_over": []})
+
+
+def status(json: Json = False) -> None:
+    """Tell what of the embedded platform is up."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.platform_status import read_status
+
+    screen = Screen(json)
+    found = read_status(find_checkout())
+    where = found.cloud.endpoint or "down"
+    screen.text(f"Cloud: {where}, {found.cloud.resources} resources (simulated: AWS by moto)")
+    screen.table("Stacks", ["stack", "resources"], list(found.cloud.by_stack.items()))
+    show_left_out(screen, found.cloud.not_applied_locally)
+    screen.table("Rendered objects", ["cluster", "objects"], list(found.rendered_objects.items()))
+    screen.answer(found)
+
+
+def show_left_out(screen: Screen, left_out: tuple[LeftOut, ...]) -> None:
+    """What the emulator cannot take: said every time, so that nobody thinks it proved."""
+    grouped: dict[tuple[str, str, str], int] = {}
+    for one in left_out:
+        key = (one.stack, one.type, one.reason)
+        grouped[key] = grouped.get(key, 0) + 1
+    if grouped:
+        rows = [(stack, kind, count, reason) for (stack, kind, reason), count in sorted(grouped.items())]
+        screen.table("Not applied locally (checked by terraform validate only)", ["stack", "type", "count", "reason"], rows)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 110 else f"{text[:107]}..."

@@ -1,0 +1,116 @@
+"""The AWS account behind a deploy: the emulated one on loopback, or a real one with the caller's own credentials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:  # the stubs are a test dependency
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
+
+_EMULATED_KEY = "emulated"
+"""Any text serves as a key: the emulator checks none."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """How to reach one account; `endpoint` is the emulator's address, None means AWS itself."""
+
+    endpoint: str | None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point `infra` and terraform at this account; empty for AWS itself."""
+        if self.endpoint is None:
+            return {}
+        return {
+            "TIDEGATE_AWS_ENDPOINT": self.endpoint,
+            "AWS_ACCESS_KEY_ID": _EMULATED_KEY,
+            "AWS_SECRET_ACCESS_KEY": _EMULATED_KEY,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def in_region(self, region: str) -> RegionClients:
+        """Clients for `region`, each made when first used."""
+        return RegionClients(self, region)
+
+
+@dataclass(frozen=True)
+class RegionClients:
+    """One region's API, service by service."""
+
+    account: Account
+    region: str
+
+    @cached_property
+    def _session(self) -> boto3.session.Session:
+        if self.account.endpoint is None:
+            return boto3.session.Session(region_name=self.region)
+        return boto3.session.Session(_EMULATED_KEY, _EMULATED_KEY, region_name=self.region)
+
+    @cached_property
+    def _config(self) -> Config:
+        path_style = {"addressing_style": "path"} if self.account.endpoint else {}
+        return Config(s3=path_style, retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=10, read_timeout=60)  # pyright: ignore[reportArgumentType] - the stub wants a literal type
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        """EC2 and VPC."""
+        return self._session.client("ec2", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def eks(self) -> EKSClient:
+        """EKS."""
+        return self._session.client("eks", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        """EventBridge."""
+        return self._session.client("events", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        """IAM, the same in every region."""
+        return self._session.client("iam", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        """KMS."""
+        return self._session.client("kms", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs."""
+        return self._session.client("logs", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def route53(self) -> Route53Client:
+        """Route 53, the same in every region."""
+        return self._session.client("route53", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3."""
+        return self._session.client("s3", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """SQS."""
+        return self._session.client("sqs", endpoint_url=self.account.endpoint, config=self._config)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """STS: who we are."""
+        return self._session.client("sts", endpoint_url=self.account.endpoint, config=self._config)

@@ -1,0 +1,80 @@
+"""The embedded platform's cloud: the emulated account brought up, looked at from outside, and taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidegate import inventory
+from tidegate.errors import DoctorError, EmulatorError, UsageError
+from tidegate.operations import emulator
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.cloud import listing
+from tidegate.operations.cloud.account import Account
+from tidegate.operations.cloud.deploy import Deployment, deploy
+from tidegate.operations.cloud.destroy import Destruction, destroy
+from tidegate.operations.cloud.progress import OnProgress
+from tidegate.operations.cloud.state import StateStore, stores
+from tidegate.operations.toolchain import missing
+
+
+@dataclass(frozen=True, slots=True)
+class CloudUp:
+    """The account after `up`: the deploy, how many resources its API lists, and what state holds but it does not list."""
+
+    endpoint: str
+    deployment: Deployment
+    listed: int
+    not_listed: tuple[str, ...]
+
+
+def bring_up(checkout: Checkout, on_progress: OnProgress) -> CloudUp:
+    """Starts the emulated AWS if need be, deploys every stack into it and asks its API for each resource.
+
+    Raises `DoctorError` when a tool is missing, `EmulatorError` when the account does not list what state holds.
+    """
+    if lacking := missing(checkout):
+        raise DoctorError(lacking)
+    platform = inventory.load(checkout.root)
+    running, is_new = emulator.ensure_running(checkout)
+    on_progress("emulated AWS", f"{'started' if is_new else 'runs'} on {running.endpoint}")
+    account = Account(running.endpoint)
+    deployment = deploy(checkout, platform, account, on_progress)
+    by_cluster = stores(platform, account)
+    states = [state for name in deployment.outputs if (state := by_cluster[name.rsplit("-", 1)[0]].read_state(name.rsplit("-", 1)[1]))]
+    listed = listing.list_account([store.clients for store in by_cluster.values()])
+    not_listed = listing.missing_from(listed, states)
+    if not_listed:
+        raise EmulatorError("the account does not list what state holds:\n" + "\n".join(not_listed))
+    return CloudUp(running.endpoint, deployment, len(listed), tuple(not_listed))
+
+
+def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:
+    """Destroys every stack, proves the account empty and stops the emulator; None when it was down already.
+
+    Raises `EmulatorError`, and leaves the emulator running for a look, when something is left.
+    """
+    running = emulator.find_running(checkout)
+    if running is None:
+        emulator.stop(checkout)
+        return None
+    result = destroy(checkout, inventory.load(checkout.root), Account(running.endpoint), on_progress)
+    if result.left_over:
+        raise EmulatorError("the account is not empty after destroy:\n" + "\n".join(result.left_over))
+    emulator.stop(checkout)
+    on_progress("emulated AWS", "stopped")
+    return result
+
+
+def find_store(checkout: Checkout, stack: str) -> tuple[StateStore, str]:
+    """The state store that holds `stack` (`<cluster>-<stack>`), and its short name.
+
+    Raises `UsageError` for an unknown cluster or a platform that is down.
+    """
+    running = emulator.find_running(checkout)
+    if running is None:
+        raise UsageError("the platform is down; `tidegate up` starts it")
+    by_cluster = stores(inventory.load(checkout.root), Account(running.endpoint))
+    cluster, _, short = stack.rpartition("-")
+    if cluster not in by_cluster:
+        raise UsageError(f"{stack} is no stack; write <cluster>-<stack> with one of {', '.join(sorted(by_cluster))}")
+    return by_cluster[cluster], short
