@@ -35,10 +35,20 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
     findings: list[Finding] = []
     clusters: dict[str, Cluster] = {}
     tenants: dict[str, Tenant] = {}
-    for path in sorted((root / "clusters" / "inventory").glob("*/cluster.yaml")):
-        if cluster := _read(path, root, Cluster, path.parent.name, findings):
+    for folder in _entries(root / "clusters" / "inventory"):
+        path = folder / "cluster.yaml"
+        if not folder.is_dir():
+            continue
+        if not path.is_file() and not path.is_symlink():
+            source = folder.relative_to(root).as_posix()
+            findings.append(
+                Finding(source, "", "cluster-file-missing", "a folder without cluster.yaml", "add the file or remove the folder")
+            )
+        elif cluster := _read(path, root, Cluster, folder.name, findings):
             clusters[cluster.name] = cluster
-    for path in sorted((root / "gitops" / "tenants").glob("*.y*ml")):
+    for path in _entries(root / "gitops" / "tenants"):
+        if path.suffix.lower() not in {".yaml", ".yml", ".json"}:
+            continue
         if tenant := _read(path, root, Tenant, path.stem, findings):
             tenants[tenant.name] = tenant
     if not clusters and not findings:
@@ -49,6 +59,10 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
     return platform, check(platform)
 
 
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
 def _read(path: Path, root: Path, model: type[FactT], name: str, findings: list[Finding]) -> FactT | None:
     source = path.relative_to(root).as_posix()
     if path.suffix != ".yaml":
@@ -56,17 +70,19 @@ def _read(path: Path, root: Path, model: type[FactT], name: str, findings: list[
         return None
     try:
         document = read_document(path, source)
-        # Through JSON, because strict validation takes lists for tuples and text for enums only from there.
-        fact = model.model_validate_json(json.dumps(document))
     except RefusedDocument as refused:
         findings.extend(refused.findings)
         return None
+    try:
+        # Through JSON, because strict validation takes lists for tuples and text for enums only from there.
+        fact = model.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        findings.extend(findings_of(error, source, model))
+        findings.extend(findings_of(error, source, model, document))
         return None
     declared = str(document["name"])
     if declared != name:
-        remedy = f"write name: {name}, or rename the file"
-        findings.append(Finding(source, "name", "name-differs-from-file", f"the file says {name}", remedy, declared))
+        what = "folder" if path.stem == "cluster" else "file"
+        remedy = f"write name: {name}, or rename the {what}"
+        findings.append(Finding(source, "name", "name-differs-from-file", f"the {what} is called {name}", remedy, declared))
         return None
     return fact

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tidegate.errors import Finding
+from tidegate.inventory.readable import clipped, shown
 
 _REMEDIES = {
     "missing": ("field-missing", "required and absent", "add it"),
@@ -24,46 +25,70 @@ _REMEDIES = {
     "tuple_type": ("not-list", "must be a list", "write `- item` lines below it"),
     "enum": ("not-a-choice", "not one of the choices", "use {expected}"),
     "literal_error": ("not-a-choice", "not one of the choices", "use {expected}"),
-    "union_tag_invalid": ("not-a-choice", "not one of the choices", "use kind: {expected_tags}"),
-    "union_tag_not_found": ("field-missing", "needs a kind", "add kind"),
+    "union_tag_invalid": ("not-a-choice", "not one of the choices", "use one of {expected_tags}"),
+    "union_tag_not_found": ("field-missing", "required and absent", "add it"),
     "string_pattern_mismatch": ("malformed", "is not of the expected form", "match {pattern}"),
     "string_too_long": ("too-long", "is too long", "use at most {max_length} characters"),
     "too_short": ("too-few", "has too few entries", "give at least {min_length}"),
     "too_long": ("too-many", "has too many entries", "give at most {max_length}"),
     "greater_than": ("too-small", "is too small", "write more than {gt}"),
     "greater_than_equal": ("too-small", "is too small", "write at least {ge}"),
-    "less_than": ("too-large", "is too large", "write less than {lt}"),
     "less_than_equal": ("too-large", "is too large", "write at most {le}"),
-    "multiple_of": ("too-fine", "is finer than Kubernetes keeps", "round it to a multiple of {multiple_of}"),
+    "finite_number": ("number-not-finite", "not a finite number", "write a finite number"),
 }
 
 
-def findings_of(error: ValidationError, source: str, model: type[BaseModel]) -> list[Finding]:
-    """One finding per error of validating `source` as `model`."""
-    return [_finding(detail, source, model) for detail in error.errors(include_url=False)]
+def findings_of(error: ValidationError, source: str, model: type[BaseModel], document: object) -> list[Finding]:
+    """One finding per error of validating `document`, read from `source`, as `model`."""
+    return [_finding(detail, source, model, document) for detail in error.errors(include_url=False) if not _is_echo(detail)]
 
 
-def _finding(detail: ErrorDetails, source: str, model: type[BaseModel]) -> Finding:
-    steps = [step for step in detail["loc"] if step != "[key]"]
-    is_key = "[key]" in detail["loc"]
-    at = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
-    kind, context = detail["type"], detail.get("ctx", {})
-    shown = "" if kind == "missing" else str(steps[-1]) if is_key else _shown(detail["input"])
+def _is_echo(detail: ErrorDetails) -> bool:
+    """Whether pydantic calls a list too short only because it left out entries that have findings of their own."""
+    found: object = detail["input"]
+    return (
+        detail["type"] == "too_short"
+        and isinstance(found, list | dict)
+        and len(cast("list[object]", found)) >= detail.get("ctx", {})["min_length"]
+    )
+
+
+def _finding(detail: ErrorDetails, source: str, model: type[BaseModel], document: object) -> Finding:
+    kind, context, location = detail["type"], detail.get("ctx", {}), detail["loc"]
+    is_key = location[-1:] == ("[key]",) and kind != "extra_forbidden"
+    at = _path(location[:-1] if is_key else location, document)
+    found = "" if kind == "missing" else clipped(str(location[-2])) if is_key else shown(detail["input"])
     if kind == "tidegate":
-        return Finding(source, at, str(context["rule"]), str(context["problem"]), str(context["remedy"]), shown)
+        if inner := str(context["at"]):
+            at = f"{at}{inner}" if inner.startswith("[") else f"{at}.{inner}".removeprefix(".")
+            found = shown(context["value"])
+        return Finding(source, at, str(context["rule"]), str(context["problem"]), str(context["remedy"]), found)
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        # pydantic accuses the mapping, the reader must change the key that chooses between its forms.
+        at, found = f"{at}.{str(context['discriminator']).strip(chr(39))}", clipped(str(context.get("tag", "")))
+    if kind in {"int_type", "float_type"} and found.replace(".", "", 1).isdigit():
+        found = f'"{found}"'  # a number in quotes looks like a number without them
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(steps[-1]), _known_keys(model, detail["loc"][:-1]), n=1)
+        near = difflib.get_close_matches(str(location[-1]), _known_keys(model, location[:-1]), n=1)
         remedy = f"write {near[0]}" if near else "remove it"
-        return Finding(source, at, "key-unknown", "no such key", remedy, shown)
-    rule, problem, remedy = _REMEDIES.get(kind, (kind.replace("_", "-"), detail["msg"].lower(), "see the schema"))
-    return Finding(source, at, rule, problem, remedy.format_map(context), shown)
+        return Finding(source, at, "key-unknown", "no such key", remedy, found)
+    rule, problem, remedy = _REMEDIES.get(kind, ("value-refused", clipped(detail["msg"].lower()), "see the schema"))
+    limits = {name: int(limit) if isinstance(limit, float) and limit.is_integer() else limit for name, limit in context.items()}
+    return Finding(source, at, rule, problem, remedy.format_map(limits), found)
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, dict | list):
-        return ""
-    text = "true" if value is True else "false" if value is False else "null" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _path(location: tuple[int | str, ...], document: object) -> str:
+    """The dotted path as the file has it: pydantic also counts the chosen branch of a union as a step."""
+    path, here = "", document
+    for number, step in enumerate(location, start=1):
+        if isinstance(here, dict):
+            mapping = cast("dict[object, object]", here)
+            if number < len(location) and (step not in mapping or step == mapping.get("kind")):
+                continue
+            here, path = mapping.get(step), f"{path}.{clipped(str(step))}"
+        elif isinstance(here, list) and isinstance(step, int):
+            here, path = cast("list[object]", here)[step], f"{path}[{step}]"
+    return path.removeprefix(".")
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

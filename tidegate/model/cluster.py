@@ -10,11 +10,13 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from tidegate.model.accelerators import Accelerator, Share, instance_shapes
 from tidegate.model.facts import Fact, refuse
-from tidegate.model.names import ClusterName, Host, PoolName
+from tidegate.model.names import ClusterName, Domain, Host, PoolName
 
 AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$")]
+Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9][a-z]$")]
+InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{1,15}$")]
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9.]+/[0-9]{1,2}$")]
 
 
@@ -24,6 +26,10 @@ class CapacityType(StrEnum):
     SPOT = "spot"
     ON_DEMAND = "on-demand"
     RESERVED = "reserved"
+
+
+_RFC_1918 = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+"""What a VPC may be made of; `is_private` would also let loopback and link-local through."""
 
 
 def parse_cidr(text: str) -> IPv4Network:
@@ -42,7 +48,7 @@ class Network(Fact):
 
     cidr: Cidr
     """The VPC's address range, between /16 and /20: six subnets and the pods of every node come out of it."""
-    availability_zones: Annotated[tuple[str, ...], Field(min_length=3, max_length=3)]
+    availability_zones: Annotated[tuple[Zone, ...], Field(min_length=3, max_length=3)]
     """Three zones, because a quorum must outlive one of them."""
     nat_per_zone: bool = True
     """One NAT gateway per zone; false saves money and makes one zone a single point of failure."""
@@ -51,7 +57,7 @@ class Network(Fact):
     @classmethod
     def _cidr_is_a_vpc(cls, cidr: str) -> str:
         network = parse_cidr(cidr)
-        if not network.is_private:
+        if not any(network.subnet_of(private) for private in _RFC_1918):
             raise refuse("cidr-public", "a VPC needs private addresses", "choose a range of RFC 1918")
         if not 16 <= network.prefixlen <= 20:
             raise refuse("cidr-size", "a VPC here is a /16 to /20", "change the prefix length")
@@ -69,31 +75,47 @@ class Endpoint(Fact):
     @field_validator("allowed_cidrs")
     @classmethod
     def _nobody_is_everybody(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
-        for cidr in cidrs:
-            if parse_cidr(cidr).prefixlen == 0:
-                raise refuse("endpoint-open-to-all", f"{cidr} opens the API server to everyone", "list your own ranges")
+        for index, cidr in enumerate(cidrs):
+            if parse_cidr(cidr).prefixlen < 8:  # two halves of the internet are everyone, too
+                raise refuse(
+                    "endpoint-open-to-all", "opens the API server to everyone", "list your own ranges", at=f"[{index}]", value=cidr
+                )
         return cidrs
 
     @model_validator(mode="after")
     def _public_names_its_callers(self) -> Self:
         if self.public and not self.allowed_cidrs:
-            raise refuse("endpoint-public-without-cidrs", "a public endpoint without ranges", "add allowed_cidrs")
+            raise refuse(
+                "endpoint-public-without-cidrs", "a public endpoint needs to know its callers", "list your own ranges", at="allowed_cidrs"
+            )
         if not self.public and self.allowed_cidrs:
-            raise refuse("endpoint-private-with-cidrs", "allowed_cidrs do nothing on a private endpoint", "remove them")
+            raise refuse(
+                "endpoint-private-with-cidrs",
+                "does nothing on a private endpoint",
+                "remove it",
+                at="allowed_cidrs",
+                value=", ".join(self.allowed_cidrs),
+            )
         return self
 
 
 class SystemPool(Fact):
     """The small managed node group for the platform's own pods; it never scales to zero."""
 
-    instance_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
     min_nodes: Annotated[int, Field(ge=2, le=20)]
     max_nodes: Annotated[int, Field(ge=2, le=20)]
 
     @model_validator(mode="after")
     def _min_below_max(self) -> Self:
         if self.min_nodes > self.max_nodes:
-            raise refuse("system-pool-min-above-max", "min_nodes is above max_nodes", "raise max_nodes")
+            raise refuse(
+                "system-pool-min-above-max",
+                f"is above max_nodes, {self.max_nodes}",
+                "raise max_nodes",
+                at="min_nodes",
+                value=self.min_nodes,
+            )
         return self
 
 
@@ -117,7 +139,7 @@ class GpuPool(Fact):
     """One kind of GPU node, tainted, from zero. It becomes a Karpenter NodePool."""
 
     accelerator: Accelerator
-    instance_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
     capacity_types: Annotated[tuple[CapacityType, ...], Field(min_length=1)]
     max_gpus: Annotated[int, Field(ge=1, le=512)]
     """The most cards the pool may hold at once."""
@@ -129,17 +151,47 @@ class GpuPool(Fact):
     @model_validator(mode="after")
     def _fits_the_hardware(self) -> Self:
         if self.warm_floor_gpus > self.max_gpus:
-            raise refuse("pool-floor-above-limit", "warm_floor_gpus is above max_gpus", "lower the floor")
+            raise refuse(
+                "pool-floor-above-limit",
+                f"is above max_gpus, {self.max_gpus}",
+                "lower the floor",
+                at="warm_floor_gpus",
+                value=self.warm_floor_gpus,
+            )
         shapes = instance_shapes(self.accelerator)
-        for instance_type in self.instance_types:
+        for index, instance_type in enumerate(self.instance_types):
             if instance_type not in shapes:
                 known = ", ".join(sorted(shapes))
-                raise refuse("pool-instance-type", f"{instance_type} has no {self.accelerator}", f"use one of {known}")
+                raise refuse(
+                    "pool-instance-type",
+                    f"has no {self.accelerator}",
+                    f"use one of {known}",
+                    at=f"instance_types[{index}]",
+                    value=instance_type,
+                )
+        smallest = min(shapes[instance_type].gpus for instance_type in self.instance_types)
+        if smallest > self.max_gpus:
+            raise refuse(
+                "pool-limit-below-machine",
+                f"one machine already has {smallest} cards",
+                f"raise it to {smallest}",
+                at="max_gpus",
+                value=self.max_gpus,
+            )
         if isinstance(self.sharing, MigSharing) and self.sharing.profile not in self.accelerator.mig_profiles:
-            known = ", ".join(self.accelerator.mig_profiles) or "no profile: the card has no MIG"
-            raise refuse("pool-mig-profile", f"{self.accelerator} cannot be cut into {self.sharing.profile}", f"use {known}")
+            known = " or ".join(self.accelerator.mig_profiles)
+            remedy = f"use {known}" if known else "remove sharing, or share the card by time-slicing"
+            raise refuse(
+                "pool-mig-profile", f"{self.accelerator} cannot be cut so", remedy, at="sharing.profile", value=self.sharing.profile
+            )
         if len(set(self.capacity_types)) != len(self.capacity_types):
-            raise refuse("pool-capacity-twice", "a capacity type is listed twice", "list each once")
+            raise refuse(
+                "pool-capacity-twice",
+                "an entry is listed twice",
+                "list each once",
+                at="capacity_types",
+                value=", ".join(self.capacity_types),
+            )
         return self
 
     @property
@@ -179,7 +231,7 @@ class Cluster(Fact):
     account_id: AccountId
     kubernetes_version: Annotated[str, StringConstraints(pattern=r"^1\.(3[3-6])$")]
     """Minor version; KServe 0.20 and Knative 1.21 are tested from 1.33 on."""
-    domain: Host
+    domain: Domain
     """Tenants answer on `<tenant>.<domain>`."""
     network: Network
     endpoint: Endpoint = Endpoint()
@@ -193,10 +245,25 @@ class Cluster(Fact):
     @model_validator(mode="after")
     def _facts_agree(self) -> Self:
         if self.pair == self.name:
-            raise refuse("pair-with-itself", "a cluster cannot be its own pair", "name the other region's cluster")
-        for zone in self.network.availability_zones:
-            if not zone.startswith(self.region) or len(zone) != len(self.region) + 1:
-                raise refuse("zone-outside-region", f"{zone} is not in {self.region}", f"use {self.region}a and so on")
-        if len(set(self.network.availability_zones)) != 3:
-            raise refuse("zone-twice", "a zone is listed twice", "list three different zones")
+            raise refuse(
+                "pair-with-itself", "a cluster cannot be its own pair", "name the other region's cluster", at="pair", value=self.pair
+            )
+        zones = self.network.availability_zones
+        for index, zone in enumerate(zones):
+            if zone[:-1] != self.region:
+                raise refuse(
+                    "zone-outside-region",
+                    f"is not in {self.region}",
+                    f"use {self.region}a and so on",
+                    at=f"network.availability_zones[{index}]",
+                    value=zone,
+                )
+        if len(set(zones)) != len(zones):
+            raise refuse(
+                "zone-twice",
+                "a zone is listed twice",
+                "list three different zones",
+                at="network.availability_zones",
+                value=", ".join(zones),
+            )
         return self

@@ -11,15 +11,19 @@ from pydantic_core import PydanticCustomError
 class Fact(BaseModel):
     """A typed piece of the inventory. Validation is strict: `"5"` is not a number and `no` is not a boolean."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-def refuse(rule: str, problem: str, remedy: str) -> PydanticCustomError:
+def refuse(rule: str, problem: str, remedy: str, *, at: str = "", value: object = "") -> PydanticCustomError:
     """The error a validator raises so that the finding has a rule name and a remedy.
 
-    `problem` and `remedy` travel in the error's context, because pydantic treats braces in the template as fields.
+    A validator of a whole fact names the field at fault with `at` (`max_nodes`, `zones[1]`) and what stands there with
+    `value`; that of one field need not. `problem` and `remedy` travel in the error's context, because pydantic treats braces in the template as fields.
     """
-    return PydanticCustomError("tidegate", "{problem}", {"rule": rule, "problem": problem, "remedy": remedy})
+    return PydanticCustomError("tidegate", "{problem}", {"rule": rule, "problem": problem, "remedy": remedy, "at": at, "value": value})
+
+
+_FAR_ABOVE_ANY_QUANTITY = 1e9
 
 
 def _quantity(step: float, unit: str) -> BeforeValidator:
@@ -28,19 +32,22 @@ def _quantity(step: float, unit: str) -> BeforeValidator:
     def refuse_odd_quantity(value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return value
+        if not abs(value) < _FAR_ABOVE_ANY_QUANTITY:
+            return value  # infinite, not a number or beyond a float: the limits that follow refuse it
         if value <= 0:
             raise refuse("quantity-not-positive", "must be above zero", "write a positive number")
-        if abs(value / step - round(value / step)) > 1e-6:
+        steps = value / step
+        if steps < 0.5 or abs(steps - round(steps)) > 1e-6:
             raise refuse("quantity-too-fine", f"is finer than {unit}, the smallest step", f"round it to {unit}")
         return value
 
     return BeforeValidator(refuse_odd_quantity)
 
 
-Cpu = Annotated[float, _quantity(0.001, "0.001 core"), Field(le=1024)]
+Cpu = Annotated[float, Field(gt=0, le=1024), _quantity(0.001, "0.001 core")]
 """CPU cores; thousandths are the smallest step Kubernetes keeps. 1,024 is above any machine on offer."""
 
-MemoryGib = Annotated[float, _quantity(1 / 1024, "1 MiB"), Field(le=32768)]
+MemoryGib = Annotated[float, Field(gt=0, le=32768), _quantity(1 / 1024, "1 MiB")]
 """Memory in GiB, in whole MiB steps. 32,768 GiB is above any machine on offer."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

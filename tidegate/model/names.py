@@ -36,6 +36,7 @@ LABEL_TENANT = "tidegate.dev/tenant"
 LABEL_SERVED_MODEL = "tidegate.dev/served-model"
 LABEL_TIER = "tidegate.dev/tier"
 LABEL_CLUSTER = "tidegate.dev/cluster"
+LABEL_STACK = "tidegate.dev/stack"
 LABEL_COMPONENT = "tidegate.dev/component"
 LABEL_GPU_POOL = "tidegate.dev/gpu-pool"
 LABEL_ACCELERATOR = "tidegate.dev/accelerator"
@@ -44,10 +45,36 @@ ANNOTATION_OWNERS = "tidegate.dev/owners"
 ANNOTATION_BUDGET = "tidegate.dev/budget-usd-per-month"
 GPU_TAINT_KEY = "nvidia.com/gpu"
 
+NAMESPACE_ARGOCD = "argocd"
+NAMESPACE_EDGE = "istio-ingress"
+NAMESPACE_GPU_OPERATOR = "gpu-operator"
+NAMESPACE_KNATIVE = "knative-serving"
+NAMESPACE_MESH = "istio-system"
+NAMESPACE_MONITORING = "monitoring"
+NAMESPACE_PLATFORM = "platform"
+
+GATEWAY_EDGE = "edge"
+"""Takes callers from outside; Istio runs it as the ServiceAccount and Service `edge-istio`."""
+
+GATEWAY_LOCAL = "knative-local"
+"""Takes calls inside the mesh; Knative's cluster-local hosts lead here."""
+
+PRIORITY_PREPULL = "tidegate-prepull"
+MIG_CONFIG = "tidegate-mig-config"
+TIME_SLICING_CONFIG = "tidegate-time-slicing"
+PLATFORM_PROJECT = "platform"
+ROOT_APPLICATION = "root"
+
+KSERVE_LABEL_MODEL = "serving.kserve.io/inferenceservice"
+"""KServe puts it on every pod of an InferenceService."""
+
+KSERVE_LABEL_PART = "component"
+"""KServe's own name, without a prefix: predictor, transformer or explainer."""
+
 
 def _refuse_reserved(name: str) -> str:
     if name in RESERVED_NAMES or name.startswith("kube-"):
-        raise refuse("name-reserved", f"{name!r} is a name of the platform", "choose the team's or the product's name")
+        raise refuse("name-reserved", "is a name of the platform", "choose the team's or the product's name")
     return name
 
 
@@ -56,22 +83,17 @@ _DNS_LABEL = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
 ClusterName = Annotated[str, StringConstraints(pattern=r"^(live|test)-[1-9][0-9]?$")]
 """Promise and number (`live-1`, `test-2`), never a purpose."""
 
-TenantName = Annotated[
-    str, StringConstraints(pattern=_DNS_LABEL, max_length=TENANT_NAME_MAX), AfterValidator(_refuse_reserved)
-]
+TenantName = Annotated[str, StringConstraints(pattern=_DNS_LABEL, max_length=TENANT_NAME_MAX), AfterValidator(_refuse_reserved)]
 ServedModelName = Annotated[str, StringConstraints(pattern=_DNS_LABEL, max_length=SERVED_MODEL_NAME_MAX)]
 PoolName = Annotated[str, StringConstraints(pattern=_DNS_LABEL, max_length=30)]
-Namespace = Annotated[
-    str, StringConstraints(pattern=_DNS_LABEL, max_length=DNS_LABEL_MAX), AfterValidator(_refuse_reserved)
-]
-Host = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
-        max_length=DNS_NAME_MAX,
-    ),
-]
+Namespace = Annotated[str, StringConstraints(pattern=_DNS_LABEL, max_length=DNS_LABEL_MAX), AfterValidator(_refuse_reserved)]
+_DNS_NAME = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
+
+Host = Annotated[str, StringConstraints(pattern=_DNS_NAME, max_length=DNS_NAME_MAX)]
 """A full DNS name: no scheme, no port, no wildcard, no trailing dot."""
+
+Domain = Annotated[str, StringConstraints(pattern=_DNS_NAME, max_length=DNS_NAME_MAX - TENANT_NAME_MAX - 1)]
+"""A DNS name that still has room for a tenant's name and a dot in front."""
 
 
 def tenant_namespace(tenant: str) -> str:
@@ -102,6 +124,71 @@ def serving_service_account(tenant: str) -> str:
 def deploy_service_account(tenant: str) -> str:
     """The ServiceAccount Argo CD impersonates for a tenant."""
     return f"{tenant}-deploy"
+
+
+def gateway_workload(gateway: str) -> str:
+    """The Deployment, Service and ServiceAccount that Istio makes for a Gateway of its class."""
+    return f"{gateway}-istio"
+
+
+def serving_runtime(runtime: str) -> str:
+    """The ClusterServingRuntime of a model server."""
+    return f"tidegate-{runtime}"
+
+
+def inference_part(model: str, part: str) -> str:
+    """The Knative Service (or Deployment and Service) that KServe makes for a part of a served model."""
+    return f"{model}-{part}"
+
+
+def cluster_local_host(service: str, namespace: str) -> str:
+    """The host by which the mesh knows a Service."""
+    return f"{service}.{namespace}.svc.cluster.local"
+
+
+def mesh_principal(namespace: str, service_account: str) -> str:
+    """A ServiceAccount as Istio's certificates name it."""
+    return f"cluster.local/ns/{namespace}/sa/{service_account}"
+
+
+def tenant_application(tenant: str) -> str:
+    """The Argo CD Application of a tenant's served models."""
+    return f"tenant-{tenant}"
+
+
+def guard_rails_application(tenant: str) -> str:
+    """The Argo CD Application of a tenant's guard rails."""
+    return f"guard-rails-{tenant}"
+
+
+def component_application(component: str) -> str:
+    """The Argo CD Application of one component of the platform."""
+    return f"platform-{component}"
+
+
+def prepull(pool: str) -> str:
+    """The DaemonSet that pulls model servers' images to the nodes of a GPU pool."""
+    return f"prepull-{pool}"
+
+
+def node_instance_profile(cluster: str) -> str:
+    """The instance profile of the GPU nodes that Karpenter brings to a cluster; the stack `accelerators` makes it."""
+    return f"{cluster}-gpu-node"
+
+
+def node_overlay(pool: str, instance_type: str) -> str:
+    """The NodeOverlay that tells Karpenter of a pool's shared cards on one machine size."""
+    return f"{pool}-{instance_type.replace('.', '-')}"
+
+
+def mig_config(profile: str) -> str:
+    """The entry of the MIG configuration that cuts every card into `profile`."""
+    return f"all-{profile}"
+
+
+def time_slicing_config(replicas: int) -> str:
+    """The entry of the time-slicing configuration by which `replicas` pods share a card."""
+    return f"shared-by-{replicas}"
 
 
 def tenant_labels(tenant: str, tier: str) -> dict[str, str]:

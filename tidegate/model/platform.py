@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from tidegate.errors import Finding
+from tidegate.model.accelerators import instance_shapes
 from tidegate.model.cluster import CapacityType, Cluster, GpuPool
 from tidegate.model.served_model import ServedModel
 from tidegate.model.tenant import Tenant, replica_parts
@@ -37,7 +38,7 @@ def tenant_source(name: str) -> str:
 
 def check(platform: Platform) -> list[Finding]:
     """Every contradiction between facts, in no particular order; empty means the platform can be rendered."""
-    findings = [*_pair_findings(platform), *_claim_findings(platform)]
+    findings = [*_pair_findings(platform), *_namespace_findings(platform), *_host_findings(platform)]
     for tenant in platform.tenants.values():
         findings += _placement_findings(platform, tenant)
         findings += _quota_findings(tenant)
@@ -55,65 +56,81 @@ def _pair_findings(platform: Platform) -> Iterator[Finding]:
             known = ", ".join(sorted(set(platform.clusters) - {name})) or "none yet"
             yield Finding(source, "pair", "pair-unknown", "no such cluster", f"name one of: {known}", cluster.pair)
             continue
+        if pair.pair not in platform.clusters:
+            continue  # said where it stands: in the pair's own file
         if pair.pair != name:
             remedy = f"set pair: {name} in {cluster_source(cluster.pair)}, or pair both elsewhere"
             yield Finding(source, "pair", "pair-one-sided", f"{cluster.pair} is paired with {pair.pair}", remedy, cluster.pair)
-        if name > cluster.pair:
-            continue  # what follows is about both, so it is said once
-        if pair.region == cluster.region:
-            yield Finding(source, "region", "pair-same-region", f"{cluster.pair} is in the same region", "use two regions", cluster.region)
-        if IPv4Network(cluster.network.cidr).overlaps(IPv4Network(pair.network.cidr)):
-            yield Finding(
-                source, "network.cidr", "pair-cidr-overlap", f"overlaps {pair.network.cidr} of {cluster.pair}",
-                "choose ranges that can be peered", cluster.network.cidr,
-            )  # fmt: skip
-        if pair.edge.role == cluster.edge.role:
-            yield Finding(source, "edge.role", "pair-same-role", f"{cluster.pair} has it too", "one primary, one secondary", cluster.edge.role)
-        if pair.edge.zone_name != cluster.edge.zone_name:
-            yield Finding(
-                source, "edge.zone_name", "pair-zone-differs", f"{cluster.pair} uses {pair.edge.zone_name}",
-                "failover records share one zone", cluster.edge.zone_name,
-            )  # fmt: skip
-        if pair.kubernetes_version != cluster.kubernetes_version:
-            yield Finding(
-                source, "kubernetes_version", "pair-version-differs", f"{cluster.pair} runs {pair.kubernetes_version}",
-                "run the same minor in both", cluster.kubernetes_version,
-            )  # fmt: skip
-        if pair.domain == cluster.domain:
-            yield Finding(source, "domain", "pair-same-domain", f"{cluster.pair} uses it too", "give each cluster its own", cluster.domain)
+            continue
+        if name < cluster.pair:  # what follows is about both, so it is said once
+            yield from _agreement_findings(cluster, pair)
 
 
-def _claim_findings(platform: Platform) -> Iterator[Finding]:
-    claims: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for name, tenant in sorted(platform.tenants.items()):
-        for cluster_name in tenant.clusters:
-            claims["namespace", cluster_name, tenant.namespace_name].append(name)
-            if cluster := platform.clusters.get(cluster_name):
-                claims["host", cluster_name, tenant.host_in(cluster.domain)].append(name)
-    said: set[tuple[str, str, str]] = set()
-    for (field, cluster_name, value), claimants in claims.items():
-        for other in claimants[1:]:
-            if (field, value, other) not in said:
-                said.add((field, value, other))
-                problem = f"{claimants[0]} already has it in {cluster_name}"
-                yield Finding(tenant_source(other), field, f"{field}-shared", problem, "choose another", value)
+def _agreement_findings(cluster: Cluster, pair: Cluster) -> Iterator[Finding]:
+    source = cluster_source(cluster.name)
+    if pair.region == cluster.region:
+        yield Finding(source, "region", "pair-same-region", f"{cluster.pair} is in the same region", "use two regions", cluster.region)
+    if IPv4Network(cluster.network.cidr).overlaps(IPv4Network(pair.network.cidr)):
+        yield Finding(
+            source, "network.cidr", "pair-cidr-overlap", f"overlaps {pair.network.cidr} of {cluster.pair}",
+            "choose ranges that can be peered", cluster.network.cidr,
+        )  # fmt: skip
+    if pair.edge.role == cluster.edge.role:
+        yield Finding(source, "edge.role", "pair-same-role", f"{cluster.pair} has it too", "one primary, one secondary", cluster.edge.role)
+    if pair.edge.zone_name != cluster.edge.zone_name:
+        yield Finding(
+            source, "edge.zone_name", "pair-zone-differs", f"{cluster.pair} uses {pair.edge.zone_name}",
+            "failover records share one zone", cluster.edge.zone_name,
+        )  # fmt: skip
+    if pair.kubernetes_version != cluster.kubernetes_version:
+        yield Finding(
+            source, "kubernetes_version", "pair-version-differs", f"{cluster.pair} runs {pair.kubernetes_version}",
+            "run the same minor in both", cluster.kubernetes_version,
+        )  # fmt: skip
+    if pair.domain == cluster.domain:
+        yield Finding(source, "domain", "pair-same-domain", f"{cluster.pair} uses it too", "give each cluster its own", cluster.domain)
+
+
+def _namespace_findings(platform: Platform) -> Iterator[Finding]:
+    holders: dict[tuple[str, str], str] = {}
+    # Whoever has a namespace by default keeps it; whoever asks for it by name is told.
+    for name, tenant in sorted(platform.tenants.items(), key=lambda item: (item[1].namespace is not None, item[0])):
+        namespace = tenant.namespace_name
+        others = {holders.setdefault((cluster, namespace), name) for cluster in tenant.clusters} - {name}
+        for other in sorted(others):
+            yield Finding(tenant_source(name), "namespace", "namespace-shared", f"{other} already has it", "choose another", namespace)
+
+
+def _host_findings(platform: Platform) -> Iterator[Finding]:
+    """Hosts are one space for all clusters, because a caller's resolver knows nothing of clusters."""
+    holders: dict[str, str] = {}
+    own = {host for cluster in platform.clusters.values() for host in (cluster.domain, cluster.edge.zone_name)}
+    for name, tenant in sorted(platform.tenants.items(), key=lambda item: (item[1].host is not None, item[0])):
+        source = tenant_source(name)
+        for host in sorted({tenant.host_in(platform.clusters[at].domain) for at in tenant.clusters if at in platform.clusters}):
+            if (other := holders.setdefault(host, name)) != name:
+                yield Finding(source, "host", "host-shared", f"{other} already has it", "choose another", host)
+            if host in own:
+                yield Finding(source, "host", "host-of-platform", "the platform itself answers there", "choose another", host)
 
 
 def _placement_findings(platform: Platform, tenant: Tenant) -> Iterator[Finding]:
     source = tenant_source(tenant.name)
-    for cluster in tenant.clusters:
+    for index, cluster in enumerate(tenant.clusters):
         if cluster not in platform.clusters:
             known = ", ".join(sorted(platform.clusters))
-            yield Finding(source, "clusters", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
-    for caller in tenant.callers:
+            yield Finding(source, f"clusters[{index}]", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
+    for index, caller in enumerate(tenant.callers):
         if caller.tenant == tenant.name:
-            yield Finding(source, "callers", "caller-itself", "a tenant may always call itself", "remove it", caller.tenant)
+            yield Finding(source, f"callers[{index}].tenant", "caller-itself", "a tenant may always call itself", "remove it", tenant.name)
         elif caller.tenant and caller.tenant not in platform.tenants:
-            yield Finding(source, "callers", "caller-unknown", "no such tenant", "remove it or add the tenant", caller.tenant)
+            yield Finding(
+                source, f"callers[{index}].tenant", "caller-unknown", "no such tenant", "remove it or add the tenant", caller.tenant
+            )
     if tenant.tier.is_hot:
         for cluster_name in tenant.clusters:
             cluster = platform.clusters.get(cluster_name)
-            if cluster and cluster.pair not in tenant.clusters:
+            if cluster and cluster.pair in platform.clusters and cluster.pair not in tenant.clusters:
                 yield Finding(
                     source, "clusters", "hot-tier-in-one-region", f"tier {tenant.tier} must outlive a region",
                     f"add {cluster.pair}", ", ".join(tenant.clusters),
@@ -121,32 +138,34 @@ def _placement_findings(platform: Platform, tenant: Tenant) -> Iterator[Finding]
 
 
 def _quota_findings(tenant: Tenant) -> Iterator[Finding]:
+    """Compares in thousandths of a core and in MiB: sums of fractions would be off in the last digit."""
     source = tenant_source(tenant.name)
-    cpu = memory = 0.0
-    pods = 0
+    cpu_milli = memory_mib = pods = 0
     accelerators: dict[str, int] = defaultdict(int)
     for model in tenant.models.values():
         for low, _high, resources in replica_parts(model):
-            cpu += low * resources.cpu
-            memory += low * resources.memory_gib
+            cpu_milli += low * round(resources.cpu * 1000)
+            memory_mib += low * round(resources.memory_gib * 1024)
             pods += low
         if model.accelerator:
             accelerators[model.accelerator.resource_name] += max(model.scaling.min_replicas, 1) * model.accelerator.count
     why = "the floors of all models with their sidecars need"
-    if cpu > tenant.quota.cpu:
-        yield Finding(source, "quota.cpu", "quota-below-floors", f"{why} {cpu:g}", f"raise it to {cpu:g} or lower floors", f"{tenant.quota.cpu:g}")
-    if memory > tenant.quota.memory_gib:
-        yield Finding(
-            source, "quota.memory_gib", "quota-below-floors", f"{why} {memory:g}", f"raise it to {memory:g} or lower floors",
-            f"{tenant.quota.memory_gib:g}",
-        )  # fmt: skip
-    if pods > tenant.quota.pods:
-        yield Finding(source, "quota.pods", "quota-below-floors", f"{why} {pods}", f"raise it to {pods} or lower floors", str(tenant.quota.pods))
+    for field, needed, allowed, steps_per_unit in (
+        ("cpu", cpu_milli, round(tenant.quota.cpu * 1000), 1000),
+        ("memory_gib", memory_mib, round(tenant.quota.memory_gib * 1024), 1024),
+        ("pods", pods, tenant.quota.pods, 1),
+    ):
+        if needed > allowed:
+            floors, found = f"{needed / steps_per_unit:.15g}", f"{allowed / steps_per_unit:.15g}"
+            remedy = f"raise it to {floors} or lower floors"
+            yield Finding(source, f"quota.{field}", "quota-below-floors", f"{why} {floors}", remedy, found)
     for resource, needed in accelerators.items():
         allowed = tenant.quota.accelerators.get(resource, 0)
         if needed > allowed:
             problem = f"the models need {needed} of {resource} to answer at all"
-            yield Finding(source, "quota.accelerators", "quota-below-accelerators", problem, f"add {resource}: {needed}", str(allowed))
+            yield Finding(
+                source, f"quota.accelerators.{resource}", "quota-below-accelerators", problem, f"add {resource}: {needed}", str(allowed)
+            )
 
 
 def _tier_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
@@ -184,29 +203,52 @@ def _tier_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Fi
 
 def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
     """The pools of a cluster that can host one replica of `model`, by name; empty for a CPU model."""
+    return {name: pool for name, pool in _pools_of_kind(cluster, model).items() if _machine_holds(pool, model)}
+
+
+def _machine_holds(pool: GpuPool, model: ServedModel) -> bool:
+    """Whether some machine of the pool is large enough for the predictor, its sidecar and its cards."""
+    assert model.accelerator, "only models with an accelerator have pools"
+    _, _, replica = replica_parts(model)[0]
+    shapes = instance_shapes(pool.accelerator)
+    return any(
+        shape.vcpus >= replica.cpu and shape.memory_gib >= replica.memory_gib and pool.max_gpus >= shape.gpus >= model.accelerator.cards
+        for shape in (shapes[instance_type] for instance_type in pool.instance_types)
+    )
+
+
+def _pools_of_kind(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
     if model.accelerator is None:
         return {}
     wanted = {CapacityType.SPOT} if model.capacity == "spot" else {CapacityType.ON_DEMAND, CapacityType.RESERVED}
     return {
         name: pool
         for name, pool in sorted(cluster.gpu_pools.items())
-        if pool.accelerator == model.accelerator.accelerator
-        and pool.share == model.accelerator.share
-        and wanted & set(pool.capacity_types)
+        if pool.accelerator == model.accelerator.accelerator and pool.share == model.accelerator.share and wanted & set(pool.capacity_types)
     }
 
 
 def _accelerator_findings(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
     if model.accelerator is None:
         return
-    share = f"{model.accelerator.accelerator} {model.accelerator.share} ({model.capacity})"
-    for cluster_name in tenant.clusters:
-        cluster = platform.clusters.get(cluster_name)
-        if cluster and not pools_for(cluster, model):
-            offered = ", ".join(
-                f"{pool}: {facts.accelerator} {facts.share}" for pool, facts in sorted(cluster.gpu_pools.items())
-            )
-            yield Finding(
-                tenant_source(tenant.name), f"models.{name}.accelerator", "accelerator-in-no-pool",
-                f"no GPU pool of {cluster_name} offers it", f"choose one of {offered or 'none'}, or add a pool", share,
-            )  # fmt: skip
+    source = tenant_source(tenant.name)
+    lacking = [cluster for at in tenant.clusters if (cluster := platform.clusters.get(at)) and not pools_for(cluster, model)]
+    if without := [cluster for cluster in lacking if not _pools_of_kind(cluster, model)]:
+        offered = {f"{pool.accelerator} {pool.share}" for cluster in without for pool in cluster.gpu_pools.values()}
+        yield Finding(
+            source, f"models.{name}.accelerator", "accelerator-in-no-pool",
+            f"no GPU pool of {_names(without)} offers it", f"choose one of {', '.join(sorted(offered)) or 'none'}, or add a pool",
+            f"{model.accelerator.accelerator} {model.accelerator.share} ({model.capacity})",
+        )  # fmt: skip
+    if too_small := [cluster for cluster in lacking if cluster not in without]:
+        pools = sorted({pool for cluster in too_small for pool in _pools_of_kind(cluster, model)})
+        yield Finding(
+            source, f"models.{name}.resources", "replica-above-machines",
+            f"with its sidecar it is larger than every machine of {', '.join(pools)} in {_names(too_small)}",
+            "ask for less, or add a larger instance type to the pool",
+            f"{model.resources.cpu:g} cores, {model.resources.memory_gib:g} GiB, {model.accelerator.count} x {model.accelerator.share}",
+        )  # fmt: skip
+
+
+def _names(clusters: list[Cluster]) -> str:
+    return ", ".join(cluster.name for cluster in clusters)

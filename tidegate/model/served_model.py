@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -10,9 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from tidegate.model.accelerators import AcceleratorShare, Resources
 from tidegate.model.facts import Fact, Sha256, refuse
 
-ImmutableUri = Annotated[
-    str, StringConstraints(pattern=r"^(s3|oci|gs|https)://[A-Za-z0-9][A-Za-z0-9._/:@=-]*$", max_length=512)
-]
+ImmutableUri = Annotated[str, StringConstraints(pattern=r"^(s3|oci|gs|https)://[A-Za-z0-9][A-Za-z0-9._/:@=-]*$", max_length=512)]
 PinnedImage = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$"),
@@ -24,9 +23,9 @@ def _refuse_moving_uri(uri: str) -> None:
     path = uri.split("://", 1)[1]
     parts = path.replace(":", "/").replace("@", "/").split("/")
     if any(part.lower() in {"latest", "current", "main", "head", "production", "stable"} for part in parts):
-        raise refuse("uri-moving", f"{uri} points at whatever is newest", "name one version in the path")
+        raise refuse("uri-moving", "points at whatever is newest", "name one version in the path")
     if ".." in parts or "" in parts[:-1]:
-        raise refuse("uri-path", f"{uri} has an empty or parent path segment", "write the plain path")
+        raise refuse("uri-path", "has an empty or parent path segment", "write the plain path")
 
 
 class Runtime(StrEnum):
@@ -85,9 +84,21 @@ class Scaling(Fact):
     @model_validator(mode="after")
     def _range_holds(self) -> Self:
         if self.min_replicas > self.max_replicas:
-            raise refuse("scaling-min-above-max", "min_replicas is above max_replicas", "raise max_replicas")
+            raise refuse(
+                "scaling-min-above-max",
+                f"is above max_replicas, {self.max_replicas}",
+                "raise max_replicas",
+                at="min_replicas",
+                value=self.min_replicas,
+            )
         if self.mode == "standard" and self.min_replicas == 0:
-            raise refuse("scaling-standard-to-zero", "standard mode cannot scale from zero", "set min_replicas or mode: knative")
+            raise refuse(
+                "scaling-standard-to-zero",
+                "standard mode cannot scale from zero",
+                "write at least 1, or mode: knative",
+                at="min_replicas",
+                value=0,
+            )
         return self
 
 
@@ -114,19 +125,27 @@ class Rollout(Fact):
 
     @model_validator(mode="after")
     def _steps_make_sense(self) -> Self:
-        steps = self.steps_percent
+        steps, written = self.steps_percent, ", ".join(map(str, self.steps_percent))
         if self.strategy != "canary":
             if steps:
-                raise refuse("rollout-steps-without-canary", f"{self.strategy} has no steps", "remove steps_percent")
+                raise refuse(
+                    "rollout-steps-without-canary", f"{self.strategy} has no steps", "remove it", at="steps_percent", value=written
+                )
             return self
         if not steps:
-            raise refuse("rollout-canary-without-steps", "a canary needs steps", "write [10, 25, 50, 100]")
-        if any(later <= earlier for earlier, later in zip(steps, steps[1:], strict=False)):
-            raise refuse("rollout-steps-not-rising", "steps must rise", "sort them and drop repeats")
+            raise refuse("rollout-canary-without-steps", "a canary needs steps", "write [10, 25, 50, 100]", at="steps_percent")
+        if any(later <= earlier for earlier, later in pairwise(steps)):
+            raise refuse("rollout-steps-not-rising", "steps must rise", "sort them and drop repeats", at="steps_percent", value=written)
         if steps[-1] != 100:
-            raise refuse("rollout-steps-unfinished", "the last step must be 100", "append 100")
+            raise refuse("rollout-steps-unfinished", "the last step must be 100", "append 100", at="steps_percent", value=written)
         if steps[0] > 25:
-            raise refuse("rollout-first-step", "the first step exposes over a quarter of the callers", "start at 25 or below")
+            raise refuse(
+                "rollout-first-step",
+                "the first step exposes over a quarter of the callers",
+                "start at 25 or below",
+                at="steps_percent[0]",
+                value=steps[0],
+            )
         return self
 
 
@@ -151,7 +170,13 @@ class Companion(Fact):
     @model_validator(mode="after")
     def _range_holds(self) -> Self:
         if self.min_replicas > self.max_replicas:
-            raise refuse("companion-min-above-max", "min_replicas is above max_replicas", "raise max_replicas")
+            raise refuse(
+                "companion-min-above-max",
+                f"is above max_replicas, {self.max_replicas}",
+                "raise max_replicas",
+                at="min_replicas",
+                value=self.min_replicas,
+            )
         return self
 
 
@@ -164,11 +189,18 @@ class GoldenSet(Fact):
     threshold: Annotated[float, Field(ge=0, le=1_000_000)]
     """The worst acceptable value: a floor, but a ceiling for mean-absolute-error."""
 
+    @field_validator("uri")
+    @classmethod
+    def _uri_is_fixed(cls, uri: str) -> str:
+        _refuse_moving_uri(uri)
+        return uri
+
     @model_validator(mode="after")
     def _threshold_is_reachable(self) -> Self:
-        _refuse_moving_uri(self.uri)
         if self.metric != "mean-absolute-error" and self.threshold > 1:
-            raise refuse("golden-threshold", f"{self.metric} never exceeds 1", "write a share such as 0.93")
+            raise refuse(
+                "golden-threshold", f"{self.metric} never exceeds 1", "write a share such as 0.93", at="threshold", value=self.threshold
+            )
         return self
 
 
@@ -211,17 +243,59 @@ class ServedModel(Fact):
     @model_validator(mode="after")
     def _facts_agree(self) -> Self:
         if self.runtime is Runtime.VLLM and self.accelerator is None:
-            raise refuse("vllm-without-accelerator", "vLLM needs a GPU", "add accelerator or choose another runtime")
+            raise refuse(
+                "vllm-without-accelerator",
+                "vLLM needs a GPU",
+                "add accelerator or choose another runtime",
+                at="runtime",
+                value=self.runtime,
+            )
         if self.dense_pool and self.accelerator:
-            raise refuse("dense-pool-on-gpu", "a dense pool packs CPU models", "remove accelerator or dense_pool")
+            raise refuse(
+                "dense-pool-on-gpu",
+                "a dense pool packs CPU models",
+                "remove accelerator or dense_pool",
+                at="accelerator",
+                value=self.accelerator.accelerator,
+            )
         if self.dense_pool and self.scaling.max_replicas > self.dense_pool.max_pods:
-            raise refuse("dense-pool-too-many-pods", "max_replicas is above dense_pool.max_pods", "lower max_replicas")
+            raise refuse(
+                "dense-pool-too-many-pods",
+                f"is above dense_pool.max_pods, {self.dense_pool.max_pods}",
+                "lower it",
+                at="scaling.max_replicas",
+                value=self.scaling.max_replicas,
+            )
         if self.dense_pool and self.dense_pool.memory_budget_gib >= self.resources.memory_gib:
-            raise refuse("dense-pool-memory", "the weights' budget leaves no memory for the server", "raise memory_gib")
+            raise refuse(
+                "dense-pool-memory",
+                f"leaves no memory of {self.resources.memory_gib:g} GiB for the server",
+                "raise resources.memory_gib",
+                at="dense_pool.memory_budget_gib",
+                value=self.dense_pool.memory_budget_gib,
+            )
         if self.accelerator and self.accelerator.count < 1:
-            raise refuse("accelerator-count", "count must be at least 1", "write 1 or remove accelerator")
+            raise refuse(
+                "accelerator-count",
+                "must be at least 1",
+                "write 1 or remove accelerator",
+                at="accelerator.count",
+                value=self.accelerator.count,
+            )
         if self.accelerator and self.accelerator.share != "whole" and self.accelerator.count != 1:
-            raise refuse("accelerator-shares-twice", "a pod takes one slice only", "choose a larger slice")
+            raise refuse(
+                "accelerator-shares-twice",
+                f"a pod takes one {self.accelerator.share} only",
+                "write 1 and choose a larger slice",
+                at="accelerator.count",
+                value=self.accelerator.count,
+            )
         if self.rollout.strategy == "canary" and self.scaling.mode != "knative":
-            raise refuse("canary-needs-knative", "KServe splits traffic in knative mode only", "set scaling.mode: knative")
+            raise refuse(
+                "canary-needs-knative",
+                "KServe splits traffic in knative mode only",
+                "write knative, or another rollout.strategy",
+                at="scaling.mode",
+                value=self.scaling.mode,
+            )
         return self

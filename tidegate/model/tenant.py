@@ -79,9 +79,13 @@ class Tenant(Fact):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        for field, listed in (("clusters", self.clusters), ("owners", self.owners), ("callers", self.callers)):
+        for rule, listed in (
+            ("clusters-twice", self.clusters),
+            ("owners-twice", self.owners),
+            ("callers-twice", tuple(caller.subject or caller.tenant or "" for caller in self.callers)),
+        ):
             if len(set(listed)) != len(listed):
-                raise refuse(f"{field}-twice", f"an entry of {field} is listed twice", "list each once")
+                raise refuse(rule, "an entry is listed twice", "list each once", at=rule.removesuffix("-twice"), value=", ".join(listed))
         return self
 
     @property
@@ -103,7 +107,9 @@ def replica_parts(model: ServedModel) -> tuple[tuple[int, int, Resources], ...]:
     companions: list[Companion] = [part for part in (model.transformer, model.explainer) if part]
     parts = [(model.scaling.min_replicas, model.scaling.max_replicas, model.resources)]
     parts += [(part.min_replicas, part.max_replicas, part.resources) for part in companions]
-    return tuple(
-        (low, high, Resources(cpu=round(own.cpu + SIDECAR.cpu, 3), memory_gib=own.memory_gib + SIDECAR.memory_gib))
-        for low, high, own in parts
-    )
+    return tuple((low, high, _with_sidecar(own)) for low, high, own in parts)
+
+
+def _with_sidecar(own: Resources) -> Resources:
+    # Not validated: the largest allowed replica and its sidecar together are above what one replica may ask for.
+    return Resources.model_construct(cpu=round(own.cpu + SIDECAR.cpu, 3), memory_gib=own.memory_gib + SIDECAR.memory_gib)

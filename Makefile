@@ -1,0 +1,115 @@
+# `make` alone lists the targets. Two of them are the contract of the README: `make up` and `make test`.
+# Every target sets up what it needs by itself; what is set up already is left alone.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+PLATFORM := $(VENV)/.platform-ready
+TESTS := $(VENV)/.tests-ready
+NODE := node_modules/.ready
+CHECKOV := .venv-checkov/.ready
+BENCH := .venv-bench/.ready
+INSTALL := pip install --quiet --require-hashes
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: setup ## Set up, then bring the platform up on this machine: two regions in an emulated AWS, tenants rendered and validated.
+	$(VENV)/bin/tidegate up
+
+.PHONY: down
+down: setup ## Take the platform down and prove that nothing is left.
+	$(VENV)/bin/tidegate down
+
+.PHONY: status
+status: setup ## Tell what is up.
+	$(VENV)/bin/tidegate status
+
+.PHONY: doctor
+doctor: setup ## Tell what this machine lacks, and how to get it.
+	$(VENV)/bin/tidegate doctor
+
+.PHONY: render
+render: setup ## Render tenants and clusters into gitops/rendered.
+	$(VENV)/bin/tidegate render
+
+.PHONY: validate
+validate: setup ## Check the inventory, the tenants and every rendered object.
+	$(VENV)/bin/tidegate validate
+
+.PHONY: verify
+verify: setup-tests ## Check format, lint, types and import layers.
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	node_modules/.bin/pyright --pythonpath $(PYTHON)
+	$(VENV)/bin/lint-imports --no-cache
+
+.PHONY: test
+test: verify checkov ## Set up, then run every check and every test.
+	$(VENV)/bin/tidegate doctor
+	$(PYTHON) -m pytest -n 2 --dist loadgroup
+
+.PHONY: test-fast
+test-fast: setup-tests ## Run the tests that start no terraform.
+	$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not terraform and not emulator"
+
+.PHONY: checkov
+checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.
+	$(PYTHON) -m tests.checkov.scan
+
+.PHONY: bench
+bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by side; writes out/bench.json.
+	$(PYTHON) -m tests.bench.run
+
+.PHONY: lock
+lock: setup ## Resolve the locks anew; releases younger than a week are left out.
+	./locks/update
+
+.PHONY: clean
+clean: ## Delete what the commands of a stopped platform left; the caches outside stay.
+	rm -rf out cdktf.out cdktf.log .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: setup setup-tests
+setup: $(PLATFORM) $(NODE)
+setup-tests: $(TESTS) $(NODE)
+
+$(VENV)/bin/uv: locks/bootstrap.txt
+	@echo "setting up Python (about 20 s)"
+	python3 -m venv $(VENV)
+	$(PYTHON) -m $(INSTALL) --requirement locks/bootstrap.txt
+	@touch $@
+
+$(PLATFORM): locks/platform.txt pyproject.toml $(VENV)/bin/uv
+	@echo "installing the locked Python packages"
+	$(UV) $(INSTALL) --python $(PYTHON) --requirement locks/platform.txt
+	$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(TESTS): locks/test.txt $(PLATFORM)
+	@echo "installing the locked test packages"
+	$(UV) $(INSTALL) --python $(PYTHON) --requirement locks/test.txt
+	@touch $@
+
+$(NODE): package.json package-lock.json
+	@echo "installing the locked Node.js packages (about 20 s)"
+	npm ci --include=dev --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(CHECKOV): locks/checkov.txt $(VENV)/bin/uv
+	@echo "installing checkov (about 30 s)"
+	python3 -m venv .venv-checkov
+	$(UV) $(INSTALL) --python .venv-checkov/bin/python --requirement locks/checkov.txt
+	@touch $@
+
+$(BENCH): locks/bench.txt $(VENV)/bin/uv
+	@echo "installing what the benchmarks compare with (about 30 s)"
+	python3 -m venv .venv-bench
+	$(UV) $(INSTALL) --python .venv-bench/bin/python --requirement locks/bench.txt
+	@touch $@

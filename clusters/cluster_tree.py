@@ -1,0 +1,85 @@
+"""Every object of every cluster, each with its folder and the fact file it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clusters.components import (
+    availability,
+    delivery,
+    edge_limits,
+    gateways,
+    gpu_pools,
+    gpu_sharing,
+    isolation,
+    mesh,
+    model,
+    monitors,
+    prepull,
+    priorities,
+    routes,
+    runtimes,
+    tenant,
+)
+from tidegate.errors import Finding
+from tidegate.manifests.tree import RenderedObject
+from tidegate.manifests.yaml_text import Manifest
+from tidegate.model.cluster import Cluster
+from tidegate.model.platform import Platform, cluster_source, tenant_source
+from tidegate.model.tenant import Tenant
+
+FOLDERS = frozenset({*delivery.WAVES, delivery.COMPONENT, gpu_pools.KWOK_COMPONENT})
+"""Folders of a cluster that no tenant may be named like."""
+
+
+def name_findings(platform: Platform) -> list[Finding]:
+    """Tenants whose folder would be a component's."""
+    return [
+        Finding(tenant_source(name), "name", "name-is-component", "a component of the platform has this folder", "choose another", name)
+        for name in sorted(FOLDERS & set(platform.tenants))
+    ]
+
+
+def objects(platform: Platform) -> Iterator[RenderedObject]:
+    """The tree of `gitops/rendered`."""
+    for name, cluster in sorted(platform.clusters.items()):
+        components = dict(_components(platform, cluster))
+        for component, manifests in components.items():
+            for manifest in manifests:
+                yield RenderedObject(f"{name}/{component}", cluster_source(name), manifest)
+        applied = [component for component, manifests in components.items() if manifests and component in delivery.WAVES]
+        for manifest in delivery.objects(platform, name, applied):
+            yield RenderedObject(f"{name}/{delivery.COMPONENT}", cluster_source(name), manifest)
+        for served in platform.tenants_of(name):
+            for manifest in tenant_objects(platform, cluster, served):
+                yield RenderedObject(f"{name}/{served.name}", tenant_source(served.name), manifest)
+
+
+def bootstrap_objects(platform: Platform) -> Iterator[RenderedObject]:
+    """The tree of `gitops/bootstrap`."""
+    for name in sorted(platform.clusters):
+        for manifest in delivery.bootstrap(platform, name):
+            yield RenderedObject(name, cluster_source(name), manifest)
+
+
+def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iterator[Manifest]:
+    """Guard rails and served models of one tenant in one cluster."""
+    yield from tenant.guard_rails(cluster, served)
+    yield from isolation.guard_rails(platform, cluster, served)
+    yield from routes.grants(served)
+    yield from availability.guard_rails(served)
+    yield from monitors.guard_rails(served)
+    for name, facts in served.models.items():
+        yield model.inference_service(cluster, served, name, facts)
+
+
+def _components(platform: Platform, cluster: Cluster) -> Iterator[tuple[str, list[Manifest]]]:
+    yield priorities.COMPONENT, list(priorities.objects())
+    yield gpu_sharing.COMPONENT, list(gpu_sharing.objects(cluster))
+    yield gpu_pools.COMPONENT, list(gpu_pools.objects(cluster, kwok=False))
+    yield gpu_pools.KWOK_COMPONENT, list(gpu_pools.objects(cluster, kwok=True))
+    yield runtimes.COMPONENT, list(runtimes.objects(platform, cluster.name))
+    yield mesh.COMPONENT, list(mesh.objects(platform, cluster))
+    edge = [*gateways.objects(), *edge_limits.objects(platform, cluster), *routes.objects(platform, cluster), *monitors.gateways()]
+    yield gateways.COMPONENT, edge
+    yield prepull.COMPONENT, list(prepull.objects(platform, cluster))

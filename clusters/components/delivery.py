@@ -1,0 +1,173 @@
+"""Who may apply what: Argo CD projects and Applications, from the root down.
+
+A tenant's folder is applied by two Applications. `guard-rails-<tenant>` (project `platform`) owns everything that fences the
+tenant; `tenant-<tenant>`, in a project that names one namespace and one kind, owns its served models only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from clusters.custom_resources import Metadata
+from clusters.custom_resources.argo_cd import Application, AppProject, GroupKind
+from tidegate.manifests.yaml_text import Manifest
+from tidegate.model import names
+from tidegate.model.platform import Platform
+from tidegate.model.tenant import Tenant
+
+COMPONENT = "delivery"
+BOOTSTRAP = "bootstrap"
+
+REPOSITORY_URL = "https://git.example.com/payments/tidegate.git"
+"""This repository as Argo CD reaches it; write your own here."""
+
+REVISION = "main"
+SERVER = "https://kubernetes.default.svc"
+RENDERED = "gitops/rendered"
+
+WAVES = {"priorities": -20, "gpu-sharing": -15, "gpu-pools": -10, "runtimes": -10, "mesh": -10, "edge": -5, "prepull": 5}
+"""Lower is applied first. Guard rails are 0 and tenants 10: no model before its fences, no fence before the mesh."""
+
+_SERVED_MODELS = "inferenceservice-*.yaml"
+
+_CLUSTER_KINDS: list[GroupKind] = [
+    {"group": "", "kind": "Namespace"},
+    {"group": "scheduling.k8s.io", "kind": "PriorityClass"},
+    {"group": "serving.kserve.io", "kind": "ClusterServingRuntime"},
+    {"group": "karpenter.sh", "kind": "NodePool"},
+    {"group": "karpenter.sh", "kind": "NodeOverlay"},
+    {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass"},
+]
+_NAMESPACED_KINDS: list[GroupKind] = [
+    {"group": "", "kind": "ConfigMap"},
+    {"group": "", "kind": "LimitRange"},
+    {"group": "", "kind": "ResourceQuota"},
+    {"group": "", "kind": "ServiceAccount"},
+    {"group": "apps", "kind": "DaemonSet"},
+    {"group": "argoproj.io", "kind": "AppProject"},
+    {"group": "argoproj.io", "kind": "Application"},
+    {"group": "gateway.networking.k8s.io", "kind": "Gateway"},
+    {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"},
+    {"group": "gateway.networking.k8s.io", "kind": "ReferenceGrant"},
+    {"group": "monitoring.coreos.com", "kind": "PodMonitor"},
+    {"group": "networking.istio.io", "kind": "DestinationRule"},
+    {"group": "networking.istio.io", "kind": "EnvoyFilter"},
+    {"group": "networking.k8s.io", "kind": "NetworkPolicy"},
+    {"group": "policy", "kind": "PodDisruptionBudget"},
+    {"group": "rbac.authorization.k8s.io", "kind": "Role"},
+    {"group": "rbac.authorization.k8s.io", "kind": "RoleBinding"},
+    {"group": "security.istio.io", "kind": "AuthorizationPolicy"},
+    {"group": "security.istio.io", "kind": "PeerAuthentication"},
+    {"group": "security.istio.io", "kind": "RequestAuthentication"},
+]
+
+
+def bootstrap(platform: Platform, cluster: str) -> Iterator[Manifest]:
+    """What must be there before Argo CD can do the rest: the platform's project and the root Application."""
+    own = [
+        names.NAMESPACE_ARGOCD, names.NAMESPACE_EDGE, names.NAMESPACE_GPU_OPERATOR, names.NAMESPACE_KNATIVE, names.NAMESPACE_MESH,
+        names.NAMESPACE_PLATFORM,
+    ]  # fmt: skip
+    namespaces = [*own, *(tenant.namespace_name for tenant in platform.tenants_of(cluster))]
+    project: AppProject = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": _metadata(names.PLATFORM_PROJECT, names.component_labels(BOOTSTRAP)),
+        "spec": {
+            "description": "The platform itself and the guard rails of its tenants.",
+            "sourceRepos": [REPOSITORY_URL],
+            "destinations": [{"server": SERVER, "namespace": namespace} for namespace in namespaces],
+            "clusterResourceWhitelist": _CLUSTER_KINDS,
+            "namespaceResourceWhitelist": _NAMESPACED_KINDS,
+        },
+    }
+    yield project
+    path = f"{RENDERED}/{cluster}/{COMPONENT}"
+    yield _application(names.ROOT_APPLICATION, names.component_labels(BOOTSTRAP), names.PLATFORM_PROJECT, names.NAMESPACE_ARGOCD, path)
+
+
+def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iterator[Manifest]:
+    """One Application per component, and project, guard rails and served models of each tenant."""
+    for component in components:
+        application = _application(
+            names.component_application(component), names.component_labels(COMPONENT), names.PLATFORM_PROJECT,
+            names.NAMESPACE_ARGOCD, f"{RENDERED}/{cluster}/{component}", wave=WAVES[component],
+        )  # fmt: skip
+        yield application
+    for tenant in platform.tenants_of(cluster):
+        yield _project(tenant)
+        yield _guard_rails(cluster, tenant)
+        yield _served_models(cluster, tenant)
+
+
+def _project(tenant: Tenant) -> AppProject:
+    """One namespace, one repository, one kind; no cluster-scoped kind, no pattern anywhere."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": _metadata(names.project(tenant.name), names.tenant_labels(tenant.name, tenant.tier), wave=-1),
+        "spec": {
+            "description": f"Served models of tenant {tenant.name}.",
+            "sourceRepos": [REPOSITORY_URL],
+            "destinations": [{"server": SERVER, "namespace": tenant.namespace_name}],
+            "destinationServiceAccounts": [
+                {"server": SERVER, "namespace": tenant.namespace_name, "defaultServiceAccount": names.deploy_service_account(tenant.name)}
+            ],
+            "clusterResourceWhitelist": [],
+            "namespaceResourceWhitelist": [{"group": "serving.kserve.io", "kind": "InferenceService"}],
+        },
+    }
+
+
+def _guard_rails(cluster: str, tenant: Tenant) -> Application:
+    application = _application(
+        names.guard_rails_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.PLATFORM_PROJECT,
+        tenant.namespace_name, f"{RENDERED}/{cluster}/{tenant.name}", wave=0,
+    )  # fmt: skip
+    application["spec"]["source"]["directory"] = {"exclude": _SERVED_MODELS}
+    return application
+
+
+def _served_models(cluster: str, tenant: Tenant) -> Application:
+    application = _application(
+        names.tenant_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.project(tenant.name),
+        tenant.namespace_name, f"{RENDERED}/{cluster}/{tenant.name}", wave=10,
+    )  # fmt: skip
+    application["spec"]["source"]["directory"] = {"include": _SERVED_MODELS}
+    application["spec"]["ignoreDifferences"] = [
+        {"group": "serving.kserve.io", "kind": "InferenceService", "jsonPointers": ["/spec/predictor/canaryTrafficPercent"]}
+    ]
+    return application
+
+
+def _application(name: str, labels: dict[str, str], project: str, namespace: str, path: str, *, wave: int | None = None) -> Application:
+    """Without a finalizer: an Application that vanishes by mistake leaves its objects standing."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": _metadata(name, labels, wave=wave),
+        "spec": {
+            "project": project,
+            "source": {"repoURL": REPOSITORY_URL, "targetRevision": REVISION, "path": path},
+            "destination": {"server": SERVER, "namespace": namespace},
+            "syncPolicy": {
+                "automated": {"prune": True, "selfHeal": True, "allowEmpty": False},
+                # `refresh` retries the newest revision; without it a failed sync repeats the old one for minutes.
+                "retry": {"limit": 5, "refresh": True, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}},
+                # InferenceService definitions exceed the size of the client-side annotation.
+                "syncOptions": [
+                    "ServerSideApply=true",
+                    "RespectIgnoreDifferences=true",
+                    "ApplyOutOfSyncOnly=true",
+                    "CreateNamespace=false",
+                ],
+            },
+        },
+    }
+
+
+def _metadata(name: str, labels: dict[str, str], *, wave: int | None = None) -> Metadata:
+    described: Metadata = {"name": name, "namespace": names.NAMESPACE_ARGOCD, "labels": labels}
+    if wave is not None:
+        described["annotations"] = {"argocd.argoproj.io/sync-wave": str(wave)}
+    return described

@@ -1,0 +1,106 @@
+"""Who may come in at the edge and how often: token, tenant claim, exact subjects, and a rate limit per tenant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from clusters.components.gateways import EDGE_REPLICAS, metadata
+from clusters.custom_resources.istio import AuthorizationPolicy, EnvoyFilter, RequestAuthentication, Rule, TargetRef
+from tidegate.manifests.yaml_text import Manifest
+from tidegate.model import names
+from tidegate.model.cluster import Cluster
+from tidegate.model.platform import Platform
+from tidegate.model.tenant import Tenant
+
+_EDGE: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_EDGE}
+
+
+def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
+    """Token check, admission by tenant and rate limits of one cluster's edge."""
+    tenants = [tenant for tenant in platform.tenants_of(cluster.name) if subjects(tenant)]
+    issuer = cluster.token_issuer
+    authentication: RequestAuthentication = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "RequestAuthentication",
+        "metadata": metadata("tokens"),
+        "spec": {
+            "targetRefs": [_EDGE],
+            "jwtRules": [{"issuer": issuer.issuer, "jwksUri": issuer.jwks_uri, "audiences": [issuer.audience]}],
+        },
+    }
+    yield authentication
+    admission: AuthorizationPolicy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata("tenants"),
+        "spec": {"targetRefs": [_EDGE]},  # admits nobody, which is right for a cluster without tenants
+    }
+    if tenants:
+        admission["spec"]["action"] = "ALLOW"
+        admission["spec"]["rules"] = [_admission(cluster, tenant) for tenant in tenants]
+    yield admission
+    if tenants:
+        yield _rate_limits(cluster, tenants)
+
+
+def subjects(tenant: Tenant) -> list[str]:
+    """The token subjects that may call the tenant."""
+    return [caller.subject for caller in tenant.callers if caller.subject]
+
+
+def _admission(cluster: Cluster, tenant: Tenant) -> Rule:
+    """Host, claim and subject must all fit; a missing token has no principal and so fits nothing."""
+    issuer, host = cluster.token_issuer, tenant.host_in(cluster.domain)
+    return {
+        "from": [{"source": {"requestPrincipals": [f"{issuer.issuer}/{subject}" for subject in subjects(tenant)]}}],
+        "to": [{"operation": {"hosts": [host, f"{host}:*"]}}],
+        "when": [{"key": f"request.auth.claims[{issuer.tenant_claim}]", "values": [tenant.name]}],
+    }
+
+
+def requests_per_proxy(tenant: Tenant) -> int:
+    """A tenant's requests per second at one of the edge's proxies, rounded up, so that the sum is never too low."""
+    return math.ceil(tenant.requests_per_second / EDGE_REPLICAS)
+
+
+def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> EnvoyFilter:
+    """Envoy's local rate limit keyed by the verified claim; Istio offers it through EnvoyFilter only.
+
+    A bucket holds one second's worth. The shared bucket, for tokens of no known tenant, is the smallest tenant's.
+    """
+    rates = {tenant.name: requests_per_proxy(tenant) for tenant in tenants}
+    claim = {"key": "envoy.filters.http.jwt_authn", "path": [{"key": "payload"}, {"key": cluster.token_issuer.tenant_claim}]}
+    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    limit = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": "tenants",
+        "token_bucket": _bucket(min(rates.values())),
+        "filter_enabled": always,
+        "filter_enforced": always,
+        "rate_limits": [{"actions": [{"metadata": {"descriptor_key": "tenant", "source": "DYNAMIC", "metadata_key": claim}}]}],
+        "descriptors": [{"entries": [{"key": "tenant", "value": name}], "token_bucket": _bucket(rate)} for name, rate in rates.items()],
+    }
+    chain = {"filter": {"name": "envoy.filters.network.http_connection_manager", "subFilter": {"name": "envoy.filters.http.router"}}}
+    return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": metadata("rate-limits"),
+        "spec": {
+            "targetRefs": [_EDGE],
+            "configPatches": [
+                {
+                    "applyTo": "HTTP_FILTER",
+                    "match": {"context": "GATEWAY", "listener": {"filterChain": chain}},
+                    "patch": {
+                        "operation": "INSERT_BEFORE",
+                        "value": {"name": "envoy.filters.http.local_ratelimit", "typed_config": limit},
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _bucket(tokens: int) -> dict[str, object]:
+    return {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "1s"}

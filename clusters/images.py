@@ -1,0 +1,29 @@
+"""Every image the platform itself runs, by exact tag, in one place.
+
+The registry is the platform's own mirror: the embedded region builds images of these names, a production registry
+copies them from upstream. They are pinned by tag and not by digest, because a digest exists only once the mirror has
+been filled; the mirror must refuse to overwrite a tag. Tenants' own images carry digests (`PinnedImage`).
+"""
+
+from __future__ import annotations
+
+from tidegate.model.served_model import Runtime
+
+REGISTRY = "registry.example.com/tidegate"
+
+PAUSE = f"{REGISTRY}/pause:3.10"
+"""Does nothing; keeps a pod alive. 3.10 is the line that Kubernetes 1.35 is tested with."""
+
+RUNTIMES = {
+    # What KServe 0.20.0 ships its runtimes with; its Hugging Face server is released under its own number.
+    Runtime.MLSERVER_SKLEARN: f"{REGISTRY}/mlserver:1.7.1",
+    Runtime.MLSERVER_LIGHTGBM: f"{REGISTRY}/mlserver:1.7.1",
+    Runtime.MLSERVER_XGBOOST: f"{REGISTRY}/mlserver:1.7.1",
+    Runtime.HUGGINGFACE: f"{REGISTRY}/huggingfaceserver:0.20.0-gpu",
+    # KServe names 23.05, which predates the driver of current GPU images.
+    Runtime.TRITON: f"{REGISTRY}/tritonserver:25.06-py3",
+    # TorchServe's last release; the project is archived, so it will stay.
+    Runtime.TORCHSERVE: f"{REGISTRY}/torchserve-kfs:0.12.0",
+    Runtime.VLLM: f"{REGISTRY}/vllm-openai:0.10.2",
+}
+"""The image of each model server."""

@@ -1,0 +1,82 @@
+"""Renders every cluster: `python -m clusters.program render --root . --out gitops/rendered`.
+
+Prints one line of JSON about what it did. Exits with 1 and one line per finding on stderr, leaving every file as it was,
+when the inventory or what would be rendered is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from clusters import cluster_tree
+from tidegate import inventory
+from tidegate.errors import FindingsError, InventoryError
+from tidegate.manifests.tree import emit_tree, write_trees
+from tidegate.model.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSummary:
+    """What one run rendered and wrote."""
+
+    clusters: int
+    objects: int
+    files_written: int
+    files_unchanged: int
+    files_removed: int
+
+
+def render(root: Path, out: Path) -> RenderSummary:
+    """Renders the inventory of the checkout at `root` into `out`.
+
+    The checkout's own `gitops/rendered` has `gitops/bootstrap` beside it, which is then rendered too, in the same stroke.
+    """
+    platform = inventory.load(root)
+    gc.disable()  # nothing rendered refers to itself, and looking for cycles among it takes a quarter of the time
+    try:
+        return _render(platform, root, out)
+    finally:
+        gc.enable()
+
+
+def _render(platform: Platform, root: Path, out: Path) -> RenderSummary:
+    if findings := cluster_tree.name_findings(platform):
+        raise InventoryError(findings)
+    trees = {out: emit_tree(cluster_tree.objects(platform))}
+    if out.resolve() == (root / "gitops" / "rendered").resolve():
+        trees[root / "gitops" / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
+    written = write_trees(trees)
+    return RenderSummary(
+        clusters=len(platform.clusters),
+        objects=sum(len(files) for files in trees.values()),
+        files_written=written.files_written,
+        files_unchanged=written.files_unchanged,
+        files_removed=written.files_removed,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m clusters.program", description="Renders Kubernetes objects from the inventory.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("render", help="render every cluster into a folder")
+    command.add_argument("--root", type=Path, required=True, help="the checkout that holds the inventory")
+    command.add_argument("--out", type=Path, required=True, help="the folder that is made to hold exactly the rendered files")
+    chosen = parser.parse_args(arguments)
+    try:
+        summary = render(chosen.root, chosen.out)
+    except FindingsError as refused:
+        sys.stderr.write(f"{refused}\n")
+        return 1
+    sys.stdout.write(json.dumps(asdict(summary)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+"""Argo CD's first start, the root Application and the cluster's facts; from there on Argo CD owns the cluster.
+
+Here: one Helm release that brings Argo CD with a ConfigMap of facts only Terraform knows, and one that brings the root
+Application. Not here: any other Kubernetes object; two tools must never own the same one (DESIGN.md, section 3). Argo CD
+itself is also not upgraded here once the root Application manages it: `version` below is that of the first start.
+
+`ARGOCD_CHART_VERSION` was chosen without a look into the chart repository (none is reachable where this was written):
+check that it exists there and carries Argo CD `ARGOCD_VERSION` before the first real apply. For that and because the
+emulated EKS has no API server, this stack is never applied nor validated locally.
+"""
+
+from __future__ import annotations
+
+import json
+
+from infra._cdk import helm_provider_module, helm_release_module
+from infra.constructs.stack import Stack, Value
+from infra.outputs import AcceleratorsOutputs, ClusterOutputs, EdgeOutputs, IdentityOutputs, NetworkOutputs, RegistryOutputs
+from tidegate.model import names
+
+HELM_PROVIDER_VERSION = "3.1.1"
+"""Exact, and the same for both libraries' bindings."""
+
+ARGOCD_VERSION = "v3.5.1"
+ARGOCD_CHART_VERSION = "10.1.3"
+ROOT_CHART_VERSION = "2.0.4"
+CHART_REPOSITORY = "https://argoproj.github.io/argo-helm"
+
+NAMESPACE = "argocd"
+REPOSITORY_URL = "https://git.example.com/platform/tidegate.git"
+"""Where Argo CD reads this repository; replace it by your own."""
+
+ROOT_PATH = "gitops/rendered/{cluster}/root"
+"""What the root Application applies: one Application per add-on and tenant."""
+
+
+def build(stack: Stack) -> None:
+    """Adds both releases."""
+    cluster = stack.read(ClusterOutputs)
+    _add_provider(stack, cluster)
+    release = helm_release_module().Release
+    argocd = release(
+        stack, "argocd",
+        name="argocd", namespace=NAMESPACE, create_namespace=True,
+        repository=CHART_REPOSITORY, chart="argo-cd", version=ARGOCD_CHART_VERSION,
+        atomic=True, timeout=600, values=[json.dumps(_argocd_values(stack, cluster))],
+    )  # pyright: ignore[reportArgumentType] - jsii protocols confuse it (aws/jsii#1919)  # fmt: skip
+    release(
+        stack, "root",
+        name="root", namespace=NAMESPACE,
+        repository=CHART_REPOSITORY, chart="argocd-apps", version=ROOT_CHART_VERSION,
+        values=[json.dumps({"applications": {"root": _root_application(stack)}})], depends_on=[argocd],
+    )  # pyright: ignore[reportArgumentType] - jsii protocols, as above  # fmt: skip
+
+
+def _add_provider(stack: Stack, cluster: ClusterOutputs) -> None:
+    helm = helm_provider_module()
+    login = helm.HelmProviderKubernetesExec(
+        api_version="client.authentication.k8s.io/v1", command="aws",
+        args=["eks", "get-token", "--cluster-name", cluster.cluster_name, "--region", stack.cluster.region],
+    )  # fmt: skip
+    certificate = cluster.certificate_authority.removeprefix("${").removesuffix("}")
+    access = helm.HelmProviderKubernetes(host=cluster.endpoint, cluster_ca_certificate=f"${{base64decode({certificate})}}", exec=login)
+    helm.HelmProvider(stack, "helm", kubernetes=access)  # pyright: ignore[reportArgumentType] - jsii protocols, as above
+    stack.add_override("terraform.required_providers.helm", {"source": "hashicorp/helm", "version": HELM_PROVIDER_VERSION})
+
+
+def _argocd_values(stack: Stack, cluster: ClusterOutputs) -> Value:
+    facts: Value = {
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {
+            "name": "cluster-facts", "namespace": NAMESPACE,
+            "labels": {**names.component_labels("bootstrap"), names.LABEL_CLUSTER: stack.cluster.name},
+        },
+        "data": _facts(stack, cluster),
+    }  # fmt: skip
+    return {
+        "global": {"image": {"tag": ARGOCD_VERSION}, "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}]},
+        # People come in by single sign-on, which the root Application sets up; nobody by password.
+        "configs": {"cm": {"admin.enabled": False, "timeout.reconciliation": "60s"}},
+        "dex": {"enabled": False},
+        "redis-ha": {"enabled": True},
+        "controller": {"replicas": 1},
+        "server": {"replicas": 2},
+        "repoServer": {"replicas": 2},
+        "applicationSet": {"replicas": 2},
+        "extraObjects": [facts],
+    }
+
+
+def _facts(stack: Stack, cluster: ClusterOutputs) -> Value:
+    """What add-ons inside the cluster need to know of the cloud around it."""
+    network, registry, edge = stack.read(NetworkOutputs), stack.read(RegistryOutputs), stack.read(EdgeOutputs)
+    accelerators, identity = stack.read(AcceleratorsOutputs), stack.read(IdentityOutputs)
+    return {
+        "cluster": stack.cluster.name,
+        "region": stack.cluster.region,
+        "account_id": stack.cluster.account_id,
+        "domain": stack.cluster.domain,
+        "vpc_id": network.vpc_id,
+        "endpoint": cluster.endpoint,
+        "karpenter_queue": accelerators.queue_name,
+        "karpenter_instance_profile": accelerators.instance_profile_name,
+        "models_bucket": registry.models_bucket,
+        "audit_bucket": registry.audit_bucket,
+        "vault_unseal_key_arn": identity.vault_unseal_key_arn,
+        "zone_id": edge.zone_id,
+    }
+
+
+def _root_application(stack: Stack) -> Value:
+    return {
+        "namespace": NAMESPACE,
+        # Without the finalizer, removing the release would leave the cluster's contents alone; that is wanted.
+        "finalizers": [],
+        "project": "default",
+        "source": {"repoURL": REPOSITORY_URL, "targetRevision": "main", "path": ROOT_PATH.format(cluster=stack.cluster.name)},
+        "destination": {"server": "https://kubernetes.default.svc", "namespace": NAMESPACE},
+        "syncPolicy": {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 2, "refresh": True}},
+    }

@@ -1,0 +1,176 @@
+"""`make bench`: five comparisons in one run; prints them and writes `out/bench.json`.
+
+`ratio` is theirs / ours, that is how many times faster we are, except for `render_vs_orjson`, whose goal is a limit: there it is
+ours / theirs. Short work is measured three times in turn and the median taken; what takes a minute is measured once, between
+two of ours.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from tests.bench.many_objects import OBJECTS, large_platform, render_objects
+from tidegate import tools
+from tidegate.errors import ToolMissingError
+from tidegate.manifests.tree import RenderedObject, emit_tree, file_path, write_trees
+from tidegate.operations.checkout import Checkout, find_checkout
+from tidegate.operations.toolchain import terraform_environment
+
+TENANTS = 260
+"""Enough for `OBJECTS`: a tenant has about twenty objects in each of its clusters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Seconds of both, and their ratio."""
+
+    ours_s: float
+    theirs_s: float
+    ratio: float
+
+
+def faster(ours: float, theirs: float) -> Compared:
+    """The ratio says how many times faster we are."""
+    return Compared(round(ours, 4), round(theirs, 4), round(theirs / ours, 2))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of one call, with an empty garbage collector."""
+    gc.collect()
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def synth_vs_prebuilt(checkout: Checkout, scratch: Path) -> Compared:
+    """All our stacks of both regions, against one network stack of one region with the prebuilt AWS bindings."""
+    environment = terraform_environment(checkout)
+    theirs_python = str(checkout.root / ".venv-bench" / "bin" / "python")
+
+    def ours() -> None:
+        out = scratch / "ours"
+        tools.run([str(checkout.python), "-m", "infra.main"], cwd=checkout.root, env={**environment, "CDKTF_OUTDIR": str(out)})
+
+    def theirs() -> None:
+        command = [theirs_python, "tests/bench/with_prebuilt_bindings.py", str(scratch / "theirs")]
+        tools.run(command, cwd=checkout.root, env=environment, timeout_seconds=900)
+
+    before = timed(ours)
+    opponent = timed(theirs)
+    return faster(statistics.median([before, timed(ours), timed(ours)]), opponent)
+
+
+def render_many(checkout: Checkout, out: Path) -> None:
+    """Facts to files: builds, emits and writes `OBJECTS` objects."""
+    gc.disable()  # as the program does
+    try:
+        write_trees({out: emit_tree(render_objects(large_platform(checkout.root, TENANTS)))})
+    finally:
+        gc.enable()
+
+
+def write_with_orjson(objects: list[RenderedObject], out: Path) -> None:
+    """The same objects, built already, each dumped as JSON into a file of its own."""
+    made: set[str] = set()
+    for each in objects:
+        path = file_path(each)
+        folder = path.rpartition("/")[0]
+        if folder not in made:
+            (out / folder).mkdir(parents=True)
+            made.add(folder)
+        with open(f"{out}/{path}", "wb", buffering=0) as file:  # noqa: PTH123 - as fast as ours
+            file.write(orjson.dumps(each.manifest))
+
+
+def render_comparisons(checkout: Checkout, scratch: Path) -> dict[str, Compared]:
+    """Ten thousand objects against cdk8s, kustomize and orjson."""
+    ours: list[float] = []
+    dumped: list[float] = []
+    objects = render_objects(large_platform(checkout.root, TENANTS))
+
+    def once(number: int) -> None:
+        ours.append(timed(lambda: render_many(checkout, scratch / f"ours-{number}")))
+        dumped.append(timed(lambda: write_with_orjson(objects, scratch / f"orjson-{number}")))
+
+    once(0)
+    once(1)
+    listed = scratch / "objects.json"
+    listed.write_bytes(orjson.dumps([each.manifest for each in objects]))
+    command = [str(checkout.root / ".venv-bench" / "bin" / "python"), "tests/bench/with_cdk8s.py", str(listed), str(scratch / "cdk8s")]
+    cdk8s = float(tools.run(command, cwd=checkout.root, env=terraform_environment(checkout), timeout_seconds=1800).stdout)
+    once(2)
+    kustomization = {"resources": sorted(file_path(each) for each in objects)}
+    (scratch / "ours-0" / "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
+    kubectl = ["kubectl", "kustomize", str(scratch / "ours-0"), "--output", str(scratch / "kustomized.yaml")]
+    kustomize = timed(lambda: tools.run(kubectl, cwd=checkout.root, timeout_seconds=1800))
+    once(3)
+    middle, opponent = statistics.median(ours), statistics.median(dumped)
+    return {
+        "render_vs_cdk8s": faster(middle, cdk8s),
+        "render_vs_kustomize": faster(middle, kustomize),
+        "render_vs_orjson": Compared(round(middle, 4), round(opponent, 4), round(middle / opponent, 2)),
+    }
+
+
+def validate_vs_checkov(checkout: Checkout) -> Compared:
+    """Schema and rules over the committed objects, command against command."""
+    ours = [str(checkout.root / ".venv" / "bin" / "tidegate"), "validate"]
+    theirs = [
+        str(checkout.root / ".venv-checkov" / "bin" / "checkov"), "--directory", str(checkout.rendered), "--framework", "kubernetes",
+        "--compact", "--quiet", "--skip-download", "--soft-fail",
+    ]  # fmt: skip
+
+    def run_theirs() -> None:
+        tools.run(theirs, cwd=checkout.root, env={"LOG_LEVEL": "ERROR"}, timeout_seconds=1800)
+
+    tools.run(ours, cwd=checkout.root)  # the schemas may have to be fetched first
+    before = timed(lambda: tools.run(ours, cwd=checkout.root))
+    opponent = timed(run_theirs)
+    return faster(statistics.median([before, *(timed(lambda: tools.run(ours, cwd=checkout.root)) for _ in range(2))]), opponent)
+
+
+GOALS = {
+    "synth_vs_prebuilt": "at least 10 times faster",
+    "render_vs_cdk8s": "at least 10 times faster",
+    "render_vs_kustomize": "at least 100 times faster",
+    "render_vs_orjson": "at most 2.5 times the time",
+    "validate_vs_checkov": "at least 50 times faster",
+}
+
+
+def main() -> int:
+    """Runs all five."""
+    if tools.find("kubectl") is None:
+        raise ToolMissingError("kubectl kustomize", "kubectl")
+    checkout = find_checkout(Path(__file__).parent)
+    scratch = Path(tempfile.mkdtemp(prefix="tidegate-bench-"))
+    try:
+        print(f"rendering {OBJECTS} objects, ours against cdk8s, kustomize and orjson (some minutes)", flush=True)
+        compared = render_comparisons(checkout, scratch)
+        print("synthesising, ours against the prebuilt bindings (about two minutes)", flush=True)
+        compared["synth_vs_prebuilt"] = synth_vs_prebuilt(checkout, scratch)
+        print("validating, ours against checkov (about a minute)", flush=True)
+        compared["validate_vs_checkov"] = validate_vs_checkov(checkout)
+    finally:
+        shutil.rmtree(scratch)
+    checkout.out.mkdir(exist_ok=True)
+    document = {name: asdict(compared[name]) for name in sorted(compared)}
+    (checkout.out / "bench.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    for name, one in sorted(compared.items()):
+        print(f"{name:<22} ours {one.ours_s:9.3f} s   theirs {one.theirs_s:9.3f} s   ratio {one.ratio:8.2f}   goal: {GOALS[name]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""The stacks as Terraform would read them, synthesised once per session."""
+
+from __future__ import annotations
+
+import pytest
+from synthesis import ENDPOINT, ROOT, Synthesis, read_synthesis
+
+from infra.main import synthesise
+from infra.target import Target
+from tidegate import inventory
+from tidegate.model.platform import Platform
+
+
+@pytest.fixture(scope="session")
+def platform() -> Platform:
+    return inventory.load(ROOT)
+
+
+@pytest.fixture(scope="session")
+def production(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    return synthesised(platform, Target(), tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def emulated(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    return synthesised(platform, Target(ENDPOINT), tmp_path_factory)
+
+
+def synthesised(platform: Platform, target: Target, tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    folder = tmp_path_factory.mktemp("synthesised")
+    synthesise(platform, target, folder)
+    return read_synthesis(folder)

@@ -1,0 +1,18 @@
+"""The platform's rules about rendered objects, beyond what a schema can say.
+
+What belongs here: small functions named `require_`, `forbid_` or `limit_`, one per rule, grouped by subject. Each has at
+least one allowed and one denied example in tests/manifests/rules/<rule-name>/. What does not: rules about facts, which
+`tidegate.model` refuses before anything is rendered, and rules enforced inside the cluster (`policies/`).
+"""
+
+from tidegate.manifests.rules.delivery import RULES as _DELIVERY
+from tidegate.manifests.rules.pods import RULES as _PODS
+from tidegate.manifests.rules.quantities import RULES as _QUANTITIES
+from tidegate.manifests.rules.serving import RULES as _SERVING
+from tidegate.manifests.rules.tenancy import RULES as _TENANCY
+from tidegate.manifests.rules.traffic import RULES as _TRAFFIC
+
+RULES = (*_DELIVERY, *_PODS, *_QUANTITIES, *_SERVING, *_TENANCY, *_TRAFFIC)
+"""Every rule."""
+
+__all__ = ["RULES"]

@@ -1,0 +1,54 @@
+"""Delivery: an Argo CD project names everything it may touch, and nothing runs while objects are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.errors import Finding
+from tidegate.manifests.placed import Placed, fields, fields_in, items
+
+_HOOKS = "argocd.argoproj.io/hook"
+_FORBIDDEN_HOOKS = frozenset({"PreDelete", "PostDelete"})
+
+
+def forbid_project_wildcard(placed: Placed) -> Iterator[Finding]:
+    """A pattern matches what comes later: `team-1*` is also `team-10`."""
+    if placed.kind != "AppProject":
+        return
+    remedy = "name each"
+    for index, repository in enumerate(items(placed.spec.get("sourceRepos"))):
+        if _is_pattern(repository):
+            yield placed.finding("forbid-project-wildcard", f"spec.sourceRepos[{index}]", "any repository fits", remedy, repository)
+    for group, names in (
+        ("destinations", ("namespace", "server", "name")),
+        ("clusterResourceWhitelist", ("group", "kind")),
+        ("namespaceResourceWhitelist", ("group", "kind")),
+    ):
+        for index, entry in fields_in(placed.spec.get(group)):
+            for name in names:
+                if _is_pattern(entry.get(name, "")):
+                    at = f"spec.{group}[{index}].{name}"
+                    yield placed.finding("forbid-project-wildcard", at, "a pattern also fits what comes later", remedy, entry[name])
+
+
+def _is_pattern(value: object) -> bool:
+    return any(sign in str(value) for sign in "*?[!")
+
+
+def require_project(placed: Placed) -> Iterator[Finding]:
+    """Project `default` allows everything."""
+    if placed.kind == "Application" and placed.spec.get("project") in {None, "", "default"}:
+        value = placed.spec.get("project", "")
+        yield placed.finding(
+            "require-project", "spec.project", "the default project allows everything", "name the tenant's or the platform's", value
+        )
+
+
+def forbid_deletion_hook(placed: Placed) -> Iterator[Finding]:
+    """Deletion hooks ran outside of their project (CVE-2026-77459)."""
+    hooks = str(fields(placed.metadata.get("annotations")).get(_HOOKS, ""))
+    if _FORBIDDEN_HOOKS & {hook.strip() for hook in hooks.split(",")}:
+        yield placed.finding("forbid-deletion-hook", f"metadata.annotations[{_HOOKS}]", "the hook escapes its project", "remove it", hooks)
+
+
+RULES = (forbid_deletion_hook, forbid_project_wildcard, require_project)

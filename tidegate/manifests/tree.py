@@ -1,0 +1,164 @@
+"""A tree of rendered files: one object per file, written whole or not at all.
+
+The folder belongs to the renderer alone: what is in it and was not rendered now is removed. So that a mistyped path
+cannot cost anybody their work, a folder that holds files but none of ours is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from tidegate.errors import Finding, ManifestError
+from tidegate.manifests.yaml_text import Manifest, emit
+
+RENDER_COMMAND = "tidegate render"
+_FIRST_BYTES = b"# Rendered from "
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedObject:
+    """One object and its place: `folder` below the tree, `source` the fact file a reader should edit instead."""
+
+    folder: str
+    source: str
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What writing a tree did, in files."""
+
+    files_written: int
+    files_unchanged: int
+    files_removed: int
+
+
+def name_of(manifest: Manifest) -> str:
+    """`metadata.name`."""
+    return cast("str", cast("Mapping[str, object]", manifest["metadata"])["name"])
+
+
+def file_path(rendered: RenderedObject) -> str:
+    """Where the object stands below the tree: `<folder>/<kind>-<name>.yaml`."""
+    return f"{rendered.folder}/{cast('str', rendered.manifest['kind']).lower()}-{name_of(rendered.manifest)}.yaml"
+
+
+def emit_tree(objects: Iterable[RenderedObject]) -> dict[str, bytes]:
+    """Every file by its path below the tree. Raises `ManifestError` when two objects claim one file."""
+    files: dict[str, bytes] = {}
+    findings: list[Finding] = []
+    comments: dict[str, str] = {}
+    for rendered in objects:
+        path = file_path(rendered)
+        if path in files:
+            findings.append(Finding(path, "", "object-twice", "two objects have this kind and name", "rename one", rendered.source))
+        if rendered.source not in comments:
+            comments[rendered.source] = f"Rendered from {rendered.source} by `{RENDER_COMMAND}`; edit that file."
+        files[path] = emit(rendered.manifest, comments[rendered.source])
+    if findings:
+        raise ManifestError(findings)
+    return files
+
+
+def write_trees(trees: Mapping[Path, Mapping[str, bytes]]) -> Written:
+    """Makes each folder hold exactly its files. All folders are prepared first, then swapped in by renaming.
+
+    When anything fails, every folder stays (or is put back) as it was. A file with unchanged bytes keeps its inode and
+    time. Raises `ManifestError` when a folder is not one of ours.
+    """
+    plans = [_Plan(folder.resolve(), files) for folder, files in trees.items()]
+    findings = [finding for plan in plans for finding in plan.refusals()]
+    if findings:
+        raise ManifestError(findings)
+    swapped: list[_Plan] = []
+    try:
+        for plan in plans:
+            plan.stage()
+        for plan in plans:
+            swapped.append(plan)
+            plan.swap()
+    except BaseException:
+        for plan in swapped:
+            plan.restore()
+        raise
+    finally:
+        for plan in plans:
+            plan.clean_up()
+    return Written(sum(plan.written for plan in plans), sum(plan.unchanged for plan in plans), sum(plan.removed for plan in plans))
+
+
+class _Plan:
+    """One folder on its way from what it holds to what it should hold."""
+
+    def __init__(self, folder: Path, files: Mapping[str, bytes]) -> None:
+        self._folder = folder
+        self._files = files
+        self._existing = dict(_read_files(folder)) if folder.is_dir() else {}
+        self._same = {path for path, content in files.items() if self._existing.get(path) == content}
+        self._staging: Path | None = None
+        self._previous: Path | None = None
+        self._is_swapped = False
+        self.unchanged = len(self._same)
+        self.written = len(files) - self.unchanged
+        self.removed = len(self._existing.keys() - files.keys())
+
+    def refusals(self) -> Iterator[Finding]:
+        if self._existing and not any(content.startswith(_FIRST_BYTES) for content in self._existing.values()):
+            problem = f"holds {len(self._existing)} files, none of them rendered"
+            yield Finding(str(self._folder), "", "folder-not-rendered", problem, "name a new or empty folder, or the rendered one")
+
+    def stage(self) -> None:
+        if not self.written and not self.removed:
+            return
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        self._staging = Path(tempfile.mkdtemp(prefix=f".{self._folder.name}-", dir=self._folder.parent))
+        self._staging.chmod(0o755)  # mkdtemp makes it private; the tree is as public as the checkout
+        made: set[str] = set()
+        for path, content in self._files.items():
+            folder = path.rpartition("/")[0]
+            if folder not in made:
+                (self._staging / folder).mkdir(parents=True, exist_ok=True)
+                made.add(folder)
+            target = f"{self._staging}/{path}"
+            if path in self._same:
+                os.link(f"{self._folder}/{path}", target)
+                continue
+            with open(target, "wb", buffering=0) as file:  # noqa: PTH123 - Path.open costs as much as the rest of this loop
+                file.write(content)
+
+    def swap(self) -> None:
+        if self._staging is None:
+            return
+        if self._folder.is_dir():
+            self._previous = self._staging.with_name(f"{self._staging.name}-previous")
+            self._folder.rename(self._previous)
+        self._staging.rename(self._folder)
+        self._staging = None
+        self._is_swapped = True
+
+    def restore(self) -> None:
+        if self._is_swapped:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._previous is not None:
+            self._previous.rename(self._folder)
+            self._previous = None
+
+    def clean_up(self) -> None:
+        for leftover in (self._staging, self._previous):
+            if leftover is not None:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _read_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every regular file below `folder` as (path below it, bytes), in no particular order; links are not followed."""
+    prefix = len(str(folder)) + 1
+    for at, _folders, names in os.walk(folder):
+        for name in names:
+            with open(f"{at}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - as above
+                yield f"{at}/{name}"[prefix:], file.read()

@@ -1,0 +1,62 @@
+"""The verdict over a folder of rendered objects: every file against its schema and every rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from tidegate.errors import Finding
+from tidegate.manifests.placed import Placed, fields
+from tidegate.manifests.rules import RULES
+from tidegate.manifests.schemas import SchemaSet
+from tidegate.manifests.yaml_text import Manifest, parse
+from tidegate.model.names import LABEL_TENANT
+
+
+def validate_folder(folder: Path, schemas: SchemaSet) -> list[Finding]:
+    """Every finding about every `.yaml` file below `folder`, sorted; sources are paths below `folder`.
+
+    A folder with a Namespace that carries a tenant's label is that tenant's: everything in it must stay in that namespace.
+    An empty or missing folder is a finding, because a mistyped path must not look like a clean bill.
+    """
+    findings: list[Finding] = []
+    count = 0
+    for at, names in _folders(folder):
+        manifests: list[tuple[str, Manifest]] = []
+        for name in names:
+            count += 1
+            source = f"{at}/{name}"[len(str(folder)) + 1 :]
+            try:
+                with open(f"{at}/{name}", encoding="utf-8") as file:  # noqa: PTH123 - Path.open costs as much as parsing
+                    manifests.append((source, parse(file.read())))
+            except ValueError as error:
+                findings.append(Finding(source, "", "yaml-syntax", str(error).strip().replace("\n", " "), "write one object in plain YAML"))
+        namespace = _tenant_namespace(manifests)
+        for source, manifest in manifests:
+            findings += judge(Placed(source, manifest, namespace), schemas)
+    if not count:
+        findings.append(Finding(str(folder), "", "folder-empty", "no .yaml file in it", "run `tidegate render`, or correct the path"))
+    return sorted(findings)
+
+
+def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:
+    """Every finding about one object."""
+    return [
+        *schemas.findings(placed.manifest, placed.source),
+        *(finding for rule in RULES for finding in rule(placed)),
+    ]
+
+
+def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    for at, _, names in os.walk(folder):
+        yield at, sorted(name for name in names if name.endswith((".yaml", ".yml")))
+
+
+def _tenant_namespace(manifests: list[tuple[str, Manifest]]) -> str | None:
+    for _, manifest in manifests:
+        metadata = fields(manifest.get("metadata"))
+        if manifest.get("kind") == "Namespace" and LABEL_TENANT in fields(metadata.get("labels")):
+            return cast("str | None", metadata.get("name"))
+    return None
