@@ -207,14 +207,13 @@ def stop_server(server: ServerProcess, *, grace_seconds: float = 10) -> bool:
     if not is_running(server):
         return False
     logger.debug("stop pid %d", server.pid)
-    os.kill(server.pid, signal.SIGTERM)
+    _signal(server, signal.SIGTERM)
     deadline = time.monotonic() + grace_seconds
     while is_running(server) and time.monotonic() < deadline:
         time.sleep(0.05)
-    if is_running(server):
-        os.kill(server.pid, signal.SIGKILL)
-        while is_running(server):
-            time.sleep(0.05)
+    _signal(server, signal.SIGKILL)
+    while is_running(server):
+        time.sleep(0.05)
     return True
 
 

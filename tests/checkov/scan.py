@@ -32,9 +32,18 @@ def scan(checkout: Checkout, folder: Path, framework: str) -> tuple[int, list[Fa
     environment = {"LOG_LEVEL": "ERROR", "BC_SKIP_MAPPING": "TRUE", "CKV_IGNORE_HIDDEN_DIRECTORIES": "false"}
     printed = tools.run(command, cwd=checkout.root, env=environment, timeout_seconds=1200)
     report = json.loads(printed.stdout)
-    if "results" not in report:
-        raise ToolError(tools.quoted(command), 1, f"checkov looked at nothing: {printed.stdout[:500]}")
-    return int(report["summary"]["passed"]), list(_failed(report))
+    summary = report.get("summary", report)
+    if summary["parsing_errors"] or not summary["passed"]:
+        raise ToolError(tools.quoted(command), 1, f"checkov read nothing, or not all: {json.dumps(summary)}")
+    return int(summary["passed"]), list(_failed(report))
+
+
+def without_terraform_block(folder: Path) -> None:
+    """Drops the `terraform` block (versions, backend) from every stack: checkov 3.3.30 stumbles over its plain values."""
+    for path in folder.rglob("cdk.tf.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        del document["terraform"]
+        path.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _failed(report: dict[str, Any]) -> Iterator[Failed]:
@@ -48,8 +57,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tidegate-checkov-") as name:
         stacks = Path(name)
         synthesise(checkout, {}, stacks)
+        without_terraform_block(stacks)
         print("scanning the stacks with checkov (about a minute)", flush=True)
-        passed, failed = scan(checkout, stacks, "terraform")
+        passed, failed = scan(checkout, stacks, "terraform_json")
     print("scanning the rendered objects with checkov (about a minute)", flush=True)
     passed_objects, failed_objects = scan(checkout, checkout.rendered, "kubernetes")
     suppressions = read_suppressions(SUPPRESSIONS)

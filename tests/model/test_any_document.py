@@ -88,3 +88,19 @@ def test_steps_of_a_union_do_not_show_in_paths() -> None:
 
     paths = {finding.path for finding in findings_of(refused.value, "some.yaml", Cluster, document)}
     assert paths == {"gpu_pools.h100-slices.sharing.profile", "gpu_pools.h100-slices.sharing.mig"}
+
+
+@pytest.mark.parametrize(
+    "cpu",
+    [
+        pytest.param(float("inf"), id="infinite"),
+        pytest.param(float("-inf"), id="minus-infinite"),
+        pytest.param(float("nan"), id="not-a-number"),
+        pytest.param(10**400, id="beyond-a-float"),
+        pytest.param(-(10**30), id="hugely-negative"),
+    ],
+)
+def test_quantity_no_float_can_hold_is_refused(cpu: float) -> None:
+    document = {**VALID["assistant"], "quota": {**VALID["assistant"]["quota"], "cpu": cpu}}
+
+    assert _judge(Tenant, document) is None

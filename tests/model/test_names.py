@@ -66,6 +66,7 @@ def test_roles_of_different_tenants_differ(one: tuple[str, str], other: tuple[st
     assert (names.tenant_role(*one) == names.tenant_role(*other)) == (one == other)
 
 
+@example("live-1", "x" * 38, "y")
 @given(cluster_names, tenant_names, tenant_names)
 def test_roles_differ_when_one_name_begins_like_another(cluster: str, tenant: str, more: str) -> None:
     longer = f"{tenant}-{more}"[: names.TENANT_NAME_MAX]

@@ -162,7 +162,7 @@ def test_pools_for_returns_exactly_the_pools_that_hold_a_replica(pools: Document
 @settings(max_examples=30)
 @given(st.lists(tenants(), min_size=2, max_size=4, unique_by=lambda document: document["name"]), st.randoms(use_true_random=False))
 def test_order_of_facts_does_not_change_findings(documents: list[Document], random: Any) -> None:
-    documents = [{**document, "namespace": "shared", "host": "shared.example.com"} for document in documents]
+    documents = [{**document, "clusters": ["live-1"], "namespace": "shared", "host": "shared.example.com"} for document in documents]
     shuffled = random.sample(documents, len(documents))
 
     assert sorted(_findings(*shuffled)) == sorted(_findings(*documents))
@@ -192,3 +192,31 @@ def test_tenants_of_a_cluster_are_those_that_name_it_in_order() -> None:
     tenants_by_name = {name: _tenant({**VALID["assistant"], "name": name, "clusters": clusters}) for name, clusters in places.items()}
 
     assert [tenant.name for tenant in Platform(CLUSTERS, tenants_by_name).tenants_of("live-1")] == ["a", "b"]
+
+
+def _assistant(**changes: Any) -> Document:
+    return {**VALID["assistant"], "models": {"chat": {**VALID["assistant"]["models"]["chat"], **changes}}}
+
+
+def test_quota_check_does_not_lose_a_thousandth_to_binary_fractions() -> None:
+    document = _assistant(resources={"cpu": 0.901, "memory_gib": 12}, scaling={"min_replicas": 1, "max_replicas": 1})
+
+    assert "quota.cpu" in {finding.path for finding in _findings(_with_quota(document, cpu=1))}
+    assert "quota.cpu" not in {finding.path for finding in _findings(_with_quota(document, cpu=1.001))}
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "cpu", "count", "fits"),
+    [
+        pytest.param("g6.xlarge", 3.9, 1, True, id="fills-the-machine-with-its-sidecar"),
+        pytest.param("g6.xlarge", 3.901, 1, False, id="a-thousandth-too-large"),
+        pytest.param("g6.xlarge", 1, 2, False, id="more-cards-than-the-machine"),
+        pytest.param("g6.12xlarge", 1, 4, True, id="as-many-cards-as-the-machine"),
+    ],
+)
+def test_pool_fits_when_one_machine_holds_a_replica(instance_type: str, cpu: float, count: int, fits: bool) -> None:
+    pool = {"accelerator": "nvidia-l4", "instance_types": [instance_type], "capacity_types": ["on-demand"], "max_gpus": 8}
+    document = _assistant(resources={"cpu": cpu, "memory_gib": 4}, accelerator={"accelerator": "nvidia-l4", "count": count})
+    model = _tenant(document).models["chat"]
+
+    assert bool(pools_for(_cluster("live-1", gpu_pools={"l4": pool}), model)) == fits

@@ -91,7 +91,7 @@ def load_schemas(on_progress: Callable[[str], None] = lambda _line: None) -> Sch
     `on_progress` is told what takes long. Raises `ToolError` when a module cannot be downloaded and `ManifestError` when it
     is not the one the table names.
     """
-    path = cache_folder() / "schemas" / f"{_cache_key()}.json"
+    path = cache_path()
     document = _read_cache(path)
     if document is None:
         document = _build(on_progress)
@@ -111,9 +111,11 @@ def version_findings(platform: Platform) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _cache_key() -> str:
+def cache_path() -> Path:
+    """Where the schemas of the table above are kept; another table or builder has another path."""
     table = [(module.module, module.version, module.checksum, module.files) for module in (KUBERNETES, *OPERATORS)]
-    return hashlib.sha256(json.dumps([BUILDER_VERSION, table]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([BUILDER_VERSION, table]).encode()).hexdigest()[:16]
+    return cache_folder() / "schemas" / f"{key}.json"
 
 
 def _read_cache(path: Path) -> dict[str, dict[str, Schema]] | None:

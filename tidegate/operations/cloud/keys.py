@@ -30,7 +30,6 @@ _FIELDS: dict[str, Callable[[Attributes], str]] = {
     "aws_route53_record": lambda a: "_".join(str(a[f]) for f in ("zone_id", "name", "type", "set_identifier") if a.get(f)),
     "aws_route_table_association": _joined("/", "subnet_id", "route_table_id"),
     "aws_s3_bucket": _joined("/", "bucket"),
-    "aws_sqs_queue_policy": _joined("/", "queue_url"),
 }
 """Types whose import id is made of their own arguments; every `aws_s3_bucket_*` goes by its bucket."""
 

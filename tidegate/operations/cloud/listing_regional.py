@@ -57,11 +57,10 @@ def _flow_logs_and_templates(clients: RegionClients) -> Iterator[Listed]:
 def _route_tables(clients: RegionClients) -> Iterator[Listed]:
     default_vpcs = {vpc["VpcId"] for vpc in clients.ec2.describe_vpcs()["Vpcs"] if vpc.get("IsDefault")}
     for table in clients.ec2.describe_route_tables()["RouteTables"]:
-        main = any(association.get("Main") for association in table["Associations"])
-        if table["VpcId"] in default_vpcs:
+        # A VPC's main table is part of it, and goes with it.
+        if table["VpcId"] in default_vpcs or any(association.get("Main") for association in table["Associations"]):
             continue
-        table_type = "aws_default_route_table" if main else "aws_route_table"
-        yield described(table_type, table["RouteTableId"], clients.region, _pairs(table.get("Tags")))
+        yield described("aws_route_table", table["RouteTableId"], clients.region, _pairs(table.get("Tags")))
         for association in table["Associations"]:
             if subnet := association.get("SubnetId"):
                 yield Listed("aws_route_table_association", f"{subnet}/{table['RouteTableId']}", clients.region)
@@ -131,9 +130,6 @@ def _queues(clients: RegionClients) -> Iterator[Listed]:
     for url in clients.sqs.list_queues().get("QueueUrls", []):
         tags = clients.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
         yield described("aws_sqs_queue", url, clients.region, tags.items())
-        policy = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
-        if policy.get("Policy"):
-            yield Listed("aws_sqs_queue_policy", url, clients.region)
 
 
 def _buckets(clients: RegionClients) -> Iterator[Listed]:
