@@ -20,6 +20,7 @@ from clusters.components import (
     routes,
     runtimes,
     tenant,
+    warm_floor,
 )
 from tidegate.errors import Finding
 from tidegate.manifests.tree import RenderedObject
@@ -83,3 +84,4 @@ def _components(platform: Platform, cluster: Cluster) -> Iterator[tuple[str, lis
     edge = [*gateways.objects(), *edge_limits.objects(platform, cluster), *routes.objects(platform, cluster), *monitors.gateways()]
     yield gateways.COMPONENT, edge
     yield prepull.COMPONENT, list(prepull.objects(platform, cluster))
+    yield warm_floor.COMPONENT, list(warm_floor.objects(cluster))

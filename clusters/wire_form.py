@@ -15,12 +15,14 @@ from tidegate.manifests.yaml_text import Manifest
 _Fields: TypeAlias = "dict[str, object]"
 
 _IRREGULAR = {
-    "boot_id": "bootID", "client_ip": "clientIP", "cluster_ip": "clusterIP", "cluster_ips": "clusterIPs",
-    "container_id": "containerID", "continue_": "continue", "downward_api": "downwardAPI", "except_": "except",
-    "exec_": "exec", "external_id": "externalID", "external_ips": "externalIPs", "from_": "from", "host_ip": "hostIP",
-    "host_ipc": "hostIPC", "host_pid": "hostPID", "load_balancer_ip": "loadBalancerIP",
-    "non_resource_urls": "nonResourceURLs", "pod_cidr": "podCIDR", "pod_cidrs": "podCIDRs", "pod_ip": "podIP",
-    "provider_id": "providerID", "set_hostname_as_fqdn": "setHostnameAsFQDN",
+    "boot_id": "bootID", "client_ip": "clientIP", "cluster_ip": "clusterIP", "cluster_ips": "clusterIPs", "container_id":
+    "containerID", "continue_": "continue", "dataset_uuid": "datasetUUID", "disk_uri": "diskURI", "downward_api": "downwardAPI",
+    "except_": "except", "exec_": "exec", "external_id": "externalID", "external_ips": "externalIPs", "from_": "from", "host_ip":
+    "hostIP", "host_ipc": "hostIPC", "host_ips": "hostIPs", "host_pid": "hostPID", "image_id": "imageID", "load_balancer_ip":
+    "loadBalancerIP", "machine_id": "machineID", "node_id": "nodeID", "non_resource_urls": "nonResourceURLs", "pd_id": "pdID",
+    "pod_cidr": "podCIDR", "pod_cidrs": "podCIDRs", "pod_ip": "podIP", "pod_ips": "podIPs", "provider_id": "providerID",
+    "resource_id": "resourceID", "scale_io": "scaleIO", "set_hostname_as_fqdn": "setHostnameAsFQDN", "storage_policy_id":
+    "storagePolicyID", "system_uuid": "systemUUID", "target_wwns": "targetWWNs", "volume_id": "volumeID",
 }  # fmt: skip
 
 FREE_FORM = frozenset(
@@ -38,7 +40,8 @@ class _WireNames(dict[str, str]):
         return name
 
 
-_wire_names = _WireNames(_IRREGULAR)
+WIRE_NAMES = _WireNames(_IRREGULAR)
+"""Wire names by Pulumi's; a name not seen before is converted and remembered."""
 
 
 def to_wire(typed: Mapping[str, object]) -> Manifest:
@@ -46,11 +49,11 @@ def to_wire(typed: Mapping[str, object]) -> Manifest:
     wire: _Fields = {}
     for key, value in typed.items():
         if isinstance(value, dict):
-            wire[_wire_names[key]] = cast("object", value) if key in FREE_FORM else to_wire(cast("_Fields", value))
+            wire[WIRE_NAMES[key]] = cast("object", value) if key in FREE_FORM else to_wire(cast("_Fields", value))
         elif isinstance(value, list):
-            wire[_wire_names[key]] = [
+            wire[WIRE_NAMES[key]] = [
                 to_wire(cast("_Fields", item)) if isinstance(item, dict) else item for item in cast("list[object]", value)
             ]
         else:
-            wire[_wire_names[key]] = value
+            wire[WIRE_NAMES[key]] = value
     return wire

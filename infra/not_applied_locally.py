@@ -22,7 +22,7 @@ class NotApplied:
 NOT_APPLIED_STACKS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "bootstrap": (
         "needs a Kubernetes API server behind EKS, which the emulator has not",
-        (("helm_release", "argocd"), ("helm_release", "root")),
+        (("helm_release", "argocd"), ("helm_release", "bootstrap")),
     ),
 }
 """Whole stacks: name -> the reason, and the type and name of each resource."""
@@ -63,6 +63,7 @@ NOT_KEPT: tuple[NotKept, ...] = (
         "cluster", "aws_eks_cluster", ("access_config",),
         "moto's EKS answers without it, and the provider would replace the cluster",
     ),
+    NotKept("cluster", "aws_launch_template", ("tag_specifications",), "moto counts the template's own tags among its instances'"),
     NotKept("cluster", "aws_eks_node_group", ("remote_access", "update_config"), "moto's EKS makes up an SSH key and forgets the update setting"),
     NotKept("replication", "aws_s3_bucket_replication_configuration", ("rule[0].source_selection_criteria",), "moto's S3 answers without it"),
 )  # fmt: skip

@@ -25,7 +25,7 @@ REVISION = "main"
 SERVER = "https://kubernetes.default.svc"
 RENDERED = "gitops/rendered"
 
-WAVES = {"priorities": -20, "gpu-sharing": -15, "gpu-pools": -10, "runtimes": -10, "mesh": -10, "edge": -5, "prepull": 5}
+WAVES = {"priorities": -20, "gpu-sharing": -15, "gpu-pools": -10, "runtimes": -10, "mesh": -10, "edge": -5, "prepull": 5, "warm-floor": 6}
 """Lower is applied first. Guard rails are 0 and tenants 10: no model before its fences, no fence before the mesh."""
 
 _SERVED_MODELS = "inferenceservice-*.yaml"
@@ -44,6 +44,7 @@ _NAMESPACED_KINDS: list[GroupKind] = [
     {"group": "", "kind": "ResourceQuota"},
     {"group": "", "kind": "ServiceAccount"},
     {"group": "apps", "kind": "DaemonSet"},
+    {"group": "apps", "kind": "Deployment"},
     {"group": "argoproj.io", "kind": "AppProject"},
     {"group": "argoproj.io", "kind": "Application"},
     {"group": "gateway.networking.k8s.io", "kind": "Gateway"},

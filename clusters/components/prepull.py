@@ -1,6 +1,6 @@
 """DaemonSets that pull the model servers' images to each GPU node as it comes up, so that a model's start does not wait.
 
-Their pods ask for no GPU and no access to the node; when there is no room they are the first to go.
+One image after the other, as init containers, so that they do not compete for the node's bandwidth. The pods ask for no GPU and no access to the node; when there is no room they are the first to go.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from tidegate.model.platform import Platform, pools_for
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.apps.v1 import DaemonSetArgsDict
-    from pulumi_kubernetes.core.v1 import ContainerArgsDict, NamespaceArgsDict, SecurityContextArgsDict
+    from pulumi_kubernetes.core.v1 import (
+        ContainerArgsDict,
+        NamespaceArgsDict,
+        PodSecurityContextArgsDict,
+        SecurityContextArgsDict,
+        TolerationArgsDict,
+    )
 
 COMPONENT = "prepull"
 
@@ -66,32 +72,45 @@ def _daemon_set(pool: str, pulled: Sequence[str]) -> DaemonSetArgsDict:
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
-                    "priority_class_name": names.PRIORITY_PREPULL,
+                    "priority_class_name": names.PRIORITY_IDLE,
                     "automount_service_account_token": False,
                     "node_selector": {names.LABEL_GPU_POOL: pool},
-                    "tolerations": [{"key": names.GPU_TAINT_KEY, "operator": "Equal", "value": pool, "effect": "NoSchedule"}],
-                    "security_context": {"run_as_non_root": True, "run_as_user": 65532, "seccomp_profile": {"type": "RuntimeDefault"}},
+                    "tolerations": [gpu_toleration(pool)],
+                    "security_context": idle_pod_security(),
                     "termination_grace_period_seconds": 0,
-                    "init_containers": [_container(f"pull-{index}", image, ["/bin/true"]) for index, image in enumerate(pulled, start=1)],
-                    "containers": [_container("stay", images.PAUSE, None)],
+                    "init_containers": [
+                        idle_container(f"pull-{index}", image, command=["/bin/true"]) for index, image in enumerate(pulled, start=1)
+                    ],
+                    "containers": [idle_container("stay", images.PAUSE)],
                 },
             },
         },
     }
 
 
-def _container(name: str, image: str, command: list[str] | None) -> ContainerArgsDict:
-    """Init containers pull one image after the other, so that they do not compete for the node's bandwidth."""
+def gpu_toleration(pool: str) -> TolerationArgsDict:
+    """Of one pool's taint and no other."""
+    return {"key": names.GPU_TAINT_KEY, "operator": "Equal", "value": pool, "effect": "NoSchedule"}
+
+
+def idle_pod_security() -> PodSecurityContextArgsDict:
+    """User 65532 is `nobody` of images without a user list."""
+    return {"run_as_non_root": True, "run_as_user": 65532, "seccomp_profile": {"type": "RuntimeDefault"}}
+
+
+def idle_container(name: str, image: str, *, command: list[str] | None = None, card: str | None = None) -> ContainerArgsDict:
+    """A container that does no work; `card` is the extended resource it holds, if any."""
     security: SecurityContextArgsDict = {
         "allow_privilege_escalation": False,
         "read_only_root_filesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+    needed = {**_RESOURCES, card: "1"} if card else _RESOURCES
     container: ContainerArgsDict = {
         "name": name,
         "image": image,
         "image_pull_policy": "IfNotPresent",
-        "resources": {"requests": _RESOURCES, "limits": _RESOURCES},
+        "resources": {"requests": needed, "limits": needed},
         "security_context": security,
     }
     if command:

@@ -19,17 +19,17 @@ PRIORITIES = {Tier.REGULATED: 100_000, Tier.CRITICAL: 100_000, Tier.STANDARD: 50
 """Higher wins; Kubernetes leaves us everything up to 1,000,000,000. The two hot tiers are equal, so that neither evicts the
 other. Batch stays above 0, the value of a pod without a class."""
 
-PREPULL_PRIORITY = -1_000
-"""Below everything: a pod that only pulls images must never cost another its place."""
+IDLE_PRIORITY = -1_000
+"""Below everything: pods that pull images or keep a card warm must never cost another its place."""
 
 
 def objects() -> Iterator[Manifest]:
-    """One class per tier, and one for image pulling."""
+    """One class per tier, and one for pods that do no work."""
     for tier, value in PRIORITIES.items():
         gives_way = tier is Tier.BATCH
         description = f"Tenants of tier {tier.value}; {'never preempts' if gives_way else 'preempts lower tiers'}."
         yield to_wire(_priority_class(names.priority_class(tier), value, description, "Never" if gives_way else "PreemptLowerPriority"))
-    yield to_wire(_priority_class(names.PRIORITY_PREPULL, PREPULL_PRIORITY, "Pulls images ahead of need; first to go.", "Never"))
+    yield to_wire(_priority_class(names.PRIORITY_IDLE, IDLE_PRIORITY, "Pulls images or keeps GPUs warm; first to go.", "Never"))
 
 
 def _priority_class(name: str, value: int, description: str, preemption: Literal["Never", "PreemptLowerPriority"]) -> PriorityClassArgsDict:

@@ -17,6 +17,7 @@ from infra.constructs.policy import Condition, Statement, cluster_arn, only_over
 from infra.constructs.role import add_pod_role, add_role
 from infra.constructs.stack import Resource, Stack
 from infra.outputs import AcceleratorsOutputs, ClusterOutputs
+from tidegate.model import names
 
 NAMESPACE = "karpenter"
 SERVICE_ACCOUNT = "karpenter"
@@ -38,7 +39,7 @@ def build(stack: Stack) -> None:
     """Adds the roles, the queue and the rules that fill it."""
     cluster = stack.read(ClusterOutputs)
     node_role = _add_node_role(stack, cluster)
-    profile = stack.add("aws_iam_instance_profile", "node", name=f"{stack.cluster.name}-gpu-node", role=node_role["name"])
+    profile = stack.add("aws_iam_instance_profile", "node", name=names.node_instance_profile(stack.cluster.name), role=node_role["name"])
     queue = _add_queue(stack)
     add_pod_role(
         stack, "karpenter", role_name=f"{stack.cluster.name}-karpenter", namespace=NAMESPACE, service_account=SERVICE_ACCOUNT,
@@ -153,7 +154,7 @@ def _observe(stack: Stack) -> list[Statement]:
 
 def _use(stack: Stack, node_role_arn: str, queue_arn: str) -> list[Statement]:
     to_ec2: Condition = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
-    profile = f"arn:aws:iam::{stack.cluster.account_id}:instance-profile/{stack.cluster.name}-gpu-node"
+    profile = f"arn:aws:iam::{stack.cluster.account_id}:instance-profile/{names.node_instance_profile(stack.cluster.name)}"
     return [
         Statement("PassNodeRole", ["iam:PassRole"], [node_role_arn], condition=to_ec2),
         Statement("ReadProfile", ["iam:GetInstanceProfile"], [profile]),

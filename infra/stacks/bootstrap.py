@@ -1,6 +1,7 @@
-"""Argo CD's first start, the root Application and the cluster's facts; from there on Argo CD owns the cluster.
+"""Argo CD's first start, its first Application and the cluster's facts; from there on Argo CD owns the cluster.
 
-Here: one Helm release that brings Argo CD with a ConfigMap of facts only Terraform knows, and one that brings the root
+Here: one Helm release that brings Argo CD with a ConfigMap of facts only Terraform knows, and one that brings the
+Application `bootstrap`, which reads `gitops/bootstrap/<cluster>` and there finds the platform's project and the root
 Application. Not here: any other Kubernetes object; two tools must never own the same one (DESIGN.md, section 3). Argo CD
 itself is also not upgraded here once the root Application manages it: `version` below is that of the first start.
 
@@ -23,15 +24,11 @@ HELM_PROVIDER_VERSION = "3.1.1"
 
 ARGOCD_VERSION = "v3.5.1"
 ARGOCD_CHART_VERSION = "10.1.3"
-ROOT_CHART_VERSION = "2.0.4"
+APPLICATIONS_CHART_VERSION = "2.0.4"
 CHART_REPOSITORY = "https://argoproj.github.io/argo-helm"
 
-NAMESPACE = "argocd"
-REPOSITORY_URL = "https://git.example.com/platform/tidegate.git"
-"""Where Argo CD reads this repository; replace it by your own."""
-
-ROOT_PATH = "gitops/rendered/{cluster}/root"
-"""What the root Application applies: one Application per add-on and tenant."""
+REPOSITORY_URL = "https://git.example.com/payments/tidegate.git"
+"""Where Argo CD reads this repository; write your own here and in `clusters/components/delivery.py`."""
 
 
 def build(stack: Stack) -> None:
@@ -41,15 +38,15 @@ def build(stack: Stack) -> None:
     release = helm_release_module().Release
     argocd = release(
         stack, "argocd",
-        name="argocd", namespace=NAMESPACE, create_namespace=True,
+        name="argocd", namespace=names.NAMESPACE_ARGOCD, create_namespace=True,
         repository=CHART_REPOSITORY, chart="argo-cd", version=ARGOCD_CHART_VERSION,
         atomic=True, timeout=600, values=[json.dumps(_argocd_values(stack, cluster))],
     )  # pyright: ignore[reportArgumentType] - jsii protocols confuse it (aws/jsii#1919)  # fmt: skip
     release(
-        stack, "root",
-        name="root", namespace=NAMESPACE,
-        repository=CHART_REPOSITORY, chart="argocd-apps", version=ROOT_CHART_VERSION,
-        values=[json.dumps({"applications": {"root": _root_application(stack)}})], depends_on=[argocd],
+        stack, "bootstrap",
+        name="bootstrap", namespace=names.NAMESPACE_ARGOCD,
+        repository=CHART_REPOSITORY, chart="argocd-apps", version=APPLICATIONS_CHART_VERSION,
+        values=[json.dumps({"applications": {"bootstrap": _first_application(stack)}})], depends_on=[argocd],
     )  # pyright: ignore[reportArgumentType] - jsii protocols, as above  # fmt: skip
 
 
@@ -69,14 +66,14 @@ def _argocd_values(stack: Stack, cluster: ClusterOutputs) -> Value:
     facts: Value = {
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {
-            "name": "cluster-facts", "namespace": NAMESPACE,
+            "name": "cluster-facts", "namespace": names.NAMESPACE_ARGOCD,
             "labels": {**names.component_labels("bootstrap"), names.LABEL_CLUSTER: stack.cluster.name},
         },
         "data": _facts(stack, cluster),
     }  # fmt: skip
     return {
         "global": {"image": {"tag": ARGOCD_VERSION}, "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}]},
-        # People come in by single sign-on, which the root Application sets up; nobody by password.
+        # People come in by single sign-on, which the platform's own settings bring; nobody by password.
         "configs": {"cm": {"admin.enabled": False, "timeout.reconciliation": "60s"}},
         "dex": {"enabled": False},
         "redis-ha": {"enabled": True},
@@ -108,13 +105,14 @@ def _facts(stack: Stack, cluster: ClusterOutputs) -> Value:
     }
 
 
-def _root_application(stack: Stack) -> Value:
+def _first_application(stack: Stack) -> Value:
     return {
-        "namespace": NAMESPACE,
+        "namespace": names.NAMESPACE_ARGOCD,
         # Without the finalizer, removing the release would leave the cluster's contents alone; that is wanted.
         "finalizers": [],
+        # The platform's own project is among what it brings.
         "project": "default",
-        "source": {"repoURL": REPOSITORY_URL, "targetRevision": "main", "path": ROOT_PATH.format(cluster=stack.cluster.name)},
-        "destination": {"server": "https://kubernetes.default.svc", "namespace": NAMESPACE},
+        "source": {"repoURL": REPOSITORY_URL, "targetRevision": "main", "path": f"gitops/bootstrap/{stack.cluster.name}"},
+        "destination": {"server": "https://kubernetes.default.svc", "namespace": names.NAMESPACE_ARGOCD},
         "syncPolicy": {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 2, "refresh": True}},
     }

@@ -17,6 +17,8 @@ OLD_VERSIONS_DAYS = 90
 """How far back a state can be restored by version."""
 
 
+# moto 5.2.5 cannot delete a delete marker (each released lock leaves one) once versioning is off, and Terraform turns it
+# off before it deletes the bucket: whoever takes a local platform down empties the bucket first, versioning still on.
 def build(stack: Stack) -> None:
     """Adds the bucket, adopted, and its key."""
     bucket_name = names.state_bucket(stack.cluster.name, stack.cluster.account_id)

@@ -112,7 +112,7 @@ def test_findings_are_json_on_request(checkout: Path) -> None:
     assert "quota.pods = 0: is too small; write at least 1 [too-small]" in error.stderr
 
 
-def new_tenant(checkout: Path, name: str, **changes: str) -> list[str]:
+def new_tenant(name: str, **changes: str) -> list[str]:
     options = {
         "tier": "standard", "owner": "payments@example.com", "sha256": DIGEST, "golden-sha256": DIGEST, "caller": "till", "model": "risk",
     }  # fmt: skip
@@ -121,7 +121,7 @@ def new_tenant(checkout: Path, name: str, **changes: str) -> list[str]:
 
 @pytest.mark.parametrize("tier", [tier.value for tier in Tier])
 def test_new_tenant_of_every_tier_is_valid_at_once(checkout: Path, tier: str) -> None:
-    tools.run(new_tenant(checkout, "payments", tier=tier), cwd=checkout)
+    tools.run(new_tenant("payments", tier=tier), cwd=checkout)
     rows = json.loads(tools.run([TIDEGATE, "explain", "model", "payments/risk", "--json"], cwd=checkout).stdout)
     assert {row["path"]: row["value"] for row in rows}["priority_class"] == f"tidegate-{tier}"
 
@@ -132,14 +132,18 @@ def test_new_tenant_of_every_tier_is_valid_at_once(checkout: Path, tier: str) ->
         ("fraud", {}, "tenant fraud exists: gitops/tenants/fraud.yaml; edit that file or choose another name"),
         ("../payments", {}, "'../payments' is no tenant name; use lower-case letters, digits and dashes"),
         ("kube-system", {}, "gitops/tenants/kube-system.yaml: name = kube-system: 'kube-system' is a name of the platform"),
-        ("payments", {"sha256": "latest"}, "gitops/tenants/payments.yaml: models.risk.artefact.sha256 = latest: is not of the expected form"),
+        (
+            "payments",
+            {"sha256": "latest"},
+            "gitops/tenants/payments.yaml: models.risk.artefact.sha256 = latest: is not of the expected form",
+        ),
         ("payments", {"runtime": "flask"}, "gitops/tenants/payments.yaml: models.risk.runtime = flask: not one of the choices"),
     ],
     ids=["existing", "path", "reserved", "no-digest", "unknown-runtime"],
 )
 def test_bad_new_tenant_is_refused_and_nothing_is_written(checkout: Path, name: str, changes: dict[str, str], message: str) -> None:
     before = sorted((checkout / "gitops").rglob("*"))
-    error = refusal(new_tenant(checkout, name, **changes), checkout)
+    error = refusal(new_tenant(name, **changes), checkout)
     assert message in error.stderr
     assert sorted((checkout / "gitops").rglob("*")) == before
 

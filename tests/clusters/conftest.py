@@ -1,11 +1,45 @@
-"""The real schemas; reading them the first time needs Go and the network, and about half a minute."""
+"""The committed inventory, what it renders to, and the schemas (read once with Go, then from a cache)."""
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+from selection import Select
+
+from clusters import cluster_tree
+from tidegate import inventory
 from tidegate.manifests.schemas import SchemaSet
+from tidegate.manifests.tree import RenderedObject
+from tidegate.model.platform import Platform
 from tidegate.operations.schemas import load_schemas
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def platform() -> Platform:
+    return inventory.load(ROOT)
+
+
+@pytest.fixture(scope="session")
+def rendered(platform: Platform) -> list[RenderedObject]:
+    return list(cluster_tree.objects(platform))
+
+
+@pytest.fixture(scope="session")
+def select(rendered: list[RenderedObject]) -> Select:
+    """Objects of a folder, by kind and name where given."""
+
+    def select_objects(folder: str, kind: str | None = None, name: str | None = None) -> list[Any]:
+        return [
+            each.manifest
+            for each in rendered
+            if each.folder == folder and kind in {None, each.manifest["kind"]} and name in {None, each.manifest["metadata"]["name"]}  # pyright: ignore[reportIndexIssue] - every object has metadata
+        ]
+
+    return select_objects
 
 
 @pytest.fixture(scope="session")

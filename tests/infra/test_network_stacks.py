@@ -95,13 +95,13 @@ class TestEdge:
 
 
 class TestBootstrap:
-    def test_argocd_is_pinned_and_the_root_application_follows(self, production: Synthesis) -> None:
+    def test_argocd_is_pinned_and_its_first_application_reads_the_clusters_folder(self, production: Synthesis) -> None:
         argocd = production.one("live-1-bootstrap/helm_release.argocd")
         assert json.loads(argocd["values"][0])["global"]["image"]["tag"] == "v3.5.1"
-        root = production.one("live-1-bootstrap/helm_release.root")
-        assert root["depends_on"] == ["helm_release.argocd"]
-        application = json.loads(root["values"][0])["applications"]["root"]
-        assert "live-1" in application["source"]["path"]
+        first = production.one("live-1-bootstrap/helm_release.bootstrap")
+        assert first["depends_on"] == ["helm_release.argocd"]
+        application = json.loads(first["values"][0])["applications"]["bootstrap"]
+        assert application["source"]["path"] == "gitops/bootstrap/live-1"
         assert application["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
 
     def test_cluster_facts_hold_no_secret(self, production: Synthesis) -> None:

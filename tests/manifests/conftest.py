@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, settings
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.operations.schemas import load_schemas
 
-
 settings.register_profile("manifests", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("manifests")
 

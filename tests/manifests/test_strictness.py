@@ -9,7 +9,12 @@ import pytest
 from tidegate.manifests.schemas import SchemaSet, dotted
 from tidegate.manifests.strictness import custom_resource_schemas, kubernetes_schemas
 
-CONFIG_MAP: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b"}, "data": {"any key": "x"}}
+CONFIG_MAP: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "a", "namespace": "b"},
+    "data": {"any key": "x"},
+}
 
 
 def service(**predictor: object) -> dict[str, Any]:
@@ -51,7 +56,7 @@ def test_what_the_api_server_keeps_is_allowed(schemas: SchemaSet, manifest: dict
             service(scaleMetric="requests"),
             "spec.predictor.scaleMetric = requests: not one of the choices; use cpu, memory, concurrency, rps [schema-not-a-choice]",
         ),
-        ({**service(), "status": {}}, "status: no such field; did you mean spec? [schema-field-unknown]"),
+        ({**service(), "status": {}}, "status: no such field; use one of apiVersion, kind, metadata, spec [schema-field-unknown]"),
         (
             {**CONFIG_MAP, "data": {"a": 1}},
             "data.a = 1: is not of type string; write text; put numbers and booleans in quotes [schema-type]",
@@ -134,8 +139,8 @@ FIELDS = {"type": "object", "properties": {"a": {"type": "string"}}}
         ({**FIELDS, "anyOf": [{"properties": {"a": {"enum": ["x"]}}}]}, {"a": "x"}, True),
     ],
 )
-def test_custom_resource_is_read_as_the_api_server_would(schema: dict[str, Any], value: object, is_allowed: bool) -> None:  # noqa: FBT001 - the claim
-    manifest = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {}, "spec": value}
+def test_custom_resource_is_read_as_the_api_server_would(schema: dict[str, Any], value: object, is_allowed: bool) -> None:
+    manifest: dict[str, Any] = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {}, "spec": value}
     assert (things(schema).findings(manifest, "f") == []) == is_allowed
 
 
@@ -144,4 +149,6 @@ def test_version_that_is_not_served_is_unknown() -> None:
 
 
 def test_path_is_spelled_as_readers_write_it() -> None:
-    assert dotted(["spec", "containers", 0, "resources", "limits", "nvidia.com/gpu"]) == "spec.containers[0].resources.limits[nvidia.com/gpu]"
+    assert (
+        dotted(["spec", "containers", 0, "resources", "limits", "nvidia.com/gpu"]) == "spec.containers[0].resources.limits[nvidia.com/gpu]"
+    )

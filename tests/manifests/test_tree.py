@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tidegate.errors import ManifestError
-from tidegate.manifests import tree
 from tidegate.manifests.tree import RenderedObject, Written, emit_tree, write_trees
 
 
@@ -41,6 +41,16 @@ def test_second_writing_changes_nothing(tmp_path: Path) -> None:
     assert contents(out) == files
 
 
+def test_unchanged_neighbour_of_a_changed_file_is_not_touched(tmp_path: Path) -> None:
+    out = tmp_path / "rendered"
+    write_trees({out: emit_tree([rendered("a"), rendered("b")])})
+    before = (out / "live-1/fraud/configmap-b.yaml").stat()
+    files = emit_tree([rendered("a", data="changed"), rendered("b")])
+    assert write_trees({out: files}) == Written(files_written=1, files_unchanged=1, files_removed=0)
+    after = (out / "live-1/fraud/configmap-b.yaml").stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (before.st_ino, before.st_mtime_ns, 1)
+
+
 def test_strays_go_but_only_below_the_folder(tmp_path: Path) -> None:
     out, neighbour = tmp_path / "rendered", tmp_path / "rendered-notes.yaml"
     neighbour.write_text("keep: me\n", encoding="utf-8")
@@ -63,19 +73,27 @@ def test_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
     assert contents(tenants) == {"fraud.yaml": b"name: fraud\n"}
 
 
-@pytest.mark.parametrize("broken", ["stage", "swap"])
-def test_failure_in_the_second_tree_leaves_both_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+@pytest.mark.parametrize("moment", ["preparing", "swapping"])
+def test_failure_in_the_second_tree_leaves_both_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     before = emit_tree([rendered("a"), rendered("same")])
     write_trees({first: before, second: before})
-    real = getattr(tree._Plan, broken)
+    make_folder, rename = tempfile.mkdtemp, Path.rename
 
-    def fail_in_second(plan: tree._Plan) -> None:
-        if plan._folder == second:
+    def fail_to_prepare(prefix: str, dir: Path) -> str:  # noqa: A002 - mkdtemp's own name
+        if prefix.startswith(".second"):
             raise OSError("no space left on device")
-        real(plan)
+        return make_folder(prefix=prefix, dir=dir)
 
-    monkeypatch.setattr(tree._Plan, broken, fail_in_second)
+    def fail_to_swap(path: Path, target: Path) -> Path:
+        if path.name.startswith(".second") and target == second and not path.name.endswith("-previous"):
+            raise OSError("no space left on device")
+        return rename(path, target)
+
+    if moment == "preparing":
+        monkeypatch.setattr(tempfile, "mkdtemp", fail_to_prepare)
+    else:
+        monkeypatch.setattr(Path, "rename", fail_to_swap)
     after = emit_tree([rendered("a", data="changed"), rendered("same"), rendered("new")])
     with pytest.raises(OSError, match="no space left"):
         write_trees({first: after, second: after})

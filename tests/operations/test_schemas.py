@@ -51,9 +51,9 @@ def test_other_checksum_is_refused_and_nothing_is_cached(empty_cache: Path, monk
 
 
 def test_changed_table_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = schemas._cache_key()
+    before = schemas.cache_path()
     monkeypatch.setattr(schemas, "KUBERNETES", replace(schemas.KUBERNETES, version="v1.36.0"))
-    assert schemas._cache_key() != before
+    assert schemas.cache_path() != before
 
 
 def test_inventory_runs_the_minor_whose_schemas_we_read() -> None:

@@ -59,7 +59,7 @@ GATEWAY_EDGE = "edge"
 GATEWAY_LOCAL = "knative-local"
 """Takes calls inside the mesh; Knative's cluster-local hosts lead here."""
 
-PRIORITY_PREPULL = "tidegate-prepull"
+PRIORITY_IDLE = "tidegate-idle"
 MIG_CONFIG = "tidegate-mig-config"
 TIME_SLICING_CONFIG = "tidegate-time-slicing"
 PLATFORM_PROJECT = "platform"
@@ -169,6 +169,11 @@ def component_application(component: str) -> str:
 def prepull(pool: str) -> str:
     """The DaemonSet that pulls model servers' images to the nodes of a GPU pool."""
     return f"prepull-{pool}"
+
+
+def warm_floor(pool: str) -> str:
+    """The Deployment that keeps cards of a GPU pool running."""
+    return f"warm-floor-{pool}"
 
 
 def node_instance_profile(cluster: str) -> str:

@@ -20,13 +20,11 @@ import yaml_rs
 
 from tidegate import tools
 from tidegate.errors import Finding, ManifestError, ToolError
+from tidegate.manifests import strictness
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.strictness import Schema, custom_resource_schemas, kubernetes_schemas
 from tidegate.model.platform import Platform, cluster_source
 from tidegate.operations.checkout import cache_folder
-
-BUILDER_VERSION = 1
-"""Raise it whenever `tidegate.manifests.strictness` changes what it makes; old cache files are then not found any more."""
 
 OPENAPI_FILE = "api/openapi-spec/swagger.json"
 
@@ -112,9 +110,10 @@ def version_findings(platform: Platform) -> list[Finding]:
 
 
 def cache_path() -> Path:
-    """Where the schemas of the table above are kept; another table or builder has another path."""
+    """Where the schemas of the table above are kept; another table, or another text of the builder, has another path."""
     table = [(module.module, module.version, module.checksum, module.files) for module in (KUBERNETES, *OPERATORS)]
-    key = hashlib.sha256(json.dumps([BUILDER_VERSION, table]).encode()).hexdigest()[:16]
+    builder = Path(strictness.__file__).read_text(encoding="utf-8")
+    key = hashlib.sha256(json.dumps([builder, table]).encode()).hexdigest()[:16]
     return cache_folder() / "schemas" / f"{key}.json"
 
 

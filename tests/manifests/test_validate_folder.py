@@ -30,8 +30,10 @@ def test_schema_and_rules_speak_about_one_file(tmp_path: Path, schemas: SchemaSe
     (folder / "configmap-c.yaml").write_text(INTRUDER, encoding="utf-8")
     assert [str(finding) for finding in validate_folder(tmp_path, schemas)] == [
         "live-1/fraud/configmap-c.yaml: dataa: no such field; did you mean data? [schema-field-unknown]",
-        "live-1/fraud/configmap-c.yaml: metadata.namespace = tenant-credit: another namespace than the tenant's; use tenant-fraud"
-        " [require-own-namespace]",
+        (
+            "live-1/fraud/configmap-c.yaml: metadata.namespace = tenant-credit: "
+            "another namespace than the tenant's; use tenant-fraud [require-own-namespace]"
+        ),
     ]
 
 

@@ -1,0 +1,155 @@
+"""GPU models land on their own tainted pools, hot tiers keep their floors and win when a pool is full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from selection import Select
+
+from clusters import cluster_tree
+from clusters.components.priorities import IDLE_PRIORITY, PRIORITIES
+from clusters.placement import placement, priority_class
+from tidegate.manifests.placed import Placed
+from tidegate.manifests.schemas import SchemaSet
+from tidegate.manifests.tree import RenderedObject, file_path
+from tidegate.manifests.validate import judge
+from tidegate.model.cluster import CapacityType
+from tidegate.model.platform import Platform, pools_for
+from tidegate.model.tenant import Tier
+
+CLUSTERS = ("live-1", "live-2")
+GPU_MODELS = {("assistant", "chat"): "l4-whole", ("credit", "decision"): "h100-slices", ("scoring", "batch"): "a10g-spot"}
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+@pytest.mark.parametrize(("tenant", "model"), list(GPU_MODELS))
+def test_gpu_model_tolerates_and_selects_its_pool_only(select: Select, cluster: str, tenant: str, model: str) -> None:
+    (service,) = select(f"{cluster}/{tenant}", "InferenceService", model)
+    predictor, pool = service["spec"]["predictor"], GPU_MODELS[tenant, model]
+    assert predictor["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Equal", "value": pool, "effect": "NoSchedule"}]
+    assert predictor["nodeSelector"]["tidegate.dev/gpu-pool"] == pool
+    (node_pool,) = select(f"{cluster}/gpu-pools", "NodePool", pool)
+    assert node_pool["spec"]["template"]["spec"]["taints"] == [{"key": "nvidia.com/gpu", "value": pool, "effect": "NoSchedule"}]
+    assert node_pool["spec"]["template"]["metadata"]["labels"]["tidegate.dev/gpu-pool"] == pool
+    for companion in ("transformer", "explainer"):
+        assert "tolerations" not in service["spec"].get(companion, {}), "a companion needs no card and must not take a GPU node's room"
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_every_pool_is_tainted_and_bounded(select: Select, platform: Platform, cluster: str) -> None:
+    for name, pool in platform.clusters[cluster].gpu_pools.items():
+        (node_pool,) = select(f"{cluster}/gpu-pools", "NodePool", name)
+        assert node_pool["spec"]["template"]["spec"]["taints"]
+        assert node_pool["spec"]["limits"] == {"nvidia.com/gpu": str(pool.max_gpus)}
+        assert node_pool["spec"]["disruption"]["consolidationPolicy"] == "WhenEmpty"
+
+
+def test_only_gpu_models_and_image_pullers_tolerate_gpu_pools(rendered: list[RenderedObject]) -> None:
+    tolerant = {(each.folder, str(each.manifest["kind"])) for each in rendered if "'operator': 'Equal', 'value'" in str(each.manifest)}
+    assert tolerant == {
+        (f"{cluster}/{folder}", kind)
+        for cluster in CLUSTERS
+        for folder, kind in (
+            ("assistant", "InferenceService"), ("credit", "InferenceService"), ("scoring", "InferenceService"), ("prepull", "DaemonSet"),
+        )
+    }  # fmt: skip
+
+
+def without_node_class(manifest: Any) -> Any:
+    template = manifest["spec"].get("template")
+    if template is None:
+        return manifest
+    spec = {**template["spec"], "nodeClassRef": None}
+    return {**manifest, "spec": {**manifest["spec"], "template": {**template, "spec": spec}}}
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_kwok_pools_differ_in_the_node_class_only(select: Select, cluster: str) -> None:
+    real = [without_node_class(each) for each in select(f"{cluster}/gpu-pools") if each["kind"] != "EC2NodeClass"]
+    fake = [without_node_class(each) for each in select(f"{cluster}/gpu-pools-kwok") if each["kind"] != "KWOKNodeClass"]
+    assert real == fake
+    for folder, kind in (("gpu-pools", "EC2NodeClass"), ("gpu-pools-kwok", "KWOKNodeClass")):
+        (node_class,) = select(f"{cluster}/{folder}", kind)
+        for pool in select(f"{cluster}/{folder}", "NodePool"):
+            reference = pool["spec"]["template"]["spec"]["nodeClassRef"]
+            assert (reference["kind"], reference["name"]) == (kind, node_class["metadata"]["name"])
+
+
+def test_slices_are_told_to_karpenter_and_to_the_gpu_operator(select: Select) -> None:
+    (overlay,) = select("live-1/gpu-pools", "NodeOverlay")
+    assert overlay["spec"]["capacity"] == {"nvidia.com/mig-1g.10gb": "56"}, "8 cards of 7 slices"
+    (config,) = select("live-1/gpu-sharing", "ConfigMap")
+    assert '"all-1g.10gb"' in config["data"]["config.yaml"]
+    (pool,) = select("live-1/gpu-pools", "NodePool", "h100-slices")
+    assert pool["spec"]["template"]["metadata"]["labels"]["nvidia.com/mig.config"] == "all-1g.10gb"
+
+
+def test_priorities_let_hot_tiers_preempt_and_batch_give_way(select: Select) -> None:
+    classes = {each["metadata"]["name"]: each for each in select("live-1/priorities")}
+    values = {name: each["value"] for name, each in classes.items()}
+    assert values["tidegate-regulated"] == values["tidegate-critical"] > values["tidegate-standard"] > values["tidegate-batch"] > 0
+    assert values["tidegate-idle"] == IDLE_PRIORITY < 0
+    assert {name for name, each in classes.items() if each["preemptionPolicy"] == "Never"} == {"tidegate-batch", "tidegate-idle"}
+    assert set(PRIORITIES) == set(Tier)
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_models_have_their_tiers_priority_and_floor(select: Select, platform: Platform, cluster: str) -> None:
+    for tenant in platform.tenants_of(cluster):
+        for name, model in tenant.models.items():
+            (service,) = select(f"{cluster}/{tenant.name}", "InferenceService", name)
+            predictor = service["spec"]["predictor"]
+            assert predictor["priorityClassName"] == f"tidegate-{tenant.tier}"
+            assert predictor["minReplicas"] == model.scaling.min_replicas
+            assert "canaryTrafficPercent" not in predictor
+            if tenant.tier.is_hot:
+                assert predictor["minReplicas"] >= 2
+                assert select(f"{cluster}/{tenant.name}", "PodDisruptionBudget", f"{name}-predictor")
+
+
+def test_shadow_gives_way_even_in_a_hot_tenant(platform: Platform) -> None:
+    fraud, shadow = platform.tenants["fraud"], platform.tenants["scoring"].models["fraud-shadow"]
+    assert priority_class(fraud, shadow) == "tidegate-batch"
+
+
+def test_model_with_several_pools_selects_among_them_and_avoids_spot(platform: Platform) -> None:
+    cluster = platform.clusters["live-1"]
+    pool = cluster.gpu_pools["l4-whole"]
+    mixed = pool.model_copy(update={"capacity_types": (CapacityType.SPOT, CapacityType.ON_DEMAND)})
+    wider = cluster.model_copy(update={"gpu_pools": {"l4-mixed": mixed, "l4-whole": pool}})
+    chat = platform.tenants["assistant"].models["chat"]
+    assert set(pools_for(wider, chat)) == {"l4-mixed", "l4-whole"}
+    placed: Any = placement(wider, chat)
+    terms = placed["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert terms == [
+        {
+            "matchExpressions": [
+                {"key": "tidegate.dev/gpu-pool", "operator": "In", "values": ["l4-mixed", "l4-whole"]},
+                {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand", "reserved"]},
+            ]
+        }
+    ]
+    assert [each["value"] for each in placed["tolerations"]] == ["l4-mixed", "l4-whole"]
+
+
+def test_cluster_without_gpu_pools_gets_nothing_about_gpus(platform: Platform) -> None:
+    bare = {name: cluster.model_copy(update={"gpu_pools": {}}) for name, cluster in platform.clusters.items()}
+    only_cpu = {name: tenant for name, tenant in platform.tenants.items() if name in {"fraud", "merchants"}}
+    folders = {each.folder.split("/")[1] for each in cluster_tree.objects(Platform(bare, only_cpu))}
+    assert folders == {"delivery", "edge", "fraud", "merchants", "mesh", "priorities", "runtimes"}
+
+
+def test_warm_floor_holds_every_share_and_gives_way_to_all(platform: Platform, schemas: SchemaSet) -> None:
+    cluster = platform.clusters["live-1"]
+    pool = cluster.gpu_pools["h100-slices"].model_copy(update={"warm_floor_gpus": 2})
+    warm = cluster.model_copy(update={"gpu_pools": {**cluster.gpu_pools, "h100-slices": pool}})
+    objects = list(cluster_tree.objects(Platform({**platform.clusters, "live-1": warm}, platform.tenants)))
+    (held,) = [each.manifest for each in objects if each.folder == "live-1/warm-floor"]
+    assert judge(Placed("f", held), schemas) == []
+    deployment: Any = held
+    assert deployment["spec"]["replicas"] == 14, "2 cards of 7 slices"
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["priorityClassName"] == "tidegate-idle"
+    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == "1"
+    assert "application-platform-warm-floor.yaml" in {file_path(each).rpartition("/")[2] for each in objects}

@@ -1,0 +1,159 @@
+"""Every tenant is fenced in every cluster it names, and nothing of it stands anywhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from selection import Select
+
+from clusters import cluster_tree
+from clusters.components import delivery
+from tidegate.manifests.tree import RenderedObject
+from tidegate.model import names
+from tidegate.model.platform import Platform
+from tidegate.model.served_model import ServedModel
+
+CLUSTERS = ("live-1", "live-2")
+TENANTS = ("assistant", "credit", "fraud", "merchants", "scoring")
+EVERYWHERE = [(cluster, tenant) for cluster in CLUSTERS for tenant in TENANTS]
+
+GUARD_RAILS = {
+    ("Namespace", "tenant-{tenant}"), ("ResourceQuota", "quota"), ("LimitRange", "containers"), ("ServiceAccount", "default"),
+    ("ServiceAccount", "{tenant}-serving"), ("ServiceAccount", "{tenant}-deploy"), ("Role", "{tenant}-deploy"), ("RoleBinding", "{tenant}-deploy"),
+    ("NetworkPolicy", "default-deny"), ("NetworkPolicy", "allow-dns"), ("NetworkPolicy", "allow-same-tenant"), ("NetworkPolicy", "allow-gateways"),
+    ("NetworkPolicy", "allow-knative"), ("NetworkPolicy", "allow-prometheus"), ("NetworkPolicy", "allow-mesh-control"),
+    ("NetworkPolicy", "allow-model-store"), ("PeerAuthentication", "strict"), ("AuthorizationPolicy", "callers"), ("PodMonitor", "pods"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cluster", "tenant"), EVERYWHERE)
+def test_tenant_has_every_guard_rail(select: Select, cluster: str, tenant: str) -> None:
+    found = {(each["kind"], each["metadata"]["name"]) for each in select(f"{cluster}/{tenant}")}
+    assert {(kind, name.format(tenant=tenant)) for kind, name in GUARD_RAILS} <= found
+
+
+def test_committed_tenants_are_all_covered(platform: Platform) -> None:
+    assert (tuple(sorted(platform.tenants)), tuple(sorted(platform.clusters))) == (TENANTS, CLUSTERS)
+
+
+def test_tenants_objects_stay_in_the_tenants_namespace(rendered: list[RenderedObject], platform: Platform) -> None:
+    for each in rendered:
+        tenant = platform.tenants.get(each.folder.split("/")[1])
+        metadata: Any = each.manifest["metadata"]
+        if tenant:
+            where = metadata["name"] if each.manifest["kind"] == "Namespace" else metadata["namespace"]
+            assert where == tenant.namespace_name
+        else:
+            assert metadata.get("namespace", "") not in {other.namespace_name for other in platform.tenants.values()}
+
+
+def test_default_deny_has_no_exception(select: Select) -> None:
+    (policy,) = select("live-1/fraud", "NetworkPolicy", "default-deny")
+    assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_only_named_callers_reach_a_tenant(select: Select) -> None:
+    (callers,) = select("live-1/credit", "NetworkPolicy", "allow-callers")
+    sources = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in callers["spec"]["ingress"][0]["from"]]
+    assert sources == ["tenant-fraud"]
+    assert select("live-1/fraud", "NetworkPolicy", "allow-callers") == []
+    (called,) = select("live-1/fraud", "NetworkPolicy", "allow-called")
+    targets = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in called["spec"]["egress"][0]["to"]]
+    assert targets == ["tenant-credit", "tenant-scoring"]
+
+
+def test_local_gateway_lets_a_tenants_hosts_to_itself_its_callers_and_the_edge(select: Select) -> None:
+    (policy,) = select("live-1/mesh", "AuthorizationPolicy", "local-gateway")
+    allowed = {rule["to"][0]["operation"]["hosts"][0]: rule["from"] for rule in policy["spec"]["rules"]}
+    assert allowed["*.tenant-credit.svc.cluster.local"] == [
+        {"source": {"namespaces": ["tenant-credit", "tenant-fraud"]}},
+        {"source": {"principals": ["cluster.local/ns/istio-ingress/sa/edge-istio"]}},
+    ]
+    assert set(allowed) == {f"*.tenant-{tenant}.svc.cluster.local" for tenant in TENANTS}
+
+
+def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
+    (policy,) = select("live-1/edge", "AuthorizationPolicy", "tenants")
+    by_tenant = {rule["when"][0]["values"][0]: rule for rule in policy["spec"]["rules"]}
+    assert by_tenant["fraud"] == {
+        "from": [{"source": {"requestPrincipals": ["https://login.example.com/tidegate/card-authorisation"]}}],
+        "to": [{"operation": {"hosts": ["fraud.live-1.models.example.com", "fraud.live-1.models.example.com:*"]}}],
+        "when": [{"key": "request.auth.claims[tenant]", "values": ["fraud"]}],
+    }
+    assert set(by_tenant) == set(TENANTS)
+    (tokens,) = select("live-1/edge", "RequestAuthentication")
+    assert tokens["spec"]["targetRefs"] == policy["spec"]["targetRefs"], "a token check without its policy lets a missing token pass"
+
+
+def test_rate_limit_of_all_proxies_together_is_the_tenants(select: Select, platform: Platform) -> None:
+    (limits,) = select("live-1/edge", "EnvoyFilter")
+    descriptors = limits["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]["descriptors"]
+    for descriptor in descriptors:
+        tenant = platform.tenants[descriptor["entries"][0]["value"]]
+        assert 0 <= 3 * descriptor["token_bucket"]["max_tokens"] - tenant.requests_per_second < 3
+    assert len(descriptors) == len(TENANTS)
+
+
+@pytest.mark.parametrize(("cluster", "tenant"), EVERYWHERE)
+def test_project_cannot_be_escaped(select: Select, cluster: str, tenant: str) -> None:
+    (project,) = select(f"{cluster}/delivery", "AppProject", f"tenant-{tenant}")
+    spec = project["spec"]
+    assert [entry["namespace"] for entry in spec["destinations"]] == [f"tenant-{tenant}"]
+    assert spec["sourceRepos"] == [delivery.REPOSITORY_URL]
+    assert spec["clusterResourceWhitelist"] == []
+    assert spec["namespaceResourceWhitelist"] == [{"group": "serving.kserve.io", "kind": "InferenceService"}]
+    (application,) = select(f"{cluster}/delivery", "Application", f"tenant-{tenant}")
+    assert application["spec"]["project"] == f"tenant-{tenant}"
+    assert application["spec"]["ignoreDifferences"][0]["jsonPointers"] == ["/spec/predictor/canaryTrafficPercent"]
+
+
+def test_every_rendered_kind_may_be_applied_by_its_application(rendered: list[RenderedObject], platform: Platform) -> None:
+    for cluster in CLUSTERS:
+        project: Any = next(iter(delivery.bootstrap(platform, cluster)))
+        allowed = {
+            (entry["group"], entry["kind"])
+            for group in ("clusterResourceWhitelist", "namespaceResourceWhitelist")
+            for entry in project["spec"][group]
+        }
+        namespaces = {entry["namespace"] for entry in project["spec"]["destinations"]}
+        for each in rendered:
+            kind = str(each.manifest["kind"])
+            metadata: Any = each.manifest["metadata"]
+            if each.folder.startswith(f"{cluster}/") and kind != "InferenceService" and not each.folder.endswith("-kwok"):
+                assert (str(each.manifest["apiVersion"]).rpartition("/")[0], kind) in allowed
+                assert metadata.get("namespace") in {None, *namespaces}
+
+
+def test_every_component_folder_has_an_application(rendered: list[RenderedObject], select: Select) -> None:
+    folders = {each.folder.split("/")[1] for each in rendered if each.folder.startswith("live-1/")} - {"delivery", "gpu-pools-kwok"}
+    paths = {each["spec"]["source"]["path"].rpartition("/")[2] for each in select("live-1/delivery", "Application")}
+    assert paths == folders
+
+
+def test_tenant_without_gpu_models_gets_no_gpu(select: Select) -> None:
+    for each in select("live-1/fraud"):
+        if each["kind"] == "ResourceQuota":
+            granted = {name: count for name, count in each["spec"]["hard"].items() if "nvidia.com" in name}
+            assert set(granted.values()) == {"0"}, "unlisted extended resources are unlimited, so they are listed as none"
+        else:
+            assert "nvidia.com" not in str(each)
+
+
+def test_standard_mode_lets_the_edge_name_the_tenants_service(platform: Platform) -> None:
+    credit = platform.tenants["credit"]
+    decision = credit.models["decision"]
+    scaling = decision.scaling.model_copy(update={"mode": "standard"})
+    models: dict[str, ServedModel] = {"decision": decision.model_copy(update={"scaling": scaling})}
+    tenant = credit.model_copy(update={"models": models})
+    changed = Platform(platform.clusters, {"credit": tenant})
+    objects = [each.manifest for each in cluster_tree.objects(changed) if each.folder.startswith("live-1/")]
+    by_kind: dict[str, Any] = {str(each["kind"]): each for each in objects}
+    assert by_kind["ReferenceGrant"]["spec"]["to"] == [{"group": "", "kind": "Service", "name": "decision-transformer"}]
+    assert by_kind["HTTPRoute"]["spec"]["rules"][1]["backendRefs"] == [
+        {"name": "decision-transformer", "namespace": "tenant-credit", "port": 80}
+    ]
+    service = by_kind["InferenceService"]
+    assert service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Standard"
+    assert service["spec"]["predictor"]["scaleMetric"] == "cpu"
+    assert names.ANNOTATION_MODEL_SHA256 in service["metadata"]["annotations"]
