@@ -20,6 +20,9 @@ LIBRARY = os.environ.get(VARIABLE, "cdktf")
 if LIBRARY not in {"cdktf", "cdktn"}:
     raise UsageError(f"{VARIABLE}={LIBRARY} names no library; use cdktf or cdktn")
 
+# jsii prints a page about Node.js 20, which distributions support longer than its authors do; the value is the version.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
 if TYPE_CHECKING or LIBRARY == "cdktf":
     from cdktf import App, S3Backend, TerraformDataSource, TerraformOutput, TerraformProvider, TerraformResource, TerraformStack
 else:

@@ -36,6 +36,7 @@ class ClusterOutputs:
     security_group_id: str
     """The group EKS makes for the control plane and its nodes."""
     oidc_provider_arn: str
+    vault_unseal_key_arn: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class IdentityOutputs:
     """What the in-cluster platform needs of the identities."""
 
     STACK: ClassVar[str] = "identity"
-    vault_unseal_key_arn: str
+    vault_role_arn: str
 
 
 @dataclass(frozen=True, slots=True)

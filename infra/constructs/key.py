@@ -18,6 +18,7 @@ def add_key(stack: Stack, name: str, purpose: str, *users: Statement) -> Resourc
         enable_key_rotation=True,
         deletion_window_in_days=7 if stack.target.is_emulated else 30,
         policy=policy(account_administers_key(stack.cluster), *users),
+        tags={"Name": f"{stack.cluster.name}-{name}"},
         lifecycle=stack.keep(),
     )  # fmt: skip
     stack.add("aws_kms_alias", name, name=key_alias(stack.cluster, name), target_key_id=key["key_id"])

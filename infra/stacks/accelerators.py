@@ -72,7 +72,7 @@ def _add_queue(stack: Stack) -> Resource:
     send = Statement("RulesMaySend", ["sqs:SendMessage"], [arn], service="events.amazonaws.com", condition=ours)
     queue = stack.add(
         "aws_sqs_queue", "interruption",
-        name=name, message_retention_seconds=NOTICE_SECONDS, sqs_managed_sse_enabled=True,
+        name=name, tags={"Name": name}, message_retention_seconds=NOTICE_SECONDS, sqs_managed_sse_enabled=True,
         # Not a resource of its own: the provider waits 25 s after each.
         policy=policy(send, only_over_tls([arn], "sqs")),
     )  # fmt: skip

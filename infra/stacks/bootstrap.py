@@ -100,7 +100,8 @@ def _facts(stack: Stack, cluster: ClusterOutputs) -> Value:
         "karpenter_instance_profile": accelerators.instance_profile_name,
         "models_bucket": registry.models_bucket,
         "audit_bucket": registry.audit_bucket,
-        "vault_unseal_key_arn": identity.vault_unseal_key_arn,
+        "vault_role_arn": identity.vault_role_arn,
+        "vault_unseal_key_arn": cluster.vault_unseal_key_arn,
         "zone_id": edge.zone_id,
     }
 

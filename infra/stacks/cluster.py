@@ -38,12 +38,14 @@ def build(stack: Stack) -> None:
         _add_addon(stack, cluster, name, nodes)
     oidc = stack.add(
         "aws_iam_openid_connect_provider", "cluster",
-        url=cluster["identity[0].oidc[0].issuer"], client_id_list=["sts.amazonaws.com"],
+        url=cluster["identity[0].oidc[0].issuer"], client_id_list=["sts.amazonaws.com"], tags={"Name": stack.cluster.name},
     )  # fmt: skip
+    # Here and not beside Vault's role: who may use it changes with tenants, the key outlives them all.
+    unseal = add_key(stack, "vault-unseal", "Vault's unsealing after a restart, without which somebody must be woken up")
     stack.publish(ClusterOutputs(
         cluster_name=cluster["name"], cluster_arn=cluster["arn"], endpoint=cluster["endpoint"],
         certificate_authority=cluster["certificate_authority[0].data"],
-        security_group_id=cluster["vpc_config[0].cluster_security_group_id"], oidc_provider_arn=oidc["arn"],
+        security_group_id=cluster["vpc_config[0].cluster_security_group_id"], oidc_provider_arn=oidc["arn"], vault_unseal_key_arn=unseal["arn"],
     ))  # fmt: skip
 
 
@@ -125,6 +127,7 @@ def _add_system_nodes(stack: Stack, cluster: Resource, network: NetworkOutputs, 
     template = stack.add(
         "aws_launch_template", "system",
         name=f"{facts.name}-system",
+        tags={"Name": f"{facts.name}-system"},
         update_default_version=True,
         # Hop limit 1: pods cannot reach the node's credentials; theirs come from Pod Identity.
         metadata_options=[{"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1}],

@@ -52,6 +52,7 @@ def _zone_id(stack: Stack) -> str:
     zone = stack.add(
         "aws_route53_zone", "main",
         name=stack.cluster.edge.zone_name, comment="Tidegate: failover between regions",
+        tags={"Name": stack.cluster.edge.zone_name},
         force_destroy=True if stack.target.is_emulated else None, lifecycle=stack.keep(),
     )  # fmt: skip
     return zone["zone_id"]

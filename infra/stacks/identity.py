@@ -8,7 +8,6 @@ Here: the tenants' right to read their own models, and Vault's right to unseal. 
 from __future__ import annotations
 
 from infra.constructs.bucket import bucket_arn
-from infra.constructs.key import add_key
 from infra.constructs.policy import Condition, Statement
 from infra.constructs.role import add_pod_role
 from infra.constructs.stack import Stack
@@ -33,7 +32,7 @@ def build(stack: Stack) -> None:
             cluster_name=cluster.cluster_name,
             allows={"read-own-models": read_own_models(stack, tenant, registry.models_key_arn)},
         )  # fmt: skip
-    stack.publish(IdentityOutputs(vault_unseal_key_arn=_add_vault(stack, cluster)))
+    stack.publish(IdentityOutputs(vault_role_arn=_add_vault(stack, cluster)))
 
 
 def read_own_models(stack: Stack, tenant: Tenant, key_arn: str) -> list[Statement]:
@@ -49,11 +48,10 @@ def read_own_models(stack: Stack, tenant: Tenant, key_arn: str) -> list[Statemen
 
 
 def _add_vault(stack: Stack, cluster: ClusterOutputs) -> str:
-    """The key Vault unseals itself with after a restart; without it somebody must be woken up."""
-    key = add_key(stack, "vault-unseal", "Vault's unsealing")
-    unseal = Statement("Unseal", ["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey"], [key["arn"]])
-    add_pod_role(
+    """Vault's right to unseal itself after a restart, with the key that `cluster` keeps; returns the role's ARN."""
+    unseal = Statement("Unseal", ["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey"], [cluster.vault_unseal_key_arn])
+    role = add_pod_role(
         stack, "vault", role_name=f"{stack.cluster.name}-vault", namespace=VAULT_NAMESPACE, service_account=VAULT_SERVICE_ACCOUNT,
         cluster_name=cluster.cluster_name, allows={"unseal": [unseal]},
     )  # fmt: skip
-    return key["arn"]
+    return role["arn"]

@@ -106,7 +106,7 @@ def _add_endpoints(stack: Stack, vpc: Resource, private: Sequence[Resource], tab
     stack.add(
         "aws_vpc_security_group_ingress_rule", "endpoints",
         security_group_id=group["id"], description="HTTPS from the VPC", cidr_ipv4=vpc["cidr_block"],
-        from_port=443, to_port=443, ip_protocol="tcp",
+        from_port=443, to_port=443, ip_protocol="tcp", tags={"Name": f"{stack.cluster.name}-endpoints"},
     )  # fmt: skip
     stack.add(
         "aws_vpc_endpoint", "s3",

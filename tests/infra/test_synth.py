@@ -17,6 +17,7 @@ from tidegate.errors import UsageError
 from tidegate.model import names
 from tidegate.model.platform import Platform
 from tidegate.operations import toolchain
+from tidegate.operations.cloud.keys import is_named_by_arguments
 
 CLUSTERS = ("live-1", "live-2")
 
@@ -211,3 +212,17 @@ class TestState:
             [provider] = production.stacks[entry["name"]]["provider"]["aws"]
             tags = {"tidegate.dev/cluster": entry["cluster"], "tidegate.dev/stack": entry["stack"], "managed-by": "tidegate"}
             assert provider["default_tags"] == [{"tags": tags}]
+
+
+def test_whatever_a_killed_apply_leaves_can_be_recognised(emulated: Synthesis) -> None:
+    """By the arguments that name it, or by a Name tag that no other resource of its type and stack has."""
+    seen: set[tuple[str, str, str]] = set()
+    for stack, document in emulated.stacks.items():
+        for resource_type, by_name in document.get("resource", {}).items():
+            for name, attributes in by_name.items():
+                if is_named_by_arguments(resource_type):
+                    continue
+                tag = attributes.get("tags", {}).get("Name")
+                assert tag, f"{stack}/{resource_type}.{name} has no Name tag"
+                assert (stack, resource_type, tag) not in seen, f"{stack}/{resource_type}.{name} shares its Name tag"
+                seen.add((stack, resource_type, tag))

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tidegate.errors import StateError
-from tidegate.operations.cloud.schedule import run_in_order
+from tidegate.operations.cloud.schedule import by_urgency, run_in_order
 
 NEEDS = {"state": [], "network": ["state"], "registry": ["state"], "cluster": ["network", "elsewhere"], "edge": ["cluster", "registry"]}
 
@@ -57,3 +57,8 @@ def test_after_a_failure_nothing_new_begins_and_all_errors_are_told() -> None:
 def test_stacks_that_need_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="these need each other: a, b"):
         run_in_order({"a": ["b"], "b": ["a"]}, lambda _name: None)
+
+
+def test_longest_chain_begins_first_and_then_the_largest() -> None:
+    sizes = {"state": 7, "network": 48, "registry": 21, "cluster": 17, "edge": 9}
+    assert list(by_urgency(NEEDS, sizes)) == ["state", "network", "registry", "cluster", "edge"]

@@ -16,7 +16,7 @@ from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud import adoption, guard, listing
 from tidegate.operations.cloud.account import Account
 from tidegate.operations.cloud.progress import OnProgress, Progress
-from tidegate.operations.cloud.schedule import run_in_order
+from tidegate.operations.cloud.schedule import by_urgency, run_in_order
 from tidegate.operations.cloud.state import Marker, Record, State, StateStore, stores
 from tidegate.operations.cloud.synthesis import LeftOut, Stack, Synthesis, input_sha256, stack_folder, synthesise
 from tidegate.operations.toolchain import terraform_environment
@@ -61,7 +61,8 @@ def deploy(checkout: Checkout, platform: Platform, account: Account, on_progress
     run = _Run(checkout, account, synthesis, stores(platform, account), on_progress)
     run.prepare()
     applied = [stack for stack in synthesis.stacks if stack.applied_locally or account.endpoint is None]
-    run_in_order({stack.name: stack.depends_on for stack in applied}, run.bring_up)
+    needs = {stack.name: stack.depends_on for stack in applied}
+    run_in_order(by_urgency(needs, {stack.name: stack.resources for stack in applied}), run.bring_up)
     return Deployment(
         tuple(run.results[stack.name] for stack in applied),
         {name: state.outputs for name, state in sorted(run.states.items())},

@@ -47,3 +47,16 @@ def _ready(waiting: Sequence[str], needs: Mapping[str, Sequence[str]], done: set
     if not ready and not any(name in needs and name not in waiting and name not in done for name in needs):
         raise ValueError(f"these need each other: {', '.join(waiting)}")
     return ready
+
+
+def by_urgency(needs: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> dict[str, Sequence[str]]:
+    """`needs` in the order to begin with: the longest chain of others waiting behind it first, then the larger by `sizes`."""
+    waiting_for: dict[str, list[str]] = {name: [] for name in needs}
+    for name, needed in needs.items():
+        for need in needed:
+            waiting_for.get(need, []).append(name)
+
+    def chain(name: str) -> int:
+        return 1 + max((chain(other) for other in waiting_for[name]), default=0)
+
+    return {name: needs[name] for name in sorted(needs, key=lambda name: (-chain(name), -sizes[name]))}
