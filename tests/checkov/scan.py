@@ -38,12 +38,12 @@ def scan(checkout: Checkout, folder: Path, framework: str) -> tuple[int, list[Fa
     return int(summary["passed"]), list(_failed(report))
 
 
-def without_terraform_block(folder: Path) -> None:
-    """Drops the `terraform` block (versions, backend) from every stack: checkov 3.3.30 stumbles over its plain values."""
+def keep_resources_only(folder: Path) -> None:
+    """Drops from every stack all but resources and data: checkov 3.3.30 stumbles over plain values in the other blocks."""
     for path in folder.rglob("cdk.tf.json"):
         document = json.loads(path.read_text(encoding="utf-8"))
-        del document["terraform"]
-        path.write_text(json.dumps(document), encoding="utf-8")
+        kept = {block: document[block] for block in ("data", "resource") if block in document}
+        path.write_text(json.dumps(kept), encoding="utf-8")
 
 
 def _failed(report: dict[str, Any]) -> Iterator[Failed]:
@@ -57,7 +57,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tidegate-checkov-") as name:
         stacks = Path(name)
         synthesise(checkout, {}, stacks)
-        without_terraform_block(stacks)
+        keep_resources_only(stacks)
         print("scanning the stacks with checkov (about a minute)", flush=True)
         passed, failed = scan(checkout, stacks, "terraform_json")
     print("scanning the rendered objects with checkov (about a minute)", flush=True)
