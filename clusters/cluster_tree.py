@@ -22,7 +22,6 @@ from clusters.components import (
     tenant,
     warm_floor,
 )
-from tidegate.errors import Finding
 from tidegate.manifests.tree import RenderedObject
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.cluster import Cluster
@@ -30,15 +29,7 @@ from tidegate.model.platform import Platform, cluster_source, tenant_source
 from tidegate.model.tenant import Tenant
 
 FOLDERS = frozenset({*delivery.WAVES, delivery.COMPONENT, gpu_pools.KWOK_COMPONENT})
-"""Folders of a cluster that no tenant may be named like."""
-
-
-def name_findings(platform: Platform) -> list[Finding]:
-    """Tenants whose folder would be a component's."""
-    return [
-        Finding(tenant_source(name), "name", "name-is-component", "a component of the platform has this folder", "choose another", name)
-        for name in sorted(FOLDERS & set(platform.tenants))
-    ]
+"""Folders of the platform in a cluster; `names.RESERVED_NAMES` keeps tenants from being named like them."""
 
 
 def objects(platform: Platform) -> Iterator[RenderedObject]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clusters import cluster_tree
 from tidegate import inventory
-from tidegate.errors import FindingsError, InventoryError
+from tidegate.errors import FindingsError
 from tidegate.manifests.tree import emit_tree, write_trees
 from tidegate.model.platform import Platform
 
@@ -46,8 +46,6 @@ def render(root: Path, out: Path) -> RenderSummary:
 
 
 def _render(platform: Platform, root: Path, out: Path) -> RenderSummary:
-    if findings := cluster_tree.name_findings(platform):
-        raise InventoryError(findings)
     trees = {out: emit_tree(cluster_tree.objects(platform))}
     if out.resolve() == (root / "gitops" / "rendered").resolve():
         trees[root / "gitops" / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))

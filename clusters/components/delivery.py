@@ -18,9 +18,6 @@ from tidegate.model.tenant import Tenant
 COMPONENT = "delivery"
 BOOTSTRAP = "bootstrap"
 
-REPOSITORY_URL = "https://git.example.com/payments/tidegate.git"
-"""This repository as Argo CD reaches it; write your own here."""
-
 REVISION = "main"
 SERVER = "https://kubernetes.default.svc"
 RENDERED = "gitops/rendered"
@@ -69,6 +66,7 @@ def bootstrap(platform: Platform, cluster: str) -> Iterator[Manifest]:
         names.NAMESPACE_ARGOCD, names.NAMESPACE_EDGE, names.NAMESPACE_GPU_OPERATOR, names.NAMESPACE_KNATIVE, names.NAMESPACE_MESH,
         names.NAMESPACE_PLATFORM,
     ]  # fmt: skip
+    repository_url = platform.clusters[cluster].repository_url
     namespaces = [*own, *(tenant.namespace_name for tenant in platform.tenants_of(cluster))]
     project: AppProject = {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -76,7 +74,7 @@ def bootstrap(platform: Platform, cluster: str) -> Iterator[Manifest]:
         "metadata": _metadata(names.PLATFORM_PROJECT, names.component_labels(BOOTSTRAP)),
         "spec": {
             "description": "The platform itself and the guard rails of its tenants.",
-            "sourceRepos": [REPOSITORY_URL],
+            "sourceRepos": [repository_url],
             "destinations": [{"server": SERVER, "namespace": namespace} for namespace in namespaces],
             "clusterResourceWhitelist": _CLUSTER_KINDS,
             "namespaceResourceWhitelist": _NAMESPACED_KINDS,
@@ -84,24 +82,32 @@ def bootstrap(platform: Platform, cluster: str) -> Iterator[Manifest]:
     }
     yield project
     path = f"{RENDERED}/{cluster}/{COMPONENT}"
-    yield _application(names.ROOT_APPLICATION, names.component_labels(BOOTSTRAP), names.PLATFORM_PROJECT, names.NAMESPACE_ARGOCD, path)
+    yield _application(
+        repository_url,
+        names.ROOT_APPLICATION,
+        names.component_labels(BOOTSTRAP),
+        names.PLATFORM_PROJECT,
+        names.NAMESPACE_ARGOCD,
+        path=path,
+    )
 
 
 def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iterator[Manifest]:
     """One Application per component, and project, guard rails and served models of each tenant."""
+    repository_url = platform.clusters[cluster].repository_url
     for component in components:
         application = _application(
-            names.component_application(component), names.component_labels(COMPONENT), names.PLATFORM_PROJECT,
-            names.NAMESPACE_ARGOCD, f"{RENDERED}/{cluster}/{component}", wave=WAVES[component],
+            repository_url, names.component_application(component), names.component_labels(COMPONENT), names.PLATFORM_PROJECT,
+            names.NAMESPACE_ARGOCD, path=f"{RENDERED}/{cluster}/{component}", wave=WAVES[component],
         )  # fmt: skip
         yield application
     for tenant in platform.tenants_of(cluster):
-        yield _project(tenant)
-        yield _guard_rails(cluster, tenant)
-        yield _served_models(cluster, tenant)
+        yield _project(repository_url, tenant)
+        yield _guard_rails(repository_url, cluster, tenant)
+        yield _served_models(repository_url, cluster, tenant)
 
 
-def _project(tenant: Tenant) -> AppProject:
+def _project(repository_url: str, tenant: Tenant) -> AppProject:
     """One namespace, one repository, one kind; no cluster-scoped kind, no pattern anywhere."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -109,7 +115,7 @@ def _project(tenant: Tenant) -> AppProject:
         "metadata": _metadata(names.project(tenant.name), names.tenant_labels(tenant.name, tenant.tier), wave=-1),
         "spec": {
             "description": f"Served models of tenant {tenant.name}.",
-            "sourceRepos": [REPOSITORY_URL],
+            "sourceRepos": [repository_url],
             "destinations": [{"server": SERVER, "namespace": tenant.namespace_name}],
             "destinationServiceAccounts": [
                 {"server": SERVER, "namespace": tenant.namespace_name, "defaultServiceAccount": names.deploy_service_account(tenant.name)}
@@ -120,19 +126,19 @@ def _project(tenant: Tenant) -> AppProject:
     }
 
 
-def _guard_rails(cluster: str, tenant: Tenant) -> Application:
+def _guard_rails(repository_url: str, cluster: str, tenant: Tenant) -> Application:
     application = _application(
-        names.guard_rails_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.PLATFORM_PROJECT,
-        tenant.namespace_name, f"{RENDERED}/{cluster}/{tenant.name}", wave=0,
+        repository_url, names.guard_rails_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.PLATFORM_PROJECT,
+        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=0,
     )  # fmt: skip
     application["spec"]["source"]["directory"] = {"exclude": _SERVED_MODELS}
     return application
 
 
-def _served_models(cluster: str, tenant: Tenant) -> Application:
+def _served_models(repository_url: str, cluster: str, tenant: Tenant) -> Application:
     application = _application(
-        names.tenant_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.project(tenant.name),
-        tenant.namespace_name, f"{RENDERED}/{cluster}/{tenant.name}", wave=10,
+        repository_url, names.tenant_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.project(tenant.name),
+        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=10,
     )  # fmt: skip
     application["spec"]["source"]["directory"] = {"include": _SERVED_MODELS}
     application["spec"]["ignoreDifferences"] = [
@@ -141,7 +147,9 @@ def _served_models(cluster: str, tenant: Tenant) -> Application:
     return application
 
 
-def _application(name: str, labels: dict[str, str], project: str, namespace: str, path: str, *, wave: int | None = None) -> Application:
+def _application(
+    repository_url: str, name: str, labels: dict[str, str], project: str, namespace: str, *, path: str, wave: int | None = None,
+) -> Application:  # fmt: skip
     """Without a finalizer: an Application that vanishes by mistake leaves its objects standing."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -149,7 +157,7 @@ def _application(name: str, labels: dict[str, str], project: str, namespace: str
         "metadata": _metadata(name, labels, wave=wave),
         "spec": {
             "project": project,
-            "source": {"repoURL": REPOSITORY_URL, "targetRevision": REVISION, "path": path},
+            "source": {"repoURL": repository_url, "targetRevision": REVISION, "path": path},
             "destination": {"server": SERVER, "namespace": namespace},
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True, "allowEmpty": False},

@@ -42,7 +42,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
         "model": {
             "modelFormat": {"name": MODEL_FORMATS[model.runtime]},
             "runtime": names.serving_runtime(model.runtime),
-            "storageUri": model.artefact.uri,
+            "storageUri": names.in_models_bucket(model.artefact.uri, cluster.name, cluster.account_id),
             "resources": _resources(model.resources, model.accelerator),
         },
     }

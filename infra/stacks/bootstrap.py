@@ -27,9 +27,6 @@ ARGOCD_CHART_VERSION = "10.1.3"
 APPLICATIONS_CHART_VERSION = "2.0.4"
 CHART_REPOSITORY = "https://argoproj.github.io/argo-helm"
 
-REPOSITORY_URL = "https://git.example.com/payments/tidegate.git"
-"""Where Argo CD reads this repository; write your own here and in `clusters/components/delivery.py`."""
-
 
 def build(stack: Stack) -> None:
     """Adds both releases."""
@@ -113,7 +110,7 @@ def _first_application(stack: Stack) -> Value:
         "finalizers": [],
         # The platform's own project is among what it brings.
         "project": "default",
-        "source": {"repoURL": REPOSITORY_URL, "targetRevision": "main", "path": f"gitops/bootstrap/{stack.cluster.name}"},
+        "source": {"repoURL": stack.cluster.repository_url, "targetRevision": "main", "path": f"gitops/bootstrap/{stack.cluster.name}"},
         "destination": {"server": "https://kubernetes.default.svc", "namespace": names.NAMESPACE_ARGOCD},
         "syncPolicy": {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 2, "refresh": True}},
     }

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from clusters import program
+from clusters import cluster_tree, program
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.validate import validate_folder
+from tidegate.model import names
 
 ROOT = Path(__file__).resolve().parents[2]
 TREES = ("gitops/rendered", "gitops/bootstrap")
@@ -91,6 +92,10 @@ def test_bad_inventory_changes_nothing(checkout: Path) -> None:
     }
 
 
+def test_no_component_folder_can_be_a_tenants() -> None:
+    assert cluster_tree.FOLDERS <= names.RESERVED_NAMES
+
+
 def test_tenant_named_like_a_component_is_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tenants = checkout / "gitops" / "tenants"
     text = (tenants / "merchants.yaml").read_text(encoding="utf-8").replace("name: merchants", "name: edge", 1)
@@ -98,7 +103,7 @@ def test_tenant_named_like_a_component_is_refused(checkout: Path, capsys: pytest
     (tenants / "merchants.yaml").unlink()
     out = checkout / "gitops" / "rendered"
     assert program.main(["render", "--root", str(checkout), "--out", str(out)]) == 1
-    assert "gitops/tenants/edge.yaml: name = edge: a component of the platform has this folder" in capsys.readouterr().err
+    assert "gitops/tenants/edge.yaml: name = edge: is a name of the platform" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -100,7 +100,7 @@ def test_project_cannot_be_escaped(select: Select, cluster: str, tenant: str) ->
     (project,) = select(f"{cluster}/delivery", "AppProject", f"tenant-{tenant}")
     spec = project["spec"]
     assert [entry["namespace"] for entry in spec["destinations"]] == [f"tenant-{tenant}"]
-    assert spec["sourceRepos"] == [delivery.REPOSITORY_URL]
+    assert spec["sourceRepos"] == ["https://git.example.com/payments/tidegate.git"]
     assert spec["clusterResourceWhitelist"] == []
     assert spec["namespaceResourceWhitelist"] == [{"group": "serving.kserve.io", "kind": "InferenceService"}]
     (application,) = select(f"{cluster}/delivery", "Application", f"tenant-{tenant}")

@@ -233,6 +233,8 @@ class Cluster(Fact):
     """Minor version; KServe 0.20 and Knative 1.21 are tested from 1.33 on."""
     domain: Domain
     """Tenants answer on `<tenant>.<domain>`."""
+    repository_url: Annotated[str, StringConstraints(pattern=r"^(https|ssh)://[A-Za-z0-9@.-]+(:[0-9]+)?/[A-Za-z0-9._/-]+$")]
+    """This repository as the cluster's Argo CD reaches it; the only one whose manifests it applies."""
     network: Network
     endpoint: Endpoint = Endpoint()
     administrators: Annotated[tuple[RoleArn, ...], Field(min_length=1)]

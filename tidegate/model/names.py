@@ -28,9 +28,10 @@ RESERVED_NAMES = frozenset(
     {
         "argocd", "cert-manager", "default", "gpu-operator", "istio-ingress", "istio-system", "karpenter", "knative-serving",
         "kserve", "kube-node-lease", "kube-public", "kube-system", "monitoring", "platform", "vault",
+        "delivery", "edge", "gpu-pools", "gpu-pools-kwok", "gpu-sharing", "mesh", "prepull", "priorities", "runtimes", "warm-floor",
     }
 )  # fmt: skip
-"""Namespaces of the platform itself; a tenant of that name could be mistaken for it."""
+"""Namespaces and rendered folders of the platform itself; a tenant of that name could be mistaken for it."""
 
 LABEL_TENANT = "tidegate.dev/tenant"
 LABEL_SERVED_MODEL = "tidegate.dev/served-model"
@@ -213,6 +214,17 @@ def component_labels(component: str) -> dict[str, str]:
         "app.kubernetes.io/part-of": "platform",
         LABEL_COMPONENT: component,
     }
+
+
+MODEL_REGISTRY_URI = "s3://tidegate-models/"
+"""How tenants write the model registry, whichever region reads it; each region's bucket holds a replica."""
+
+
+def in_models_bucket(uri: str, cluster: str, account_id: str) -> str:
+    """`uri` as a cluster reads it: from its own region's bucket, so that the other region may be gone."""
+    if not uri.startswith(MODEL_REGISTRY_URI):
+        return uri
+    return f"s3://{models_bucket(cluster, account_id)}/{uri.removeprefix(MODEL_REGISTRY_URI)}"
 
 
 def models_bucket(cluster: str, account_id: str) -> str:

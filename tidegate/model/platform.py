@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from tidegate.errors import Finding
+from tidegate.model import names
 from tidegate.model.accelerators import instance_shapes
 from tidegate.model.cluster import CapacityType, Cluster, GpuPool
 from tidegate.model.served_model import ServedModel
@@ -45,6 +46,7 @@ def check(platform: Platform) -> list[Finding]:
         for name, model in tenant.models.items():
             findings += _tier_findings(tenant, name, model)
             findings += _accelerator_findings(platform, tenant, name, model)
+            findings += _registry_findings(tenant, name, model)
     return findings
 
 
@@ -199,6 +201,24 @@ def _tier_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Fi
             source, f"{path}.scaling.min_replicas", "batch-holds-gpu", "batch work must not hold a GPU while idle",
             "set 0", str(model.scaling.min_replicas),
         )  # fmt: skip
+
+
+def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
+    """A tenant's role reads its own folder of the registry and nothing else in S3; better said here than by a 403."""
+    own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
+    uris = {
+        "artefact.uri": model.artefact.uri,
+        "artefact.signature.uri": model.artefact.signature.uri,
+        "golden_set.uri": model.golden_set.uri,
+    }
+    for field, uri in uris.items():
+        source, path, remedy = tenant_source(tenant.name), f"models.{name}.{field}", f"put it below {own}"
+        if not uri.startswith("s3://") or uri.startswith(own):
+            continue
+        if uri.startswith(names.MODEL_REGISTRY_URI):
+            yield Finding(source, path, "uri-of-another-tenant", "another tenant's folder", remedy, uri)
+        else:
+            yield Finding(source, path, "uri-outside-registry", "the tenant's role reads the model registry only", remedy, uri)
 
 
 def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
