@@ -131,7 +131,7 @@ def test_new_tenant_of_every_tier_is_valid_at_once(checkout: Path, tier: str) ->
     [
         ("fraud", {}, "tenant fraud exists: gitops/tenants/fraud.yaml; edit that file or choose another name"),
         ("../payments", {}, "'../payments' is no tenant name; use lower-case letters, digits and dashes"),
-        ("kube-system", {}, "gitops/tenants/kube-system.yaml: name = kube-system: 'kube-system' is a name of the platform"),
+        ("kube-system", {}, "gitops/tenants/kube-system.yaml: name = kube-system: is a name of the platform"),
         (
             "payments",
             {"sha256": "latest"},

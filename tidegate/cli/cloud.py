@@ -1,41 +1,57 @@
-"""Commands that mend the cloud stacks' state."""
+"""Commands that make and mend the cloud stacks' state."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
+if TYPE_CHECKING:
+    from tidegate.operations.cloud.state import StateStore
+
 StackName = Annotated[str, typer.Argument(help="<cluster>-<stack>, such as live-1-network.")]
+Aws = Annotated[bool, typer.Option("--aws", help="The real account, with your own credentials; default the embedded one.")]
 
 
-def restore_state(stack: StackName, json: Json = False) -> None:
-    """Put the last good version of a stack's lost or damaged state back."""
+def create_state_bucket(
+    cluster: Annotated[str, typer.Argument(help="Such as live-1.")],
+    json: Json = False,
+) -> None:
+    """Make the state bucket of a region in the real account, before its first `cdktf deploy`."""
+    from tidegate import inventory
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.embedded_cloud import find_store
+    from tidegate.operations.cloud import mending
+    from tidegate.operations.cloud.account import Account
 
     screen = Screen(json)
-    store, short = find_store(find_checkout(), stack)
+    bucket, is_new = mending.create_state_bucket(inventory.load(find_checkout().root), Account(None), cluster)
+    screen.text(f"{bucket} {'was created' if is_new else 'is there already'}; the stack {cluster}-state adopts it.")
+    screen.answer({"bucket": bucket, "created": is_new})
+
+
+def restore_state(stack: StackName, aws: Aws = False, json: Json = False) -> None:
+    """Put the last good version of a stack's lost or damaged state back."""
+    screen = Screen(json)
+    store, short = _find_store(stack, aws)
     version = store.restore_state(short)
-    screen.text(f"{stack}: version {version} is the current state again; run `tidegate up` to see that nothing changes.")
+    screen.text(f"{stack}: version {version} is the current state again; apply once more to see that nothing changes.")
     screen.answer({"stack": stack, "restored_version": version})
 
 
 def unlock(
     stack: StackName,
     lock_id: Annotated[str, typer.Option("--id", help="The lock's id, to be sure it is the one you mean.")],
+    aws: Aws = False,
     json: Json = False,
 ) -> None:
     """Free the lock of a writer that is dead. Make sure it is."""
     from tidegate.errors import UsageError
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.embedded_cloud import find_store
 
     screen = Screen(json)
-    store, short = find_store(find_checkout(), stack)
+    store, short = _find_store(stack, aws)
     lock = store.read_lock(short)
     if lock is None:
         raise UsageError(f"{stack} is not locked")
@@ -44,3 +60,19 @@ def unlock(
     store.remove_lock(short, lock)
     screen.text(f"{stack}: the lock of {lock.who} ({lock.operation}, since {lock.created}) is free.")
     screen.answer({"stack": stack, "freed": lock})
+
+
+def _find_store(stack: str, aws: bool) -> tuple[StateStore, str]:
+    from tidegate import inventory
+    from tidegate.errors import UsageError
+    from tidegate.operations import emulator
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.cloud import mending
+    from tidegate.operations.cloud.account import Account
+
+    checkout = find_checkout()
+    running = emulator.find_running(checkout)
+    if running is None and not aws:
+        raise UsageError("the embedded platform is down; `tidegate up` starts it, --aws means the real account")
+    account = Account(running.endpoint if running and not aws else None)
+    return mending.find_store(inventory.load(checkout.root), account, stack)

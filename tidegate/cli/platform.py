@@ -59,10 +59,13 @@ def up(json: Json = False) -> None:
         f"Cloud: {deployment.resources} resources in {len(deployment.stacks)} stacks, {cloud.listed} listed by the account's API, "
         f"{deployment.seconds:.0f} s."
     )
+    for orphan in cloud.held_by_none:
+        screen.text(f"In the account, but in no state: {orphan}; import or delete it.")
     screen.text("Real: terraform, the AWS provider, cdktf, the rendered objects and their schemas. Simulated: AWS (moto on loopback).")
     screen.answer({
         "cloud": {
-            "endpoint": cloud.endpoint, "resources": deployment.resources, "listed": cloud.listed, "seconds": round(deployment.seconds, 1),
+            "endpoint": cloud.endpoint, "resources": deployment.resources, "listed": cloud.listed, "held_by_none": cloud.held_by_none,
+            "seconds": round(deployment.seconds, 1),
             "stacks": deployment.stacks, "outputs": deployment.outputs, "not_applied_locally": deployment.not_applied_locally,
         },
         "rendered": rendered,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidegate import inventory
-from tidegate.errors import DoctorError, EmulatorError, UsageError
+from tidegate.errors import DoctorError, EmulatorError
 from tidegate.operations import emulator
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud import listing
@@ -13,18 +13,18 @@ from tidegate.operations.cloud.account import Account
 from tidegate.operations.cloud.deploy import Deployment, deploy
 from tidegate.operations.cloud.destroy import Destruction, destroy
 from tidegate.operations.cloud.progress import OnProgress
-from tidegate.operations.cloud.state import StateStore, stores
+from tidegate.operations.cloud.state import stores
 from tidegate.operations.toolchain import missing
 
 
 @dataclass(frozen=True, slots=True)
 class CloudUp:
-    """The account after `up`: the deploy, how many resources its API lists, and what state holds but it does not list."""
+    """The account after `up`: the deploy, how many resources its API lists, and those among them that no state holds."""
 
     endpoint: str
     deployment: Deployment
     listed: int
-    not_listed: tuple[str, ...]
+    held_by_none: tuple[str, ...]
 
 
 def bring_up(checkout: Checkout, on_progress: OnProgress) -> CloudUp:
@@ -45,7 +45,7 @@ def bring_up(checkout: Checkout, on_progress: OnProgress) -> CloudUp:
     not_listed = listing.missing_from(listed, states)
     if not_listed:
         raise EmulatorError("the account does not list what state holds:\n" + "\n".join(not_listed))
-    return CloudUp(running.endpoint, deployment, len(listed), tuple(not_listed))
+    return CloudUp(running.endpoint, deployment, len(listed), tuple(listing.held_by_none(listed, states)))
 
 
 def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:
@@ -63,18 +63,3 @@ def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None
     emulator.stop(checkout)
     on_progress("emulated AWS", "stopped")
     return result
-
-
-def find_store(checkout: Checkout, stack: str) -> tuple[StateStore, str]:
-    """The state store that holds `stack` (`<cluster>-<stack>`), and its short name.
-
-    Raises `UsageError` for an unknown cluster or a platform that is down.
-    """
-    running = emulator.find_running(checkout)
-    if running is None:
-        raise UsageError("the platform is down; `tidegate up` starts it")
-    by_cluster = stores(inventory.load(checkout.root), Account(running.endpoint))
-    cluster, _, short = stack.rpartition("-")
-    if cluster not in by_cluster:
-        raise UsageError(f"{stack} is no stack; write <cluster>-<stack> with one of {', '.join(sorted(by_cluster))}")
-    return by_cluster[cluster], short

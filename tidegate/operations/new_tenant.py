@@ -34,6 +34,8 @@ def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
 
     Raises `UsageError` when the tenant exists, `InventoryError` when the file would be refused; then nothing is written.
     """
+    if "/" in answers.name or answers.name.startswith("."):  # such as `../x`, which must not leave the folder
+        raise UsageError(f"{answers.name!r} is no tenant name; use lower-case letters, digits and dashes")
     path = checkout.root / "gitops" / "tenants" / f"{answers.name}.yaml"
     if path.exists():
         raise UsageError(f"tenant {answers.name} exists: gitops/tenants/{answers.name}.yaml; edit that file or choose another name")
@@ -43,9 +45,6 @@ def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
         trial = Path(name)
         shutil.copytree(checkout.root / "clusters" / "inventory", trial / "clusters" / "inventory")
         shutil.copytree(checkout.root / "gitops" / "tenants", trial / "gitops" / "tenants")
-        # A name such as `../x` must not leave the trial folder either.
-        if "/" in answers.name or answers.name.startswith("."):
-            raise UsageError(f"{answers.name!r} is no tenant name; use lower-case letters, digits and dashes")
         (trial / "gitops" / "tenants" / f"{answers.name}.yaml").write_text(text, encoding="utf-8")
         inventory.load(trial)
     path.write_text(text, encoding="utf-8")

@@ -28,5 +28,14 @@ def list_account(regions: Sequence[RegionClients]) -> list[Listed]:
 def missing_from(listed: Iterable[Listed], states: Iterable[State]) -> list[str]:
     """What some state holds and the account does not list, as `<type> <key>`; empty is what one wants to see."""
     there = {(one.type, one.id) for one in listed}
-    held = {(instance.type, key_of(instance.type, instance.attributes)) for state in states for instance in state.instances}
-    return sorted(f"{resource_type} {key}" for resource_type, key in held - there)
+    return sorted(f"{resource_type} {key}" for resource_type, key in _held(states) - there)
+
+
+def held_by_none(listed: Iterable[Listed], states: Iterable[State]) -> list[str]:
+    """What the account lists and no state holds, as `<type> <id>`: orphans, or somebody else's."""
+    held = _held(states)
+    return sorted(f"{one.type} {one.id} ({one.region})" for one in listed if (one.type, one.id) not in held)
+
+
+def _held(states: Iterable[State]) -> set[tuple[str, str]]:
+    return {(instance.type, key_of(instance.type, instance.attributes)) for state in states for instance in state.instances}
