@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud import listing
 from tidegate.operations.cloud.account import Account
 from tidegate.operations.cloud.progress import OnProgress, Progress
-from tidegate.operations.cloud.schedule import run_in_order
+from tidegate.operations.cloud.schedule import by_urgency, run_in_order
 from tidegate.operations.cloud.state import StateStore, stores
-from tidegate.operations.cloud.synthesis import Stack, synthesise
+from tidegate.operations.cloud.synthesis import Stack, stack_folder, synthesise
 from tidegate.operations.toolchain import terraform_environment
 
 STATE_STACK = "state"
@@ -49,10 +49,9 @@ def destroy(checkout: Checkout, platform: Platform, account: Account, on_progres
             in_state[stack.name] = len(state.instances)
     standing = [stack for stack in synthesis.stacks if stack.name in in_state]
     ordinary = [stack for stack in reversed(standing) if stack.stack != STATE_STACK]
-    run_in_order(_reversed_needs(ordinary), lambda name: _destroy(checkout, name, environment, progress, checkout.synthesised))
-    for stack in standing:
-        if stack.stack == STATE_STACK:
-            _destroy_state_stack(checkout, stack, by_cluster[stack.cluster], account, progress)
+    needs = by_urgency(_reversed_needs(ordinary), {stack.name: in_state[stack.name] for stack in ordinary})
+    run_in_order(needs, lambda name: _destroy(stack_folder(checkout, name), name, environment, progress))
+    _destroy_state_stacks(checkout, [stack for stack in standing if stack.stack == STATE_STACK], by_cluster, account, progress)
     left = [f"{one.type} {one.id} ({one.region})" for one in listing.list_account([store.clients for store in by_cluster.values()])]
     return Destruction(sum(in_state.values()), tuple(left), time.monotonic() - started)
 
@@ -62,29 +61,36 @@ def _reversed_needs(stacks: list[Stack]) -> Mapping[str, list[str]]:
     return {stack.name: [other.name for other in stacks if stack.name in other.depends_on] for stack in stacks}
 
 
-def _destroy(checkout: Checkout, name: str, environment: Mapping[str, str], progress: Progress, out: Path) -> None:
-    command = [
-        str(checkout.cdktf), "destroy", name, "--skip-synth", "--skip-provider-lock", "--auto-approve",
-        "--ignore-missing-stack-dependencies", "--output", str(out),
-    ]  # fmt: skip
+def _destroy(folder: Path, name: str, environment: Mapping[str, str], progress: Progress) -> None:
+    """Destroys one stack with terraform itself: `cdktf destroy` plans first and so pays for the provider's schema twice."""
     progress.say(name, "destroying")
+    tools.run(["terraform", "init", "-no-color"], cwd=folder, env=environment)
     watch = progress.watch(name)
-    seconds = tools.stream(command, watch.on_line, cwd=checkout.root, env=environment)
+    seconds = tools.stream(["terraform", "destroy", "-auto-approve", "-no-color"], watch.on_line, cwd=folder, env=environment)
     progress.say(name, f"destroyed {watch.changed} resources in {seconds:.0f} s")
 
 
-def _destroy_state_stack(checkout: Checkout, stack: Stack, store: StateStore, account: Account, progress: Progress) -> None:
-    """The stack whose bucket holds its own state: the state moves to a file first, outside the bucket."""
+def _destroy_state_stacks(
+    checkout: Checkout, stacks: Sequence[Stack], by_cluster: Mapping[str, StateStore], account: Account, progress: Progress
+) -> None:
+    """The stacks whose buckets hold their own state: the states move to files first, outside the buckets."""
     out = checkout.embedded / "state-teardown"
     shutil.rmtree(out, ignore_errors=True)
     synthesise(checkout, {**account.environment(), "TIDEGATE_STATE": "local"}, out)
-    body = store.read_state_bytes(stack.stack)
-    if body is None:
-        raise StateError(f"{stack.name}: the state vanished while destroying; empty s3://{store.bucket} by hand")
-    path = out / "stacks" / stack.name / _local_state_name(out / "stacks" / stack.name)
-    path.write_bytes(body)
-    store.purge()
-    _destroy(checkout, stack.name, {**terraform_environment(checkout), **account.environment()}, progress, out)
+    environment = {**terraform_environment(checkout), **account.environment()}
+    clusters = {stack.name: stack.cluster for stack in stacks}
+
+    def destroy_one(name: str) -> None:
+        store, folder = by_cluster[clusters[name]], out / "stacks" / name
+        body = store.read_state_bytes(STATE_STACK)
+        if body is None:
+            raise StateError(f"{name}: the state vanished while destroying; empty s3://{store.bucket} by hand")
+        (folder / _local_state_name(folder)).write_bytes(body)
+        # Before terraform turns versioning off: moto fails to delete markers after that.
+        store.purge()
+        _destroy(folder, name, environment, progress)
+
+    run_in_order({name: [] for name in clusters}, destroy_one)
     shutil.rmtree(out)
 
 

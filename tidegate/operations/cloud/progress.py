@@ -10,7 +10,7 @@ from threading import Lock
 OnProgress = Callable[[str, str], None]
 """Called with a stack's name and what just happened to it; never by two threads at once."""
 
-_COMPLETE = re.compile(r"([a-z0-9_]+\.[\w-]+)\S* .*: ((?:Creation|Modifications|Destruction|Import) complete.*)")
+_COMPLETE = re.compile(r"([a-z0-9_]+\.[\w-]+)[^:]*: ((?:Creation|Modifications|Destruction|Import) complete.*)")
 
 
 @dataclass
