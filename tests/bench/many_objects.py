@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import string
 from pathlib import Path
 
 from clusters import cluster_tree
-from clusters.components import gpu_pools
 from tidegate import inventory
 from tidegate.manifests.tree import RenderedObject
 from tidegate.model.platform import Platform
@@ -21,11 +21,10 @@ def large_platform(root: Path, tenants: int) -> Platform:
     """
     committed = inventory.load(root)
     patterns = itertools.cycle(committed.tenants.values())
+    letters = itertools.product(string.ascii_lowercase, repeat=3)
     copies = {
-        f"team-{number:04d}": pattern.model_copy(
-            update={"name": f"team-{number:04d}", "callers": tuple(caller for caller in pattern.callers if caller.subject)}
-        )
-        for number, pattern in zip(range(tenants), patterns, strict=False)
+        name: pattern.model_copy(update={"name": name, "callers": tuple(caller for caller in pattern.callers if caller.subject)})
+        for name, pattern in zip((f"team-{''.join(three)}" for three in itertools.islice(letters, tenants)), patterns, strict=False)
     }
     one = sorted(committed.clusters)[0]
     return Platform({one: committed.clusters[one]}, copies)
@@ -33,8 +32,8 @@ def large_platform(root: Path, tenants: int) -> Platform:
 
 def render_objects(platform: Platform) -> list[RenderedObject]:
     """The first `OBJECTS` objects of a platform; raises `ValueError` when it has fewer."""
-    # The pools for KWOK nodes have the names of the real ones, which kustomize would refuse as well.
-    distinct = (one for one in cluster_tree.objects(platform) if not one.folder.endswith(f"/{gpu_pools.KWOK_COMPONENT}"))
+    # The tenants' own only: some of the platform's hold a rule per tenant, and Istio allows 512 in one object.
+    distinct = (one for one in cluster_tree.objects(platform) if "/team-" in one.folder)
     objects = list(itertools.islice(distinct, OBJECTS))
     if len(objects) < OBJECTS:
         raise ValueError(f"the platform has {len(objects)} objects only; ask for more tenants")

@@ -27,7 +27,7 @@ from tidegate.manifests.tree import RenderedObject, emit_tree, file_path, write_
 from tidegate.operations.checkout import Checkout, find_checkout
 from tidegate.operations.toolchain import terraform_environment
 
-TENANTS = 500
+TENANTS = 540
 """Enough for `OBJECTS`: a tenant has some twenty objects in a cluster."""
 
 
@@ -167,7 +167,7 @@ def main() -> int:
         raise ToolMissingError("kubectl kustomize", "kubectl")
     checkout = find_checkout(Path(__file__).parent)
     # In memory where there is such a place: what a disk takes to make ten thousand files would be the same for all.
-    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of our own in it
+    memory = Path("/dev/shm")
     scratch = Path(tempfile.mkdtemp(prefix="tidegate-bench-", dir=memory if memory.is_dir() else None))
     try:
         print(f"rendering {OBJECTS} objects, ours against cdk8s, kustomize and orjson (some minutes)", flush=True)
