@@ -14,6 +14,7 @@ from tidegate.cli.screen import Screen
 from tidegate.errors import TidegateError, UsageError
 
 app = typer.Typer(
+    rich_markup_mode=None,  # plain help appears in half the time
     help="Provision, render, validate and run multi-tenant model serving on Kubernetes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

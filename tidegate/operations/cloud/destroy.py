@@ -64,9 +64,12 @@ def _reversed_needs(stacks: list[Stack]) -> Mapping[str, list[str]]:
 def _destroy(folder: Path, name: str, environment: Mapping[str, str], progress: Progress) -> None:
     """Destroys one stack with terraform itself: `cdktf destroy` plans first and so pays for the provider's schema twice."""
     progress.say(name, "destroying")
-    tools.run(["terraform", "init", "-no-color"], cwd=folder, env=environment)
+    if not (folder / ".terraform").is_dir():
+        tools.run(["terraform", "init", "-no-color"], cwd=folder, env=environment)
+    # Without a refresh: whether anything is left is asked of the account itself, at the end.
+    command = ["terraform", "destroy", "-auto-approve", "-no-color", "-refresh=false"]
     watch = progress.watch(name)
-    seconds = tools.stream(["terraform", "destroy", "-auto-approve", "-no-color"], watch.on_line, cwd=folder, env=environment)
+    seconds = tools.stream(command, watch.on_line, cwd=folder, env=environment)
     progress.say(name, f"destroyed {watch.changed} resources in {seconds:.0f} s")
 
 
