@@ -54,11 +54,11 @@ verify: setup-tests ## Check format, lint, types and import layers.
 .PHONY: test
 test: verify checkov ## Set up, then run every check and every test.
 	$(VENV)/bin/tidegate doctor
-	$(PYTHON) -m pytest -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 .PHONY: test-fast
 test-fast: setup-tests ## Run the tests that start no terraform.
-	$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not terraform and not emulator"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not terraform and not emulator"
 
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -244,3 +245,41 @@ def test_find_tells_where_a_program_is() -> None:
     found = tools.find("sh")
     assert found
     assert found.is_absolute()
+
+
+def test_interrupt_lets_what_a_program_started_finish_before_the_program(tmp_path: Path) -> None:
+    """As with cdktf and terraform: the parent kills its child when it is interrupted, the child would write its state."""
+    child = tmp_path / "child.py"
+    child.write_text(
+        "import pathlib, signal, sys, time\n"
+        "def finish(*_): time.sleep(0.3); pathlib.Path('state').write_text('written'); sys.exit(0)\n"
+        "signal.signal(signal.SIGINT, finish)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = tmp_path / "parent.py"
+    parent.write_text(
+        "import signal, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, 'child.py'])\n"
+        "def kill(*_): child.kill(); sys.exit(1)\n"
+        "signal.signal(signal.SIGINT, kill)\n"
+        "sys.exit(child.wait())\n"
+    )
+
+    def interrupt(line: str) -> None:
+        if line == "ready":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tools.stream([sys.executable, "parent.py"], interrupt, cwd=tmp_path)
+    assert (tmp_path / "state").read_text() == "written"
+
+
+def test_only_the_process_that_holds_the_port_listens_on_it() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        assert tools.listens(tools.itself(), port)
+        assert not tools.listens(tools.ServerProcess(1, 0), port)
+    assert not tools.listens(tools.itself(), port)

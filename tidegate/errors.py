@@ -8,6 +8,7 @@
     ├── ToolError              a program we started failed; its stderr is in the text
     │   └── ToolMissingError     the program is not installed
     ├── StateError             Terraform state is missing, locked or older than the cloud
+    ├── CloudError             AWS, or what stands for it, refused a call or did not answer
     ├── EmulatorError          the emulated cloud did not start or stop
     └── UsageError             the request itself makes no sense (unknown model, bad revision)
 
@@ -86,6 +87,10 @@ class ToolMissingError(ToolError):
 
 class StateError(TidegateError):
     """Terraform state cannot be trusted; the text says how to restore it."""
+
+
+class CloudError(TidegateError):
+    """A call to AWS, or to the emulated one, was refused or got no answer."""
 
 
 class EmulatorError(TidegateError):

@@ -138,13 +138,17 @@ def interrupt_streams(*, grace_seconds: float = 120) -> None:
     The grace is long because terraform finishes the call it is in and then writes its state; what still runs after it is
     killed.
     """
-    family = {child for server in tuple(_streams) for child in (server, *descendants(server.pid)) if is_running(child)}
-    for member in family:
-        _signal(member, signal.SIGINT)
+    streams = [server for server in tuple(_streams) if is_running(server)]
+    started = [child for server in streams for child in descendants(server.pid)]
     deadline = time.monotonic() + grace_seconds
-    while any(map(is_running, family)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    for member in family:
+    # What a program started goes first: cdktf, when asked to stop, takes the terminal from under terraform, which then
+    # dies with its state unwritten and locked.
+    for generation in (started, streams):
+        for member in generation:
+            _signal(member, signal.SIGINT)
+        while any(map(is_running, generation)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    for member in (*started, *streams):
         _signal(member, signal.SIGKILL)
 
 
@@ -173,6 +177,25 @@ def working_in(folder: Path) -> list[int]:
                 if (process / "cwd").readlink() == folder:
                     found.append(int(process.name))
     return sorted(found)
+
+
+def listens(server: ServerProcess, port: int) -> bool:
+    """Whether that very process is the one that listens on loopback `port`; another may have been faster."""
+    sockets = {
+        fields[9]
+        for fields in (line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:])
+        if fields[1].endswith(f":{port:04X}") and fields[3] == _LISTENING
+    }
+    held: set[str] = set()
+    with contextlib.suppress(OSError):
+        for link in Path(f"/proc/{server.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed since it was listed
+                held.add(str(link.readlink()))
+    return is_running(server) and any(f"socket:[{inode}]" in held for inode in sockets)
+
+
+_LISTENING = "0A"
+"""TCP_LISTEN in /proc/net/tcp (include/net/tcp_states.h)."""
 
 
 def itself() -> ServerProcess:

@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from synthesis import ENDPOINT, Synthesis, without_metadata
+from synthesis import ENDPOINT, Synthesis, read_synthesis, without_metadata
 
 from infra.constructs.stack import AWS_PROVIDER_VERSION, Stack
-from infra.main import StackEntry, in_dependency_order
+from infra.main import StackEntry, in_dependency_order, synthesise
 from infra.not_applied_locally import NOT_APPLIED, NOT_APPLIED_STACKS, NOT_KEPT
 from infra.target import Target, target_of
 from tidegate.errors import UsageError
@@ -152,9 +152,9 @@ class TestEmulation:
             assert "endpoints" not in document["terraform"]["backend"]["s3"]
 
     def test_local_state_is_for_the_state_stack_alone(self, platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> None:
-        from conftest import synthesised  # noqa: PLC0415 - a conftest is importable only while its tests run
-
-        local = synthesised(platform, Target(ENDPOINT, state_is_local=True), tmp_path_factory)
+        folder = tmp_path_factory.mktemp("local-state")
+        synthesise(platform, Target(ENDPOINT, state_is_local=True), folder)
+        local = read_synthesis(folder)
         for name, document in local.stacks.items():
             expected = {"local": {"path": "terraform.tfstate"}} if name.endswith("-state") else document["terraform"]["backend"]
             assert document["terraform"]["backend"] == expected

@@ -34,9 +34,12 @@ def create_state_bucket(
 
 def restore_state(stack: StackName, aws: Aws = False, json: Json = False) -> None:
     """Put the last good version of a stack's lost or damaged state back."""
+    from tidegate.operations.cloud.account import own_errors
+
     screen = Screen(json)
     store, short = _find_store(stack, aws)
-    version = store.restore_state(short)
+    with own_errors():
+        version = store.restore_state(short)
     screen.text(f"{stack}: version {version} is the current state again; apply once more to see that nothing changes.")
     screen.answer({"stack": stack, "restored_version": version})
 

@@ -60,9 +60,13 @@ def main() -> None:
     except TidegateError as error:
         Screen("--json" in sys.argv).refuse(error)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer's answer to Ctrl-C
+            print("interrupted; run the same command again to go on", file=sys.stderr)
+        raise
+
+
+_INTERRUPTED = 130
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -9,7 +9,7 @@ from tidegate.errors import DoctorError, EmulatorError
 from tidegate.operations import emulator
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud import listing
-from tidegate.operations.cloud.account import Account
+from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.deploy import Deployment, deploy
 from tidegate.operations.cloud.destroy import Destruction, destroy
 from tidegate.operations.cloud.progress import OnProgress
@@ -27,6 +27,7 @@ class CloudUp:
     held_by_none: tuple[str, ...]
 
 
+@own_errors()
 def bring_up(checkout: Checkout, on_progress: OnProgress) -> CloudUp:
     """Starts the emulated AWS if need be, deploys every stack into it and asks its API for each resource.
 
@@ -48,6 +49,7 @@ def bring_up(checkout: Checkout, on_progress: OnProgress) -> CloudUp:
     return CloudUp(running.endpoint, deployment, len(listed), tuple(listing.held_by_none(listed, states)))
 
 
+@own_errors()
 def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:
     """Destroys every stack, proves the account empty and stops the emulator; None when it was down already.
 

@@ -11,6 +11,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,14 +57,21 @@ def ensure_running(checkout: Checkout) -> tuple[Emulator, bool]:
     """The emulator of this checkout and whether it had to be started."""
     running = find_running(checkout)
     if running:
-        _wait_until_answering(running, checkout)
         return running, False
-    port = _free_port()
+    for port in _free_ports():
+        if found := _start(checkout, port):
+            return found, True
+    raise EmulatorError(
+        f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there, or see out/embedded/emulator.log"
+    )
+
+
+def _start(checkout: Checkout, port: int) -> Emulator | None:
+    """Starts an emulator on `port`; None when somebody else took the port meanwhile."""
     process = tools.start_server(
         [str(checkout.root / ".venv" / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
         log_path=checkout.embedded / "emulator.log",
         cwd=checkout.embedded,
-        # Without these moto looks for an account in the environment of whoever started it.
         env={
             "MOTO_ACCOUNT_ID": "123456789012",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -74,8 +82,7 @@ def ensure_running(checkout: Checkout) -> tuple[Emulator, bool]:
     emulator = Emulator(port, process)
     record = json.dumps({"port": port, "process": asdict(process)})
     _record_path(checkout).write_text(record + "\n", encoding="utf-8")
-    _wait_until_answering(emulator, checkout)
-    return emulator, True
+    return emulator if _wait_until_answering(emulator) else None
 
 
 def stop(checkout: Checkout) -> bool:
@@ -86,7 +93,7 @@ def stop(checkout: Checkout) -> bool:
     return stopped
 
 
-def _free_port() -> int:
+def _free_ports() -> Iterator[int]:
     for port in PORTS:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -94,19 +101,21 @@ def _free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
-    raise EmulatorError(f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there")
+        yield port
 
 
-def _wait_until_answering(emulator: Emulator, checkout: Checkout) -> None:
+def _wait_until_answering(emulator: Emulator) -> bool:
+    """True once the emulator answers, False when it ended, which it does when its port is taken."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if not tools.is_running(emulator.process):
-            log = (checkout.embedded / "emulator.log").read_text(encoding="utf-8", errors="replace")
-            raise EmulatorError(f"the emulated AWS stopped while starting; the end of its log:\n{log[-2000:]}")
-        try:
-            with urllib.request.urlopen(f"{emulator.endpoint}/moto-api/", timeout=5):  # noqa: S310 - loopback only
-                return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            time.sleep(0.1)
+            return False
+        # An answer alone may come from another checkout's emulator on the same port.
+        if tools.listens(emulator.process, emulator.port):
+            try:
+                with urllib.request.urlopen(f"{emulator.endpoint}/moto-api/", timeout=5):  # noqa: S310 - loopback only
+                    return True
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                pass
+        time.sleep(0.1)
     raise EmulatorError(f"the emulated AWS did not answer on {emulator.endpoint} within {START_SECONDS} s; see out/embedded/emulator.log")

@@ -9,7 +9,7 @@ from tidegate import inventory
 from tidegate.errors import StateError
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud import synthesis
-from tidegate.operations.cloud.account import Account
+from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.state import stores
 from tidegate.operations.emulator import find_running
 
@@ -32,6 +32,7 @@ class PlatformStatus:
     rendered_objects: dict[str, int]
 
 
+@own_errors()
 def read_status(checkout: Checkout) -> PlatformStatus:
     """The status of this checkout's platform; a platform that is down has an endpoint of None and no resources."""
     rendered = Counter(path.relative_to(checkout.rendered).parts[0] for path in checkout.rendered.rglob("*.yaml"))

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tidegate.operations.toolchain import terraform_environment
 ROOT = Path(__file__).parents[3]
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(1500)]
 
 
 @dataclass
@@ -66,7 +66,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     try:
         run = tools.start_server([TIDEGATE, "up"], log_path=log, cwd=checkout.root)
         try:
-            wait_until(lambda: "aws_vpc.main Creation complete" in log.read_text(), run, "the VPC")
+            wait_until("aws_vpc.main Creation complete", log, run)
         finally:
             kill_with_all_it_started(run, checkout)
         output: list[str] = []
@@ -83,9 +83,9 @@ def up(checkout: Checkout, output: list[str] | None = None) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def wait_until(is_reached: Callable[[], bool], run: tools.ServerProcess, what: str) -> None:
-    while not is_reached():
-        assert tools.is_running(run), f"the run ended before {what}"
+def wait_until(what: str, log: Path, run: tools.ServerProcess) -> None:
+    while what not in log.read_text():
+        assert tools.is_running(run), f"the run ended before {what}:\n{log.read_text()}"
         time.sleep(0.05)
 
 
@@ -94,7 +94,7 @@ def kill_with_all_it_started(run: tools.ServerProcess, checkout: Checkout) -> No
     cloud = emulator.find_running(checkout)
     family = [run, *tools.descendants(run.pid)]
     for member in family:
-        if cloud is None or member.pid != cloud.process.pid:
+        if (cloud is None or member.pid != cloud.process.pid) and tools.is_running(member):
             os.kill(member.pid, signal.SIGKILL)
     while any(tools.is_running(member) for member in family if cloud is None or member.pid != cloud.process.pid):
         time.sleep(0.05)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidegate.errors import CloudError
 
 if TYPE_CHECKING:  # the stubs are a test dependency
     from mypy_boto3_ec2 import EC2Client
@@ -23,6 +28,15 @@ if TYPE_CHECKING:  # the stubs are a test dependency
 
 _EMULATED_KEY = "emulated"
 """Any text serves as a key: the emulator checks none."""
+
+
+@contextmanager
+def own_errors() -> Generator[None]:
+    """Turns the AWS library's errors into ours, so that callers need not know it."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise CloudError(f"{error}; check that the account is reachable and the credentials may do this, then run it again") from error
 
 
 @dataclass(frozen=True)

@@ -75,11 +75,13 @@ def _security_groups(clients: RegionClients) -> Iterator[Listed]:
     for group in clients.ec2.describe_security_groups()["SecurityGroups"]:
         if group.get("VpcId") in default_vpcs:
             continue
-        ours.add(group["GroupId"])
-        group_type = "aws_default_security_group" if group["GroupName"] == "default" else "aws_security_group"
+        is_default = group["GroupName"] == "default"
+        if not is_default:
+            ours.add(group["GroupId"])
+        group_type = "aws_default_security_group" if is_default else "aws_security_group"
         yield described(group_type, group["GroupId"], clients.region, _pairs(group.get("Tags")))
     for rule in clients.ec2.describe_security_group_rules()["SecurityGroupRules"]:
-        # moto goes on listing the rules of a group that is gone.
+        # The default group's rules are part of it; and moto goes on listing the rules of a group that is gone.
         if rule["GroupId"] not in ours:
             continue
         direction = "egress" if rule.get("IsEgress") else "ingress"

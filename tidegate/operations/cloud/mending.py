@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidegate.errors import StateError, UsageError
 from tidegate.model.platform import Platform
-from tidegate.operations.cloud.account import Account
+from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.state import StateStore, stores
 
 
@@ -17,6 +17,7 @@ def find_store(platform: Platform, account: Account, stack: str) -> tuple[StateS
     return by_cluster[cluster], short
 
 
+@own_errors()
 def create_state_bucket(platform: Platform, account: Account, cluster: str) -> tuple[str, bool]:
     """Makes the bucket that a region's first `cdktf deploy` needs (decision 0012); its name, and False when it was there.
 
