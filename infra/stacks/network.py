@@ -30,8 +30,9 @@ def build(stack: Stack) -> None:
         "aws_vpc", "main",
         cidr_block=stack.cluster.network.cidr, enable_dns_support=True, enable_dns_hostnames=True, tags={"Name": name},
     )  # fmt: skip
-    # Without rules: whoever forgets to name a security group reaches nothing.
-    stack.add("aws_default_security_group", "closed", vpc_id=vpc["id"], tags={"Name": f"{name}-closed"})
+    # Without rules: whoever forgets to name a security group reaches nothing. They are named, though empty, because the
+    # provider revokes AWS's own rules only when it creates a group, not when it adopts one that a killed apply left.
+    stack.add("aws_default_security_group", "closed", vpc_id=vpc["id"], ingress=[], egress=[], tags={"Name": f"{name}-closed"})
     private, public = _add_subnets(stack, vpc)
     private_tables = _add_routes(stack, vpc, private, public)
     _add_endpoints(stack, vpc, private, private_tables)
@@ -102,6 +103,7 @@ def _add_endpoints(stack: Stack, vpc: Resource, private: Sequence[Resource], tab
     group = stack.add(
         "aws_security_group", "endpoints",
         name=f"{name}-endpoints", description="HTTPS from the VPC to AWS services", vpc_id=vpc["id"], tags={"Name": f"{name}-endpoints"},
+        egress=[],  # endpoints answer and never call; empty and not absent, as above
     )  # fmt: skip
     stack.add(
         "aws_vpc_security_group_ingress_rule", "endpoints",

@@ -29,7 +29,7 @@ class TestNetwork:
     @pytest.mark.parametrize("cluster", CLUSTERS)
     def test_default_security_group_has_no_rules(self, production: Synthesis, cluster: str) -> None:
         group = production.one(f"{cluster}-network/aws_default_security_group.closed")
-        assert not {"ingress", "egress"} & set(group)
+        assert (group["ingress"], group["egress"]) == ([], [])
 
     def test_no_rule_is_open_to_the_world(self, production: Synthesis) -> None:
         for stack, name, rule in production.each("aws_vpc_security_group_ingress_rule"):
@@ -110,3 +110,8 @@ class TestBootstrap:
         assert facts["kind"] == "ConfigMap"
         assert facts["data"]["region"] == "eu-central-1"
         assert not [key for key in facts["data"] if "token" in key or "password" in key or "secret" in key]
+
+
+def test_security_groups_name_their_empty_rules_so_that_adopted_ones_are_closed_too(production: Synthesis) -> None:
+    for stack, name, group in [*production.each("aws_default_security_group"), *production.each("aws_security_group")]:
+        assert group["egress"] == [], f"{stack}/{name}"
