@@ -115,11 +115,18 @@ def stream(
         except BaseException:
             interrupt_streams()
             raise
+    if server in _interrupted:
+        _interrupted.discard(server)
+        exit_code = INTERRUPTED
     if exit_code != 0:
         raise ToolError(quoted(command), exit_code, "\n".join(lines))
     return time.monotonic() - started
 
 
+INTERRUPTED = 130
+"""The exit code of a program that we asked to stop, whatever it said itself."""
+
+_interrupted: set[ServerProcess] = set()
 _streams: set[ServerProcess] = set()
 
 
@@ -139,6 +146,7 @@ def interrupt_streams(*, grace_seconds: float = 120) -> None:
     killed.
     """
     streams = [server for server in tuple(_streams) if is_running(server)]
+    _interrupted.update(streams)
     started = [child for server in streams for child in descendants(server.pid)]
     deadline = time.monotonic() + grace_seconds
     # What a program started goes first: cdktf, when asked to stop, takes the terminal from under terraform, which then

@@ -130,10 +130,16 @@ class _Run:
         store = self._stores[stack.cluster]
         store.write_marker(stack.stack, Marker(host=socket.gethostname(), pid=tools.itself().pid, start_ticks=tools.itself().start_ticks))
         if action is guard.Action.RESUME:
-            listed = listing.list_account([store.clients])
-            adopted = adoption.write_imports(stack_folder(self._checkout, name), name, evidence.state, listed)
-            self._progress.say(name, f"resuming after a killed run, {adopted} resources to adopt")
-        changed, seconds = self._cdktf_deploy(name)
+            self._adopt(stack, evidence.state, "resuming after a killed run")
+        try:
+            changed, seconds = self._cdktf_deploy(name)
+        except ToolError as error:
+            if self._account.endpoint is None or error.exit_code == tools.INTERRUPTED:
+                raise
+            # Now and then the emulator does what it was asked and drops the answer; the provider asks again and is refused.
+            self._progress.say(name, f"failed: {error.stderr.splitlines()[0].strip()}")
+            self._adopt(stack, store.read_state(stack.stack), "trying once more")
+            changed, seconds = self._cdktf_deploy(name)
         adoption.remove_imports(stack_folder(self._checkout, name))
         state = store.read_state(stack.stack)
         if state is None:
@@ -142,6 +148,12 @@ class _Run:
         store.write_record(stack.stack, record)
         store.remove_marker(stack.stack)
         self._finish(StackResult(name, action, seconds, len(state.instances), changed), state)
+
+    def _adopt(self, stack: Stack, state: State | None, why: str) -> None:
+        """Hands terraform what the account holds of `stack` and `state` lacks."""
+        listed = listing.list_account([self._stores[stack.cluster].clients])
+        adopted = adoption.write_imports(stack_folder(self._checkout, stack.name), stack.name, state, listed)
+        self._progress.say(stack.name, f"{why}, {adopted} resources to adopt")
 
     def _cdktf_deploy(self, name: str) -> tuple[int, float]:
         watch = self._progress.watch(name)
