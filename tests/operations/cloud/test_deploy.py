@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tidegate.errors import ToolError
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud import deploy, guard
 from tidegate.operations.cloud.account import Account
-from tidegate.operations.cloud.state import StateStore
+from tidegate.operations.cloud.state import Marker, StateStore
 from tidegate.operations.cloud.synthesis import Stack, Synthesis
 
 STACK = Stack(name="live-1-edge", cluster="live-1", stack="edge", region="eu-west-1", depends_on=(), resources=1, applied_locally=True)
@@ -78,3 +79,21 @@ def test_failure_that_people_must_see_is_raised_and_remembered(
     assert said == []
     assert store.read_record("edge") is None
     assert store.read_marker("edge"), "the next run must know that this one was cut off"
+
+
+def test_lock_of_somebody_else_stops_everything_and_that_of_a_dead_run_is_freed(
+    tmp_path: Path, store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, said = under_way(tmp_path, store, "http://127.0.0.1:1", monkeypatch, 1)
+    assert run._free_lock(STACK) is None
+    host = socket.gethostname()
+    lock = {"ID": "lock-1", "Who": f"root@{host}", "Operation": "OperationTypeApply", "Created": "2026-11-21T08:00:00Z"}
+    key = f"{store.state_key('edge')}.tflock"
+    store.clients.s3.put_object(Bucket=store.bucket, Key=key, Body=json.dumps(lock).encode())
+    held = run._free_lock(STACK)
+    assert held
+    assert str(held).endswith("`tidegate cloud unlock live-1-edge --id lock-1` [state-locked]")
+    store.write_marker("edge", Marker(host=host, pid=1, start_ticks=-1))
+    assert run._free_lock(STACK) is None
+    assert said == ["freed the lock of a run that was killed (pid 1)"]
+    assert store.read_lock("edge") is None

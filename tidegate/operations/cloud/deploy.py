@@ -128,7 +128,8 @@ class _Run:
             self._finish(StackResult(name, action, 0, len(evidence.state.instances), 0), evidence.state)
             return
         store = self._stores[stack.cluster]
-        store.write_marker(stack.stack, Marker(host=socket.gethostname(), pid=tools.itself().pid, start_ticks=tools.itself().start_ticks))
+        ourselves = tools.itself()
+        store.write_marker(stack.stack, Marker(host=socket.gethostname(), pid=ourselves.pid, start_ticks=ourselves.start_ticks))
         if action is guard.Action.RESUME:
             self._adopt(stack, evidence.state, "resuming after a killed run")
         try:
@@ -177,9 +178,10 @@ class _Run:
     def _free_lock(self, stack: Stack) -> Finding | None:
         """Frees a lock whose holder was a run of this machine that is dead; a finding for every other one."""
         store = self._stores[stack.cluster]
-        lock, marker = store.read_lock(stack.stack), store.read_marker(stack.stack)
+        lock = store.read_lock(stack.stack)
         if lock is None:
             return None
+        marker = store.read_marker(stack.stack)
         wait = f"wait until it ends and run this again; should it be dead, `tidegate cloud unlock {stack.name} --id {lock.id}`"
         held = Finding(stack.name, "state", "state-locked", f"{lock.who} holds the lock ({lock.operation})", wait, f"since {lock.created}")
         if marker is None or marker.host != socket.gethostname() or not lock.who.endswith(f"@{marker.host}"):
