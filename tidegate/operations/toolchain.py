@@ -36,7 +36,7 @@ REQUIREMENTS = (
     Requirement("node", (20,), ("--version",), "install Node.js 20 or newer"),
     Requirement("npm", (9,), ("--version",), "install the npm that comes with Node.js"),
     Requirement("terraform", (1, 10), ("version",), "install Terraform 1.10 or newer (native S3 lock files)"),
-    Requirement("go", (1, 24), ("version",), "install Go 1.24 or newer (schemas are read from Go modules)"),
+    Requirement("go", (1, 26), ("version",), "install Go 1.26.6 or newer (the embedded region is built with it)"),
 )
 
 

@@ -1,0 +1,3 @@
+module tidegate.dev/builds/pause
+
+go 1.26.0

@@ -1,0 +1,160 @@
+"""The committed catalogue is sound: every family pins exact releases, and every program of the region is built by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate import tools
+from tidegate.model.builds import Catalogue
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local.builds import CATALOGUE, read_catalogue
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILDS = ROOT / CATALOGUE.parent
+FAMILIES = sorted(path.parent.name for path in BUILDS.glob("*/go.mod"))
+
+PROGRAMS = {
+    "argocd", "coredns", "etcd", "helm", "install-cni", "istio-cni", "karpenter", "knative-activator", "knative-autoscaler",
+    "knative-controller", "knative-queue", "knative-webhook", "kserve-manager", "kube-apiserver", "kube-controller-manager",
+    "kube-proxy", "kube-scheduler", "kube-state-metrics", "kubectl", "kubelet", "kwok", "net-gateway-api", "pause", "pilot-agent",
+    "pilot-discovery", "prometheus", "promtool",
+}  # fmt: skip
+"""What images and machines are made of."""
+
+PINNED = {
+    "argocd": {
+        "github.com/argoproj/argo-cd/v3": "v3.5.1",
+        "github.com/argoproj/argo-cd/gitops-engine": "v0.0.0-20260914071520-c9c369efcc5b",
+        "k8s.io/client-go": "v0.36.1",
+        "github.com/golang/protobuf": "v1.5.4",
+        "github.com/grpc-ecosystem/grpc-gateway": "v1.16.0",
+        "golang.org/x/tools": "v0.35.0",
+        "gopkg.in/yaml.v2": "v2.4.0",
+    },
+    "coredns": {"github.com/coredns/coredns": "v1.15.0"},
+    "etcd": {"go.etcd.io/etcd/server/v3": "v3.6.14"},
+    "helm": {"helm.sh/helm/v3": "v3.21.4"},
+    "istio": {
+        "istio.io/istio": "v0.0.0-20260827124520-eed52ebb66ad",
+        "istio.io/api": "v1.31.1",
+        "istio.io/client-go": "v1.31.1",
+        "github.com/envoyproxy/go-control-plane/envoy": "v1.40.0",
+        "github.com/envoyproxy/go-control-plane/contrib": "v1.36.1-0.20260729145720-a2d8c7492908",
+    },
+    "karpenter": {"sigs.k8s.io/karpenter": "v1.14.1"},
+    "knative": {"knative.dev/serving": "v0.48.1", "knative.dev/net-gateway-api": "v0.48.0"},
+    "kserve": {
+        "github.com/kserve/kserve": "v0.20.0",
+        "sigs.k8s.io/controller-runtime": "v0.22.5",
+        "k8s.io/api": "v0.34.5",
+        "k8s.io/client-go": "v0.34.5",
+        "k8s.io/apiextensions-apiserver": "v0.34.3",
+        "google.golang.org/grpc": "v1.79.3",
+        "sigs.k8s.io/gateway-api": "v1.5.1",
+    },
+    "kube-state-metrics": {"k8s.io/kube-state-metrics/v2": "v2.20.0"},
+    "kubernetes": {"k8s.io/kubernetes": "v1.35.4"},
+    "kwok": {"sigs.k8s.io/kwok": "v0.8.0"},
+    "pause": {},
+    "prometheus": {"github.com/prometheus/prometheus": "v0.314.0"},
+}
+"""The releases that were run together; a family's other modules follow from these."""
+
+GO_RELEASES = {"argocd": "1.26.3", "karpenter": "1.26.6"}
+"""Families whose upstream asks for more than 1.26.0."""
+
+KUBERNETES_STAGING = 31
+"""How many modules Kubernetes keeps in its own repository and publishes apart."""
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return read_catalogue(Checkout(ROOT))
+
+
+def go_mod(family: str) -> Mapping[str, Any]:
+    return json.loads(tools.run(["go", "mod", "edit", "-json"], cwd=BUILDS / family).stdout)
+
+
+def versions(module: Mapping[str, Any]) -> dict[str, str]:
+    required = {one["Path"]: one["Version"] for one in entries(module, "Require")}
+    return {**required, **{one["Old"]["Path"]: one["New"].get("Version", "") for one in entries(module, "Replace")}}
+
+
+def entries(module: Mapping[str, Any], kind: str) -> list[Any]:
+    return module.get(kind) or []
+
+
+def test_every_program_of_the_region_is_built_by_one_family(catalogue: Catalogue) -> None:
+    assert sorted(catalogue.names) == sorted(PROGRAMS)
+
+
+def test_every_folder_is_a_family_and_every_family_a_folder(catalogue: Catalogue) -> None:
+    assert sorted(family.name for family in catalogue.families) == FAMILIES == sorted(PINNED)
+
+
+def test_what_a_region_needs_first_is_built_first(catalogue: Catalogue) -> None:
+    names = [family.name for family in catalogue.families]
+    assert names[:4] == ["pause", "etcd", "kubernetes", "coredns"]
+    assert names.index("istio") < names.index("knative") < names.index("kserve") < names.index("argocd")
+    assert names.index("helm") < names.index("istio")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family_pins_the_releases_that_were_run(family: str) -> None:
+    module = go_mod(family)
+    found = versions(module)
+    assert module["Module"]["Path"] == f"tidegate.dev/builds/{family}"
+    assert module["Go"] == GO_RELEASES.get(family, "1.26.0")
+    assert "Toolchain" not in module
+    assert {path: found.get(path) for path in PINNED[family]} == PINNED[family]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family_takes_nothing_from_this_machine(family: str) -> None:
+    """A replacement without a version is a folder."""
+    module = go_mod(family)
+    assert [path for path, version in versions(module).items() if not version.startswith("v")] == []
+    sums = BUILDS / family / "go.sum"
+    assert sums.is_file() == bool(module.get("Require"))
+    if sums.is_file():
+        summed = {line.rsplit(" ", 1)[0] for line in sums.read_text(encoding="utf-8").splitlines()}
+        assert [path for path in PINNED[family] if f"{path} {versions(module)[path]}" not in summed] == []
+
+
+def test_kubernetes_and_all_it_publishes_apart_are_one_release(catalogue: Catalogue) -> None:
+    (family,) = [family for family in catalogue.families if family.name == "kubernetes"]
+    replaced = {one["Old"]["Path"]: one["New"]["Version"] for one in entries(go_mod("kubernetes"), "Replace")}
+    assert len(replaced) == KUBERNETES_STAGING
+    assert set(replaced.values()) == {family.release.replace("1.", "v0.", 1)}
+
+
+def test_programs_tell_the_release_of_their_family(catalogue: Catalogue) -> None:
+    for family in catalogue.families:
+        told = {text for name, text in family.variables.items() if name.lower().endswith(("version.version", "version.gitversion"))}
+        assert told <= {family.release, f"v{family.release}"}, family.name
+        major, minor = "1", "35"
+        assert {text for name, text in family.variables.items() if name.endswith("Major")} <= {major}
+        assert {text for name, text in family.variables.items() if name.endswith("Minor")} <= {minor}
+
+
+def test_release_is_that_of_the_pinned_module(catalogue: Catalogue) -> None:
+    """Three upstreams number their modules another way than their releases."""
+    other_numbers = {"istio": "v0.0.0-20260827124520-eed52ebb66ad", "knative": "v0.48.1", "prometheus": "v0.314.0", "pause": None}
+    for family in catalogue.families:
+        main = next(iter(PINNED[family.name].values()), None)
+        assert main == other_numbers.get(family.name, f"v{family.release}"), family.name
+
+
+def test_packages_of_others_are_tools_of_their_family(catalogue: Catalogue) -> None:
+    """Else `go mod tidy` would drop what they need."""
+    for family in catalogue.families:
+        declared = {one["Path"] for one in entries(go_mod(family.name), "Tool")}
+        assert {binary.package for binary in family.binaries} - {"."} == declared, family.name
+        if any(binary.package == "." for binary in family.binaries):
+            assert (BUILDS / family.name / "main.go").is_file()

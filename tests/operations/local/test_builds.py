@@ -1,0 +1,146 @@
+"""Programs are built once, found again by what they were made of, and never half."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scratch_builds import edit, left_in_cache, make_checkout, quietly, said_by, scratch_checkout, stand_in_for_go, watch_go
+from typer.testing import CliRunner
+
+from tidegate.cli.local import local
+from tidegate.errors import InventoryError, ToolError, UsageError
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local import builds
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    return scratch_checkout(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def go_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What was asked of the go command since."""
+    log = watch_go(tmp_path, monkeypatch)
+    return lambda: log.read_text().split()
+
+
+def test_program_is_built_once_and_found_again_without_a_build(checkout: Checkout, go_calls: Callable[[], list[str]]) -> None:
+    told: list[tuple[str, str]] = []
+
+    def on_progress(program: str, happened: str) -> None:
+        told.append((program, happened))
+
+    first = builds.build(checkout, on_progress)
+    assert {name: said_by(path) for name, path in first.items()} == {"greeter": "hello.", "shouter": "hello!"}
+    assert [one for one in told if "building" in one[1]] == [("greeter", "building (1 of 2)"), ("shouter", "building (2 of 2)")]
+    assert go_calls() == ["version", "build", "build"]
+    told.clear()
+    assert builds.build(checkout, on_progress) == first
+    assert go_calls() == ["version", "build", "build", "version"]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("catalogue.yaml", "main.greeting: hello", "main.greeting: goodbye", "goodbye."),
+        ("catalogue.yaml", "package: .\n      - name: shouter", "package: .\n        tags: [loud]\n      - name: shouter", "hello!"),
+        ("greetings/quiet.go", '"."', '";"', "hello;"),
+        ("greetings/go.mod", "go 1.24", "go 1.25", "hello."),
+    ],
+    ids=["variable", "tag", "source", "module"],
+)
+def test_change_is_another_program_and_the_first_stays(checkout: Checkout, file: str, old: str, new: str, said: str) -> None:
+    before = builds.build(checkout, quietly, ["greeter"])["greeter"]
+    edit(checkout, file, old, new)
+    after = builds.build(checkout, quietly, ["greeter"])["greeter"]
+    assert after != before
+    assert said_by(after) == said
+    edit(checkout, file, new, old)
+    assert [(one.path, one.seconds) for one in builds.build_programs(checkout, quietly, ["greeter"])] == [(before, None)]
+
+
+def test_other_go_release_is_another_program(checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = builds.build(checkout, quietly, ["greeter"])["greeter"]
+    stand_in_for_go(tmp_path, monkeypatch, '[ "$1" = version ] && echo go version go1.99.9 linux/amd64 && exit')
+    assert builds.build(checkout, quietly, ["greeter"])["greeter"] != before
+
+
+def test_same_source_elsewhere_is_found_and_would_be_the_same_bytes(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_checkout(tmp_path / "elsewhere" / "deeper")
+    here = builds.build(checkout, quietly)
+    assert builds.build(other, quietly) == here
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other-cache"))
+    there = builds.build(other, quietly)
+    assert there != here
+    assert {name: path.read_bytes() for name, path in there.items()} == {name: path.read_bytes() for name, path in here.items()}
+
+
+def test_own_go_settings_change_nothing(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = builds.build(checkout, quietly, ["greeter"])["greeter"]
+    content = plain.read_bytes()
+    plain.unlink()
+    for name, value in {"GOFLAGS": "-tags=loud -mod=mod", "CGO_ENABLED": "1", "GOAMD64": "v3"}.items():
+        monkeypatch.setenv(name, value)
+    assert builds.build(checkout, quietly, ["greeter"])["greeter"] == plain
+    assert plain.read_bytes() == content
+
+
+def test_only_the_named_programs_are_built(checkout: Checkout) -> None:
+    (program,) = builds.build_programs(checkout, quietly, ["shouter"])
+    assert (program.name, program.release, program.size_bytes) == ("shouter", "1.2.4", program.path.stat().st_size)
+    assert program.seconds
+
+
+def test_unknown_name_is_refused_with_those_there_are(checkout: Checkout, go_calls: Callable[[], list[str]]) -> None:
+    with pytest.raises(UsageError, match=r"^no program 'greter', 'waver'; there are greeter, shouter$"):
+        builds.build(checkout, quietly, ["waver", "greeter", "greter"])
+    assert go_calls() == []
+
+
+def test_broken_source_shows_the_compilers_line_and_leaves_nothing(checkout: Checkout) -> None:
+    edit(checkout, "greetings/main.go", "greeting + mark", "greting + mark")
+    with pytest.raises(ToolError, match=r"\./main\.go:7:37: undefined: greting"):
+        builds.build(checkout, quietly, ["greeter"])
+    assert left_in_cache() == {".lock"}
+    edit(checkout, "greetings/main.go", "greting + mark", "greeting + mark")
+    assert said_by(builds.build(checkout, quietly, ["greeter"])["greeter"]) == "hello."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("name: shouter", "name: greeter", "families = greeter: two binaries share a name; rename one [build-name-twice]"),
+        ("main.greeting: hello", 'main.greeting: "hello you"', "is not of the expected form"),
+        ("tags: [loud]", "tag: [loud]", "families[0].binaries[1].tag: no such key; write tags [key-unknown]"),
+    ],
+    ids=["name-twice", "text-with-a-space", "unknown-key"],
+)
+def test_odd_catalogue_is_refused(checkout: Checkout, old: str, new: str, finding: str) -> None:
+    edit(checkout, "catalogue.yaml", old, new)
+    with pytest.raises(InventoryError) as refused:
+        builds.build(checkout, quietly)
+    assert finding in str(refused.value)
+
+
+def test_command_tells_what_was_built_and_what_was_cached(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(checkout.root)
+    runner = CliRunner(env={"COLUMNS": "160"})
+    assert "1 program," in runner.invoke(local, ["build", "--only", "greeter"]).stdout
+    text = runner.invoke(local, ["build"]).stdout
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in text.splitlines() if "│" in line]
+    assert rows[0] == ["greeter", "1.2.3", "cached"]
+    assert rows[1][:2] == ["shouter", "1.2.4"]
+    assert rows[1][2] != "cached"
+    answer = json.loads(runner.invoke(local, ["build", "--json"]).stdout)
+    assert [(one["name"], one["release"], one["seconds"]) for one in answer["programs"]] == [
+        ("greeter", "1.2.3", None),
+        ("shouter", "1.2.4", None),
+    ]
+    assert all(Path(one["path"]).stat().st_size == one["size_bytes"] for one in answer["programs"])

@@ -1,0 +1,201 @@
+"""Builds the embedded region's programs from pinned Go modules, and keeps each by what it was made of.
+
+A program in the cache is never built again. Its key covers everything that decides its bytes, so two checkouts, or two
+revisions of one, share what they have in common, and a change of one family leaves the others alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate import tools
+from tidegate.errors import UsageError
+from tidegate.inventory.read import read_fact
+from tidegate.model.builds import Binary, Catalogue, Family
+from tidegate.operations.checkout import Checkout, cache_folder
+
+CATALOGUE = Path("clusters/local/builds/catalogue.yaml")
+
+SIGN_OF_LIFE_SECONDS = 10.0
+"""How long a build may be silent: the longest takes minutes, and a reader gives up sooner."""
+
+_ENVIRONMENT = {
+    "CGO_ENABLED": "0",  # a program that needs a C library does not start in an empty image
+    "GOAMD64": "v1",  # a user's own setting would be other bytes under the same key
+    "GOFLAGS": "-buildvcs=false -mod=readonly",  # our own revision must not be in the bytes; go.mod must stay as reviewed
+    "GOTOOLCHAIN": "local",  # the key names the installed Go, so no other may be fetched
+    "GOWORK": "off",
+    "GOGC": "400",  # compiling is faster with fewer collections, for some hundred MB of memory
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that is there: `seconds` is what building took, None when it was found in the cache."""
+
+    name: str
+    release: str
+    path: Path
+    size_bytes: int
+    seconds: float | None
+
+
+def read_catalogue(checkout: Checkout) -> Catalogue:
+    """The catalogue of this checkout; raises `InventoryError` when it is refused."""
+    return read_fact(checkout.root, CATALOGUE, Catalogue)
+
+
+def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> dict[str, Path]:
+    """The path of each program by name (default: all), after building those the cache lacks. Errors as `build_programs`."""
+    return {program.name: program.path for program in build_programs(checkout, on_progress, only)}
+
+
+def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> list[Program]:
+    """Builds the programs named by `only` (default: all) that the cache lacks, one after another, in the catalogue's order.
+
+    One at a time, because a build by itself fills every core. `on_progress` is told the program and what happens to it;
+    also from another thread, every `SIGN_OF_LIFE_SECONDS`, while a build lasts. Raises `UsageError` for an unknown name and
+    `ToolError` with the compiler's words when a build fails; what was built before stays in the cache.
+    """
+    catalogue = read_catalogue(checkout)
+    unknown = sorted(set(only) - set(catalogue.names))
+    if unknown:
+        raise UsageError(f"no program {', '.join(map(repr, unknown))}; there are {', '.join(catalogue.names)}")
+    chosen = [(family, binary) for family, binary in catalogue.programs() if not only or binary.name in only]
+    go_version = tools.run(["go", "version"], env=_ENVIRONMENT).stdout.strip()
+    built: list[Program] = []
+    for number, (family, binary) in enumerate(chosen, start=1):
+        source = _family_folder(checkout, family.name)
+        path = cache_folder() / "builds" / _key(source, family, binary, go_version) / binary.name
+        seconds = None
+        if not path.is_file():
+            seconds = _build_into(path, source, family, binary, _Told(on_progress, binary.name, f"{number} of {len(chosen)}"))
+        built.append(Program(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
+    return built
+
+
+def module_folder(checkout: Checkout, family: str, module_path: str) -> Path:
+    """Where the source of a module is in Go's own cache, in the version that `family` pins; downloaded when it is not there.
+
+    Raises `UsageError` for an unknown family and `ToolError` when the family does not use the module or it cannot be had.
+    """
+    source = _family_folder(checkout, family)
+    if not (source / "go.mod").is_file():
+        families = ", ".join(one.name for one in read_catalogue(checkout).families)
+        raise UsageError(f"no family {family!r} of builds; there are {families}")
+    # `go list -m` names the version after all replacements; its Dir is empty as long as the module is not downloaded.
+    question = ["go", "list", "-m", "-f", "{{.Dir}}", module_path]
+    folder = tools.run(question, cwd=source, env=_ENVIRONMENT).stdout.strip()
+    if not folder:
+        tools.run(["go", "mod", "download", module_path], cwd=source, env=_ENVIRONMENT, timeout_seconds=1200)
+        folder = tools.run(question, cwd=source, env=_ENVIRONMENT).stdout.strip()
+    return Path(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who is told about one program."""
+
+    on_progress: Callable[[str, str], None]
+    program: str
+    position: str
+
+    def __call__(self, happened: str) -> None:
+        self.on_progress(self.program, happened)
+
+
+def _family_folder(checkout: Checkout, family: str) -> Path:
+    return (checkout.root / CATALOGUE).parent / family
+
+
+def _key(source: Path, family: Family, binary: Binary, go_version: str) -> str:
+    """Names everything that decides the bytes: pinned modules, our own source, flags and the Go release with its platform."""
+    files = [source / "go.mod", source / "go.sum", *sorted(source.rglob("*.go"))]
+    content = [(path.relative_to(source).as_posix(), path.read_text(encoding="utf-8")) for path in files if path.is_file()]
+    made_of = [content, binary.package, binary.tags, family.link_flags, go_version]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+
+def _build_into(path: Path, source: Path, family: Family, binary: Binary, tell: _Told) -> float | None:
+    """Builds `path` unless somebody else has done so by the time it is our turn; the seconds, None when it was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _only_builder(path.parent, tell):
+        if path.is_file():
+            return None
+        # Whatever a killed build left is below this folder, and nothing in it is ever taken for a program.
+        scratch = path.parent / ".building"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        made = scratch / binary.name
+        command = [
+            "go",
+            "build",
+            "-trimpath",
+            "-ldflags",
+            family.link_flags,
+            "-tags",
+            ",".join(binary.tags),
+            "-o",
+            str(made),
+            binary.package,
+        ]
+        tell(f"building ({tell.position})")
+        try:
+            with _signs_of_life(tell) as on_line:
+                seconds = tools.stream(command, on_line, cwd=source, env={**_ENVIRONMENT, "GOTMPDIR": str(scratch)})
+            _flush(made)
+            made.rename(path)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    tell(f"built in {seconds:.0f} s")
+    return seconds
+
+
+@contextlib.contextmanager
+def _only_builder(folder: Path, tell: _Told) -> Generator[None]:
+    """Holds the folder's lock, which the kernel frees however we end; waits for another process that builds the same."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("waiting for another process that builds it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _signs_of_life(tell: _Told) -> Generator[Callable[[str], None]]:
+    """Tells now and then that the build goes on, with the line that go printed since: it names modules while they come."""
+    ended = threading.Event()
+    printed: list[str] = []
+    started = time.monotonic()
+
+    def beat() -> None:
+        while not ended.wait(SIGN_OF_LIFE_SECONDS):
+            line = f" ({printed[-1].removeprefix('go: ')})" if printed else ""
+            printed.clear()
+            tell(f"still building, {time.monotonic() - started:.0f} s{line}")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield printed.append
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _flush(path: Path) -> None:
+    """To the disk before it gets its name: after a power cut an empty file would be taken for the program for ever."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
