@@ -1,0 +1,1 @@
+../../models/application_features.py

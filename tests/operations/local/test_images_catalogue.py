@@ -1,0 +1,27 @@
+"""The committed images.yaml names all that the embedded platform runs, and nothing that is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tidegate.operations.checkout import find_checkout
+from tidegate.operations.local.images import read_images
+from tidegate.operations.local.images.build import CATALOGUE
+
+ROOT = find_checkout(Path(__file__).parent)
+
+
+def test_the_committed_catalogue_is_whole() -> None:
+    catalogue = read_images(ROOT)
+    assert {
+        "pause", "coredns", "karpenter", "kube-state-metrics", "prometheus", "argocd", "redis", "pilot", "proxyv2", "install-cni",
+        "knative-controller", "knative-webhook", "knative-activator", "knative-autoscaler", "knative-queue", "net-gateway-api",
+        "kserve-controller", "kserve-storage-initializer", "mlserver", "ngram-server", "credit-features", "credit-explainer",
+        "tritonserver", "torchserve-kfs", "vllm-openai",
+    } == catalogue.images.keys()  # fmt: skip
+    for image in catalogue.images.values():
+        assert image.lock is None or (ROOT.root / image.lock).is_file()
+        assert image.program is None or (ROOT.root / CATALOGUE.parent / image.program).is_dir()
+        for file in image.files:
+            assert file.wheel is None or (ROOT.root / file.wheel.lock).is_file()
+            assert file.module is None or (ROOT.root / "clusters/local/builds" / file.module.family / "go.mod").is_file()
