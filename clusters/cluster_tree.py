@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clusters.components import (
+    add_ons,
     availability,
     delivery,
     edge_limits,
@@ -39,8 +40,13 @@ def objects(platform: Platform) -> Iterator[RenderedObject]:
         for component, manifests in components.items():
             for manifest in manifests:
                 yield RenderedObject(f"{name}/{component}", cluster_source(name), manifest)
-        applied = [component for component, manifests in components.items() if manifests and component in delivery.WAVES]
+        idle = gpu_pools.KWOK_COMPONENT if cluster.gpu_nodes == "ec2" else gpu_pools.COMPONENT
+        applied = [
+            component for component, manifests in components.items() if manifests and component in delivery.WAVES and component != idle
+        ]
         for manifest in delivery.objects(platform, name, applied):
+            yield RenderedObject(f"{name}/{delivery.COMPONENT}", cluster_source(name), manifest)
+        for manifest in add_ons.objects(cluster):
             yield RenderedObject(f"{name}/{delivery.COMPONENT}", cluster_source(name), manifest)
         for served in platform.tenants_of(name):
             for manifest in tenant_objects(platform, cluster, served):
@@ -72,7 +78,7 @@ def _components(platform: Platform, cluster: Cluster) -> Iterator[tuple[str, lis
     yield gpu_pools.KWOK_COMPONENT, list(gpu_pools.objects(cluster, kwok=True))
     yield runtimes.COMPONENT, list(runtimes.objects(platform, cluster.name))
     yield mesh.COMPONENT, list(mesh.objects(platform, cluster))
-    edge = [*gateways.objects(), *edge_limits.objects(platform, cluster), *routes.objects(platform, cluster), *monitors.gateways()]
+    edge = [*gateways.objects(cluster), *edge_limits.objects(platform, cluster), *routes.objects(platform, cluster), *monitors.gateways()]
     yield gateways.COMPONENT, edge
     yield prepull.COMPONENT, list(prepull.objects(platform, cluster))
     yield warm_floor.COMPONENT, list(warm_floor.objects(cluster))

@@ -7,6 +7,12 @@ been filled; the mirror must refuse to overwrite a tag. Tenants' own images carr
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import cast
+
+from tidegate.manifests.tree import RenderedObject
+from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.served_model import Runtime
 
 REGISTRY = "registry.example.com/tidegate"
@@ -25,5 +31,23 @@ RUNTIMES = {
     # TorchServe's last release; the project is archived, so it will stay.
     Runtime.TORCHSERVE: f"{REGISTRY}/torchserve-kfs:0.12.0",
     Runtime.VLLM: f"{REGISTRY}/vllm-openai:0.10.2",
+    Runtime.NGRAM: f"{REGISTRY}/ngram-server:1.0.0",
 }
 """The image of each model server."""
+
+
+def pinned(objects: Iterable[RenderedObject], digests: Mapping[str, str]) -> Iterator[RenderedObject]:
+    """The objects with every image that `digests` knows (by `repository:tag`) named by its digest."""
+    for rendered in objects:
+        yield replace(rendered, manifest=cast("Manifest", _pinned(rendered.manifest, digests))) if digests else rendered
+
+
+def _pinned(value: object, digests: Mapping[str, str]) -> object:
+    if isinstance(value, str):
+        tagged = value.partition("@")[0]
+        return f"{tagged}@{digests[tagged]}" if tagged in digests else value
+    if isinstance(value, list):
+        return [_pinned(one, digests) for one in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {key: _pinned(one, digests) for key, one in cast("dict[str, object]", value).items()}
+    return value

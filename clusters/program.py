@@ -10,14 +10,16 @@ import argparse
 import gc
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clusters import cluster_tree
+from clusters.images import pinned
 from tidegate import inventory
 from tidegate.errors import FindingsError
 from tidegate.manifests.tree import emit_tree, write_trees
+from tidegate.model.embedding import Embedding, embed
 from tidegate.model.platform import Platform
 
 
@@ -32,23 +34,27 @@ class RenderSummary:
     files_removed: int
 
 
-def render(root: Path, out: Path) -> RenderSummary:
-    """Renders the inventory of the checkout at `root` into `out`.
+def render(root: Path, out: Path, embedding: Embedding | None = None) -> RenderSummary:
+    """Renders the inventory of the checkout at `root` into `out`, for the embedded region when its facts are given.
 
     The checkout's own `gitops/rendered` has `gitops/bootstrap` beside it, which is then rendered too, in the same stroke.
     """
     platform = inventory.load(root)
+    if embedding:
+        platform = embed(platform, embedding)
     gc.disable()  # nothing rendered refers to itself, and looking for cycles among it takes a quarter of the time
     try:
-        return _render(platform, root, out)
+        return _render(platform, root, out, embedding.image_digests if embedding else {})
     finally:
         gc.enable()
 
 
-def _render(platform: Platform, root: Path, out: Path) -> RenderSummary:
-    trees = {out: emit_tree(cluster_tree.objects(platform))}
+def _render(platform: Platform, root: Path, out: Path, digests: Mapping[str, str]) -> RenderSummary:
+    trees = {out: emit_tree(pinned(cluster_tree.objects(platform), digests))}
     if out.resolve() == (root / "gitops" / "rendered").resolve():
         trees[root / "gitops" / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
+    elif digests:
+        trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
     written = write_trees(trees)
     return RenderSummary(
         clusters=len(platform.clusters),
@@ -66,9 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("render", help="render every cluster into a folder")
     command.add_argument("--root", type=Path, required=True, help="the checkout that holds the inventory")
     command.add_argument("--out", type=Path, required=True, help="the folder that is made to hold exactly the rendered files")
+    command.add_argument("--embedding", type=Path, help="render for the embedded region: a JSON file of its facts")
     chosen = parser.parse_args(arguments)
     try:
-        summary = render(chosen.root, chosen.out)
+        embedding = Embedding.model_validate_json(chosen.embedding.read_bytes()) if chosen.embedding else None
+        summary = render(chosen.root, chosen.out, embedding)
     except FindingsError as refused:
         sys.stderr.write(f"{refused}\n")
         return 1

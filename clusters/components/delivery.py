@@ -6,10 +6,10 @@ tenant; `tenant-<tenant>`, in a project that names one namespace and one kind, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from clusters.custom_resources import Metadata
-from clusters.custom_resources.argo_cd import Application, AppProject, GroupKind
+from clusters.custom_resources.argo_cd import Application, AppProject, ChartSource, DestinationServiceAccount, GroupKind, Source
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.model.platform import Platform
@@ -22,7 +22,17 @@ REVISION = "main"
 SERVER = "https://kubernetes.default.svc"
 RENDERED = "gitops/rendered"
 
-WAVES = {"priorities": -20, "gpu-sharing": -15, "gpu-pools": -10, "runtimes": -10, "mesh": -10, "edge": -5, "prepull": 5, "warm-floor": 6}
+WAVES = {
+    "priorities": -10,
+    "gpu-sharing": -10,
+    "gpu-pools": -10,
+    "gpu-pools-kwok": -10,
+    "runtimes": -10,
+    "mesh": -10,
+    "edge": -10,
+    "prepull": 5,
+    "warm-floor": 5,
+}
 """Lower is applied first. Guard rails are 0 and tenants 10: no model before its fences, no fence before the mesh."""
 
 _SERVED_MODELS = "inferenceservice-*.yaml"
@@ -34,6 +44,7 @@ _CLUSTER_KINDS: list[GroupKind] = [
     {"group": "karpenter.sh", "kind": "NodePool"},
     {"group": "karpenter.sh", "kind": "NodeOverlay"},
     {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass"},
+    {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass"},
 ]
 _NAMESPACED_KINDS: list[GroupKind] = [
     {"group": "", "kind": "ConfigMap"},
@@ -71,11 +82,12 @@ def bootstrap(platform: Platform, cluster: str) -> Iterator[Manifest]:
     project: AppProject = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
-        "metadata": _metadata(names.PLATFORM_PROJECT, names.component_labels(BOOTSTRAP)),
+        "metadata": metadata(names.PLATFORM_PROJECT, names.component_labels(BOOTSTRAP)),
         "spec": {
             "description": "The platform itself and the guard rails of its tenants.",
             "sourceRepos": [repository_url],
             "destinations": [{"server": SERVER, "namespace": namespace} for namespace in namespaces],
+            "destinationServiceAccounts": as_itself(namespaces),
             "clusterResourceWhitelist": _CLUSTER_KINDS,
             "namespaceResourceWhitelist": _NAMESPACED_KINDS,
         },
@@ -112,7 +124,7 @@ def _project(repository_url: str, tenant: Tenant) -> AppProject:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
-        "metadata": _metadata(names.project(tenant.name), names.tenant_labels(tenant.name, tenant.tier), wave=-1),
+        "metadata": metadata(names.project(tenant.name), names.tenant_labels(tenant.name, tenant.tier), wave=-1),
         "spec": {
             "description": f"Served models of tenant {tenant.name}.",
             "sourceRepos": [repository_url],
@@ -127,37 +139,48 @@ def _project(repository_url: str, tenant: Tenant) -> AppProject:
 
 
 def _guard_rails(repository_url: str, cluster: str, tenant: Tenant) -> Application:
-    application = _application(
+    return _application(
         repository_url, names.guard_rails_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.PLATFORM_PROJECT,
-        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=0,
+        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=0, directory={"exclude": _SERVED_MODELS},
     )  # fmt: skip
-    application["spec"]["source"]["directory"] = {"exclude": _SERVED_MODELS}
-    return application
 
 
 def _served_models(repository_url: str, cluster: str, tenant: Tenant) -> Application:
-    application = _application(
+    served = _application(
         repository_url, names.tenant_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.project(tenant.name),
-        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=10,
+        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=10, directory={"include": _SERVED_MODELS},
     )  # fmt: skip
-    application["spec"]["source"]["directory"] = {"include": _SERVED_MODELS}
-    application["spec"]["ignoreDifferences"] = [
+    served["spec"]["ignoreDifferences"] = [
         {"group": "serving.kserve.io", "kind": "InferenceService", "jsonPointers": ["/spec/predictor/canaryTrafficPercent"]}
     ]
-    return application
+    return served
 
 
 def _application(
     repository_url: str, name: str, labels: dict[str, str], project: str, namespace: str, *, path: str, wave: int | None = None,
+    directory: dict[str, str] | None = None,
 ) -> Application:  # fmt: skip
+    source: Source = {"repoURL": repository_url, "targetRevision": REVISION, "path": path}
+    if directory:
+        source["directory"] = directory
+    described = application(source, name, labels, project, namespace, wave=wave)
+    # The API server itself says what an object will be, defaults and all; otherwise each default is a difference for ever.
+    # Not for add-ons: their definitions are large, and trying each out at every look would keep a small cluster busy.
+    described["metadata"].setdefault("annotations", {})["argocd.argoproj.io/compare-options"] = "ServerSideDiff=true"
+    return described
+
+
+def application(
+    source: Source | ChartSource, name: str, labels: dict[str, str], project: str, namespace: str, *, wave: int | None
+) -> Application:
     """Without a finalizer: an Application that vanishes by mistake leaves its objects standing."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
-        "metadata": _metadata(name, labels, wave=wave),
+        "metadata": metadata(name, labels, wave=wave),
         "spec": {
             "project": project,
-            "source": {"repoURL": repository_url, "targetRevision": REVISION, "path": path},
+            "source": source,
             "destination": {"server": SERVER, "namespace": namespace},
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True, "allowEmpty": False},
@@ -175,7 +198,14 @@ def _application(
     }
 
 
-def _metadata(name: str, labels: dict[str, str], *, wave: int | None = None) -> Metadata:
+def as_itself(namespaces: Iterable[str]) -> list[DestinationServiceAccount]:
+    """For the platform's own projects: impersonation is on for all, so each must name somebody; here Argo CD acts as itself."""
+    own = f"{names.NAMESPACE_ARGOCD}:argocd-application-controller"
+    return [{"server": SERVER, "namespace": namespace, "defaultServiceAccount": own} for namespace in namespaces]
+
+
+def metadata(name: str, labels: dict[str, str], *, wave: int | None = None) -> Metadata:
+    """Name, labels and wave of an object in Argo CD's namespace."""
     described: Metadata = {"name": name, "namespace": names.NAMESPACE_ARGOCD, "labels": labels}
     if wave is not None:
         described["annotations"] = {"argocd.argoproj.io/sync-wave": str(wave)}

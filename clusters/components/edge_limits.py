@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from clusters.components.gateways import EDGE_REPLICAS, metadata
+from clusters.components.gateways import metadata
 from clusters.custom_resources.istio import AuthorizationPolicy, EnvoyFilter, RequestAuthentication, Rule, TargetRef
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
@@ -59,9 +59,9 @@ def _admission(cluster: Cluster, tenant: Tenant) -> Rule:
     }
 
 
-def requests_per_proxy(tenant: Tenant) -> int:
+def requests_per_proxy(cluster: Cluster, tenant: Tenant) -> int:
     """A tenant's requests per second at one of the edge's proxies, rounded up, so that the sum is never too low."""
-    return math.ceil(tenant.requests_per_second / EDGE_REPLICAS)
+    return math.ceil(tenant.requests_per_second / cluster.edge.replicas)
 
 
 def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> EnvoyFilter:
@@ -69,7 +69,7 @@ def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> EnvoyFilter:
 
     A bucket holds one second's worth. The shared bucket, for tokens of no known tenant, is the smallest tenant's.
     """
-    rates = {tenant.name: requests_per_proxy(tenant) for tenant in tenants}
+    rates = {tenant.name: requests_per_proxy(cluster, tenant) for tenant in tenants}
     claim = {"key": "envoy.filters.http.jwt_authn", "path": [{"key": "payload"}, {"key": cluster.token_issuer.tenant_claim}]}
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     limit = {

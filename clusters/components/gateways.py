@@ -12,35 +12,32 @@ from clusters.custom_resources.istio import DestinationRule
 from clusters.wire_form import to_wire
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
+from tidegate.model.cluster import Cluster
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import ConfigMapArgsDict
 
 COMPONENT = "edge"
 
-EDGE_REPLICAS = 3
-"""One per availability zone. Rate limits count per proxy, so they are divided by this number."""
-
 TLS_SECRET = "edge-tls"  # noqa: S105 - the name of a Secret, not its content
 """The certificate of every tenant host; it is put there by the secrets add-on, never rendered."""
 
 _OPTIONS = "gateway-options"
+_EDGE_OPTIONS = "edge-options"
 
 
-def objects() -> Iterator[Manifest]:
+def objects(cluster: Cluster) -> Iterator[Manifest]:
     """Both Gateways, how Istio runs them, and mTLS towards the local one."""
-    options: ConfigMapArgsDict = {
-        "api_version": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": _OPTIONS, "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels(COMPONENT)},
-        "data": {
-            # Istio merges these into what it makes for a Gateway; JSON is YAML, and its key order is ours.
-            "deployment": json.dumps({"spec": {"replicas": EDGE_REPLICAS}}),
-            "podDisruptionBudget": json.dumps({"spec": {"minAvailable": EDGE_REPLICAS - 1}}),
-        },
+    replicas = cluster.edge.replicas
+    # Istio merges these into what it makes for a Gateway; JSON is YAML, and its key order is ours.
+    merged: dict[str, object] = {
+        "deployment": {"spec": {"replicas": replicas}},
+        "podDisruptionBudget": {"spec": {"minAvailable": replicas - 1}},
     }
-    yield to_wire(options)
-    yield _edge()
+    yield _options(_OPTIONS, merged)
+    if cluster.edge.addresses:
+        yield _options(_EDGE_OPTIONS, {**merged, "service": {"spec": {"externalIPs": list(cluster.edge.addresses)}}})
+    yield _edge(cluster)
     yield _local()
     host = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
     mutual: DestinationRule = {
@@ -52,20 +49,34 @@ def objects() -> Iterator[Manifest]:
     yield mutual
 
 
+def _options(name: str, merged: dict[str, object]) -> Manifest:
+    options: ConfigMapArgsDict = {
+        "api_version": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels(COMPONENT)},
+        "data": {key: json.dumps(value) for key, value in merged.items()},
+    }
+    return to_wire(options)
+
+
 def metadata(name: str) -> Metadata:
     """Name and labels of an object in the gateways' namespace."""
     return {"name": name, "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels(COMPONENT)}
 
 
-def _edge() -> Gateway:
+def _edge(cluster: Cluster) -> Gateway:
     """Routes come from this namespace only: a tenant's own route could rewrite itself into another tenant."""
+    described, options = metadata(names.GATEWAY_EDGE), _OPTIONS
+    if cluster.edge.addresses:  # the default, LoadBalancer, would wait for a balancer that never comes
+        described["annotations"] = {"networking.istio.io/service-type": "ClusterIP"}
+        options = _EDGE_OPTIONS
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
-        "metadata": metadata(names.GATEWAY_EDGE),
+        "metadata": described,
         "spec": {
             "gatewayClassName": "istio",
-            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": _OPTIONS}},
+            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": options}},
             "listeners": [
                 {
                     "name": "https",

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from clusters.components.gpu_pools import shares_per_card
+from clusters.components.tenant import pod_security_labels
 from clusters.wire_form import to_wire
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.model.cluster import Cluster, MigSharing, TimeSlicing
 
 if TYPE_CHECKING:
-    from pulumi_kubernetes.core.v1 import ConfigMapArgsDict
+    from pulumi_kubernetes.core.v1 import ConfigMapArgsDict, NamespaceArgsDict
 
 COMPONENT = "gpu-sharing"
 
@@ -32,6 +33,8 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
                 slicings[names.time_slicing_config(replicas)] = {"version": "v1", "sharing": {"timeSlicing": shared}}
             case None:
                 pass
+    if profiles or slicings:
+        yield to_wire(_namespace(cluster))
     if profiles:
         # Nodes come up uncut until the pool's label says otherwise, which the operator needs an entry for.
         profiles["all-disabled"] = [{"devices": "all", "mig-enabled": False}]
@@ -40,6 +43,12 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
         )
     if slicings:
         yield to_wire(_config_map(names.TIME_SLICING_CONFIG, {name: _text(entry) for name, entry in sorted(slicings.items())}))
+
+
+def _namespace(cluster: Cluster) -> NamespaceArgsDict:
+    """The operator's own; its agents drive the cards, so they are privileged."""
+    labels = {**names.component_labels(COMPONENT), **pod_security_labels(f"v{cluster.kubernetes_version}", "privileged")}
+    return {"api_version": "v1", "kind": "Namespace", "metadata": {"name": names.NAMESPACE_GPU_OPERATOR, "labels": labels}}
 
 
 def _config_map(name: str, data: dict[str, str]) -> ConfigMapArgsDict:

@@ -43,7 +43,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
             "modelFormat": {"name": MODEL_FORMATS[model.runtime]},
             "runtime": names.serving_runtime(model.runtime),
             "storageUri": names.in_models_bucket(model.artefact.uri, cluster.name, cluster.account_id),
-            "resources": _resources(model.resources, model.accelerator),
+            "resources": _resources(cluster, model.resources, model.accelerator),
         },
     }
     if protocols := PROTOCOLS.get(model.runtime):
@@ -65,9 +65,9 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
         "spec": {"predictor": predictor},
     }
     if model.transformer:
-        service["spec"]["transformer"] = _companion(tenant, name, model, part="transformer", companion=model.transformer)
+        service["spec"]["transformer"] = _companion(cluster, tenant, name, model, part="transformer", companion=model.transformer)
     if model.explainer:
-        service["spec"]["explainer"] = _companion(tenant, name, model, part="explainer", companion=model.explainer)
+        service["spec"]["explainer"] = _companion(cluster, tenant, name, model, part="explainer", companion=model.explainer)
     return service
 
 
@@ -123,25 +123,32 @@ def _spread(name: str, part: str, topology_key: str) -> TopologySpread:
     return {"maxSkew": 1, "topologyKey": topology_key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": labels}}
 
 
-def _companion(tenant: Tenant, name: str, model: ServedModel, *, part: str, companion: Companion) -> Part:
+def _companion(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel, *, part: str, companion: Companion) -> Part:
     return {
         **_part(tenant, name, model, part=part, floor=companion.min_replicas, ceiling=companion.max_replicas),
         "containers": [
             {
                 "name": "kserve-container",
                 "image": companion.image,
-                "resources": _resources(companion.resources),
+                "resources": _resources(cluster, companion.resources),
                 "securityContext": container_security(),
             }
         ],
     }
 
 
-def _resources(facts: ResourceFacts, accelerator: AcceleratorShare | None = None) -> Resources:
-    """Memory's limit is its request, because a pod over its request dies first; CPU may burst to twice its request."""
+def _resources(cluster: Cluster, facts: ResourceFacts, accelerator: AcceleratorShare | None = None) -> Resources:
+    """Memory's limit is its request, because a pod over its request dies first; CPU may burst to twice its request.
+
+    Where a cluster promises its cores several times over, requests shrink and limits stay.
+    """
+    promised = cluster.overcommit
     cards = {accelerator.resource_name: str(accelerator.count)} if accelerator else {}
-    memory = quantities.memory(facts.memory_gib)
     return {
-        "requests": {"cpu": quantities.cpu(facts.cpu), "memory": memory, **cards},
-        "limits": {"cpu": quantities.cpu(2 * facts.cpu), "memory": memory, **cards},
+        "requests": {
+            "cpu": quantities.cpu(facts.cpu / promised.cpu),
+            "memory": quantities.memory(facts.memory_gib / promised.memory),
+            **cards,
+        },
+        "limits": {"cpu": quantities.cpu(2 * facts.cpu), "memory": quantities.memory(facts.memory_gib), **cards},
     }

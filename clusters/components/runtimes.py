@@ -25,6 +25,7 @@ MODEL_FORMATS = {
     Runtime.TORCHSERVE: "pytorch",
     Runtime.VLLM: "vLLM",
     Runtime.HUGGINGFACE: "huggingface",
+    Runtime.NGRAM: "ngram",
 }
 """KServe's name of what each server loads."""
 
@@ -36,6 +37,7 @@ _SERVER_TYPES = {
     Runtime.TORCHSERVE: "torchserve",
     Runtime.VLLM: "vllmserver",
     Runtime.HUGGINGFACE: "huggingfaceserver",
+    Runtime.NGRAM: "ngramserver",
 }
 PROTOCOLS = {
     Runtime.MLSERVER_SKLEARN: ["v2"],
@@ -45,7 +47,7 @@ PROTOCOLS = {
     Runtime.TORCHSERVE: ["v1", "v2", "grpc-v2"],
     Runtime.HUGGINGFACE: ["v2", "v1"],
 }
-"""What each server speaks, the preferred protocol first; vLLM speaks OpenAI's, which KServe has no name for."""
+"""What each server speaks, the preferred protocol first; vLLM and the n-gram server speak OpenAI's, which KServe has no name for."""
 
 _METRICS_PORTS = {Runtime.TRITON: "8002", Runtime.TORCHSERVE: "8082"}
 """Where the servers publish metrics; 8080 for all others."""
@@ -59,6 +61,7 @@ _ARGUMENTS = {
     ],
     Runtime.VLLM: ["--port=8080", "--served-model-name={{.Name}}", "--model=/mnt/models"],
     Runtime.HUGGINGFACE: ["--model_name={{.Name}}"],
+    Runtime.NGRAM: ["/mnt/models", "--model_name={{.Name}}", "--http_port=8080"],
 }  # fmt: skip
 _MLSERVER_ENVIRONMENT: list[EnvVar] = [
     {"name": "MLSERVER_MODEL_IMPLEMENTATION", "value": "{{.Labels.modelClass}}"},
@@ -67,6 +70,8 @@ _MLSERVER_ENVIRONMENT: list[EnvVar] = [
     # One process and one thread per pod: replicas are the unit of scale, and worker processes cost memory each.
     {"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"},
     {"name": "OMP_NUM_THREADS", "value": "1"},
+    # Loads a model of a folder of models without reading the settings of all others first.
+    {"name": "MLSERVER_MODEL_REPOSITORY_IMPLEMENTATION", "value": "tidegate_repository.FolderRepository"},
 ]
 _ENVIRONMENT: dict[Runtime, list[EnvVar]] = {
     Runtime.MLSERVER_SKLEARN: _MLSERVER_ENVIRONMENT,
@@ -82,6 +87,7 @@ _READINESS_PATHS = {
     Runtime.MLSERVER_XGBOOST: "/v2/health/ready",
     Runtime.TRITON: "/v2/health/ready",
     Runtime.VLLM: "/v1/models",
+    Runtime.NGRAM: "/v1/models",
 }
 _SHARED_MEMORY = {Runtime.VLLM, Runtime.HUGGINGFACE}
 """Servers whose worker processes talk through /dev/shm; the runtime's default of 64 MiB is too small for them."""

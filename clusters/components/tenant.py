@@ -70,14 +70,14 @@ def _namespace(cluster: Cluster, tenant: Tenant) -> NamespaceArgsDict:
     }
 
 
-def pod_security_labels(version: str) -> dict[str, str]:
-    """Pod Security level `restricted`, pinned, so that a newer API server does not tighten it unannounced.
+def pod_security_labels(version: str, level: str = "restricted") -> dict[str, str]:
+    """Pod Security `level`, pinned, so that a newer API server does not tighten it unannounced.
 
     Sidecars must come through Istio's CNI plugin: the istio-init container would need NET_ADMIN, which this refuses.
     """
     modes = ("enforce", "audit", "warn")
     prefix = "pod-security.kubernetes.io"
-    return {f"{prefix}/{mode}{suffix}": value for mode in modes for suffix, value in (("", "restricted"), ("-version", version))}
+    return {f"{prefix}/{mode}{suffix}": value for mode in modes for suffix, value in (("", level), ("-version", version))}
 
 
 def _hard(cluster: Cluster, tenant: Tenant) -> dict[str, str]:

@@ -56,17 +56,27 @@ class Source(TypedDict):
     directory: NotRequired[dict[str, str]]
 
 
+class ChartSource(TypedDict):
+    """A Helm chart of a release."""
+
+    repoURL: str
+    chart: str
+    targetRevision: str
+    helm: dict[str, object]
+
+
 class IgnoredDifference(GroupKind):
     """Fields that somebody else owns."""
 
-    jsonPointers: list[str]
+    jsonPointers: NotRequired[list[str]]
+    jqPathExpressions: NotRequired[list[str]]
 
 
 class ApplicationSpec(TypedDict):
     """What is applied where, and how."""
 
     project: str
-    source: Source
+    source: Source | ChartSource
     destination: Destination
     syncPolicy: dict[str, object]
     ignoreDifferences: NotRequired[list[IgnoredDifference]]

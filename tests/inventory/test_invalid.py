@@ -175,7 +175,10 @@ def _rule(case: str) -> str:
 
 
 def _modules() -> list[Path]:
-    return [path for package in ("model", "inventory") for path in (REPOSITORY / "tidegate" / package).glob("*.py")]
+    """Where tenants' and clusters' files are judged; what the embedded region is built from has tests of its own."""
+    others = {"builds.py", "images.py", "machine.py", "embedding.py"}
+    paths = [path for package in ("model", "inventory") for path in (REPOSITORY / "tidegate" / package).glob("*.py")]
+    return [path for path in paths if path.name not in others]
 
 
 _RULE_ARGUMENT = {"refuse": 0, "refused": 0, "Finding": 2, "get": 1}

@@ -218,7 +218,18 @@ class Edge(Fact):
     """The DNS zone of the failover records."""
     role: Literal["primary", "secondary"]
     """Which of the pair answers while both are healthy."""
+    replicas: Annotated[int, Field(ge=1, le=50)] = 3
+    """Proxies of the edge; three, one per zone, unless the cluster is small."""
+    addresses: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$")], ...] = ()
+    """Addresses of nodes that take the edge's traffic where no cloud balancer exists; empty means a balancer."""
     health_path: Annotated[str, StringConstraints(pattern=r"^/[a-z0-9/_-]*$")] = "/healthz/ready"
+
+
+class Overcommit(Fact):
+    """How many times over a node's cores and memory are promised. 1 is honest; more is for clusters that try things out."""
+
+    cpu: Annotated[float, Field(ge=1, le=100)] = 1
+    memory: Annotated[float, Field(ge=1, le=100)] = 1
 
 
 class Cluster(Fact):
@@ -243,6 +254,12 @@ class Cluster(Fact):
     gpu_pools: dict[PoolName, GpuPool] = Field(default_factory=dict[str, GpuPool])
     token_issuer: TokenIssuer
     edge: Edge
+    overcommit: Overcommit = Overcommit()
+    add_ons_from: Literal["releases", "rendered"] = "releases"
+    """Where Argo CD takes add-ons from: their charts, or what `python -m clusters.addons render` committed beside the tenants
+    (a cluster that reaches no chart repository, such as the embedded region)."""
+    gpu_nodes: Literal["ec2", "kwok"] = "ec2"
+    """What a GPU node is: a machine of EC2, or one that KWOK pretends, on which pods are scheduled but not executed."""
 
     @model_validator(mode="after")
     def _facts_agree(self) -> Self:

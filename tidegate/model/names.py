@@ -28,7 +28,7 @@ RESERVED_NAMES = frozenset(
     {
         "argocd", "cert-manager", "default", "gpu-operator", "istio-ingress", "istio-system", "karpenter", "knative-serving",
         "kserve", "kube-node-lease", "kube-public", "kube-system", "monitoring", "platform", "vault",
-        "delivery", "edge", "gpu-pools", "gpu-pools-kwok", "gpu-sharing", "mesh", "prepull", "priorities", "runtimes", "warm-floor",
+        "add-ons", "delivery", "edge", "gpu-pools", "gpu-pools-kwok", "gpu-sharing", "mesh", "prepull", "priorities", "runtimes", "warm-floor",
     }
 )  # fmt: skip
 """Namespaces and rendered folders of the platform itself; a tenant of that name could be mistaken for it."""
@@ -64,6 +64,7 @@ PRIORITY_IDLE = "tidegate-idle"
 MIG_CONFIG = "tidegate-mig-config"
 TIME_SLICING_CONFIG = "tidegate-time-slicing"
 PLATFORM_PROJECT = "platform"
+ADD_ONS_PROJECT = "add-ons"
 ROOT_APPLICATION = "root"
 
 KSERVE_LABEL_MODEL = "serving.kserve.io/inferenceservice"
@@ -165,6 +166,11 @@ def guard_rails_application(tenant: str) -> str:
 def component_application(component: str) -> str:
     """The Argo CD Application of one component of the platform."""
     return f"platform-{component}"
+
+
+def add_on_application(add_on: str) -> str:
+    """The Argo CD Application of one add-on."""
+    return f"add-on-{add_on}"
 
 
 def prepull(pool: str) -> str:

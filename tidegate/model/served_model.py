@@ -23,6 +23,12 @@ class Runtime(StrEnum):
     TORCHSERVE = "torchserve"
     VLLM = "vllm"
     HUGGINGFACE = "huggingface"
+    NGRAM = "ngram"
+    """A tiny language model of word sequences on CPU; it stands in where there is no GPU, and speaks OpenAI's protocol."""
+
+
+_GPU_ONLY = frozenset({Runtime.VLLM, Runtime.TRITON, Runtime.TORCHSERVE})
+"""Servers whose images we run with GPU libraries only."""
 
 
 class Scaling(Fact):
@@ -152,6 +158,13 @@ class DensePool(Fact):
     """Weights held per pod; above it the least recently used model leaves."""
 
 
+class CpuAlternative(Fact):
+    """How a GPU model runs where there is no GPU: same artefact, another server."""
+
+    runtime: Runtime
+    resources: Resources
+
+
 class ServedModel(Fact):
     """One endpoint of a tenant: a KServe InferenceService and all that surrounds it."""
 
@@ -160,6 +173,8 @@ class ServedModel(Fact):
     resources: Resources
     accelerator: AcceleratorShare | None = None
     """Absent means CPU only."""
+    also_on_cpu: CpuAlternative | None = None
+    """Where the cluster has no such card (the embedded region), the model runs like this; absent means it waits for a GPU."""
     capacity: Literal["on-demand", "spot"] = "on-demand"
     """Spot nodes can go with two minutes' notice; refused for hot tiers."""
     scaling: Scaling
@@ -181,6 +196,22 @@ class ServedModel(Fact):
                 "add accelerator or choose another runtime",
                 at="runtime",
                 value=self.runtime,
+            )
+        if self.also_on_cpu and not self.accelerator:
+            raise refuse(
+                "cpu-alternative-without-accelerator",
+                "the model runs on CPU anyway",
+                "remove it",
+                at="also_on_cpu",
+                value=self.also_on_cpu.runtime,
+            )
+        if self.also_on_cpu and self.also_on_cpu.runtime in _GPU_ONLY:
+            raise refuse(
+                "cpu-alternative-needs-gpu",
+                "needs a GPU itself",
+                "choose a runtime that runs on CPU",
+                at="also_on_cpu.runtime",
+                value=self.also_on_cpu.runtime,
             )
         if self.dense_pool and self.accelerator:
             raise refuse(

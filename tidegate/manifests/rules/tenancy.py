@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tidegate.errors import Finding
 from tidegate.manifests.placed import Placed, fields, fields_in, items
+from tidegate.model import names
 
 
 def require_own_namespace(placed: Placed) -> Iterator[Finding]:
@@ -22,18 +23,19 @@ def require_own_namespace(placed: Placed) -> Iterator[Finding]:
 
 
 def require_pod_security(placed: Placed) -> Iterator[Finding]:
-    """Every namespace we make is `restricted`, at a version that does not move."""
+    """Every namespace we make is `restricted`, at a version that does not move; only the GPU Operator's agents drive the node."""
     if placed.kind != "Namespace":
         return
     labels = fields(placed.metadata.get("labels"))
+    level = "privileged" if placed.metadata.get("name") == names.NAMESPACE_GPU_OPERATOR else "restricted"
     for mode in ("enforce", "audit", "warn"):
         key = f"pod-security.kubernetes.io/{mode}"
-        if labels.get(key) != "restricted":
+        if labels.get(key) != level:
             yield placed.finding(
                 "require-pod-security",
                 f"metadata.labels[{key}]",
-                "the level is not restricted",
-                "set it to restricted",
+                f"the level is not {level}",
+                f"set it to {level}",
                 labels.get(key, ""),
             )
         if not str(labels.get(f"{key}-version", "")).startswith("v1."):

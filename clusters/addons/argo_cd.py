@@ -1,0 +1,153 @@
+"""Argo CD, core without ApplicationSets: controller, repo-server and Redis; no server and no users of its own.
+
+It is applied by hand, and then manages itself like every other add-on.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from clusters.addons import documents
+from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, Kustomization, ReleasedFiles
+from clusters.addons.documents import Document
+from clusters.addons.region import Region
+from tidegate.model import names
+
+VERSION = "3.5.1"
+MODULE = GoModule("github.com/argoproj/argo-cd/v3", f"v{VERSION}", family="argocd")
+
+_APPLICATION_HEALTH = """\
+local health = {status = "Progressing", message = "not judged yet"}
+if obj.status ~= nil and obj.status.health ~= nil and obj.status.health.status ~= nil then
+  health.status = obj.status.health.status
+  health.message = obj.status.health.message or ""
+end
+if obj.status ~= nil and obj.status.sync ~= nil and obj.status.sync.status ~= "Synced" and health.status == "Healthy" then
+  health.status = "Progressing"
+  health.message = "not synced yet"
+end
+return health
+"""
+"""Argo CD judges no Application by itself; then the root's waves would not wait for each other."""
+
+_EXCLUDED = (
+    {"apiGroups": ["", "discovery.k8s.io"], "kinds": ["Endpoints", "EndpointSlice"]},
+    {"apiGroups": ["", "events.k8s.io"], "kinds": ["Event"]},
+    {"apiGroups": ["coordination.k8s.io"], "kinds": ["Lease"]},
+    {"apiGroups": ["metrics.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io"], "kinds": ["*"]},
+    # Made by controllers from what we apply, and many: each would be held in memory and looked at whenever it changes.
+    {"apiGroups": [""], "kinds": ["Pod"]},
+    {"apiGroups": ["apps"], "kinds": ["ReplicaSet", "ControllerRevision"]},
+    {"apiGroups": ["serving.knative.dev"], "kinds": ["*"]},
+    {"apiGroups": ["karpenter.sh"], "kinds": ["NodeClaim"]},
+    {"apiGroups": ["autoscaling.internal.knative.dev", "networking.internal.knative.dev", "caching.internal.knative.dev"], "kinds": ["*"]},
+)
+"""What Argo CD neither watches nor may apply; nothing of it is in our repository."""
+
+_MEMORY = {
+    "argocd-application-controller": "256Mi",
+    "argocd-repo-server": "96Mi",
+    "redis": "16Mi",
+}
+_GO_MEMORY_LIMITS = {
+    # The controller reached 490 MB while everything came up; with a limit below that it did little but collect garbage.
+    "argocd-application-controller": "1GiB",
+    "argocd-repo-server": "192MiB",
+}
+
+SETTINGS = {
+    "application.resourceTrackingMethod": "annotation",
+    # A hook of the Git server tells of commits; polling is for those it lost.
+    "timeout.reconciliation": "60s",
+    "timeout.reconciliation.jitter": "0s",
+    # Tenants' projects name a ServiceAccount each, which Argo CD acts as: a second fence behind the project.
+    # Enforced: an Application whose project names none for its namespace is not synced, the platform's own included.
+    "application.sync.impersonation.enabled": "true",
+    "application.sync.impersonation.enforced": "true",
+    "resource.compareoptions": json.dumps({"ignoreAggregatedRoles": True, "ignoreResourceStatusField": "all"}),
+    "resource.exclusions": json.dumps([{**excluded, "clusters": ["*"]} for excluded in _EXCLUDED]),
+    "resource.customizations.health.argoproj.io_Application": _APPLICATION_HEALTH,
+}
+"""`argocd-cm`, beside what upstream sets. Health of InferenceServices, Knative Services and Gateways is built in."""
+
+PARAMETERS = {
+    "controller.status.processors": "5",
+    "controller.operation.processors": "3",
+    "controller.kubectl.parallelism.limit": "3",
+    "controller.self.heal.timeout.seconds": "1",
+    "reposerver.parallelism.limit": "4",
+    # A wave that never becomes healthy would hold the root for ever, and with it the commit that mends it.
+    "controller.sync.timeout.seconds": "180",
+}
+"""`argocd-cmd-params-cm`: fewer workers than upstream's 20 and 10, because two cores are for everything."""
+
+
+def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+    argocd = region.image("argocd")
+    # Redis is the distribution's own.
+    documents.pin_images(
+        upstream,
+        {"quay.io/argoproj/argocd": argocd, "public.ecr.aws/docker/library/redis": region.image("redis")},
+    )
+    documents.shrink(upstream, _MEMORY)
+    # An empty Secret would be fought over with Argo CD, which fills it in.
+    kept = documents.without(
+        upstream,
+        lambda document: (
+            (documents.kind(document), documents.name(document)) == ("ConfigMap", "argocd-ssh-known-hosts-cm")
+            # Nobody uses ApplicationSets: a template that chooses its own project is a way out of it, and their definition is the
+            # second largest of all.
+            or "applicationset" in documents.name(document)
+        ),
+    )
+    known_hosts: Document = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "argocd-ssh-known-hosts-cm", "labels": {"app.kubernetes.io/part-of": "argocd"}},
+        "data": {"ssh_known_hosts": ""},
+    }
+    kept.append(known_hosts)
+    data = documents.section(documents.find(kept, "ConfigMap", "argocd-cm"), "data")
+    data.update(SETTINGS)
+    documents.section(documents.find(kept, "ConfigMap", "argocd-cmd-params-cm"), "data").update(PARAMETERS)
+    host = urlsplit(region.cluster.repository_url).hostname or ""
+    documents.section(documents.find(kept, "ConfigMap", "argocd-tls-certs-cm"), "data")[host] = region.facts.ca_certificate
+    for document in kept:
+        for container in documents.containers(document):
+            if limit := _GO_MEMORY_LIMITS.get(str(container["name"])):
+                documents.set_environment(container, {"GOMEMLIMIT": limit})
+    _adapt_repo_server(documents.find(kept, "Deployment", "argocd-repo-server"))
+    _adapt_redis(documents.find(kept, "Deployment", "argocd-redis"))
+    return kept
+
+
+def _adapt_repo_server(server: Document) -> None:
+    # It copies the program for plugins beside the server; we have none.
+    documents.section(server, "spec", "template", "spec").pop("initContainers")
+    # Nobody signs commits in the embedded region, and the keyring would be made anew at each start.
+    documents.set_environment(documents.containers(server)[0], {"ARGOCD_GPG_ENABLED": "false"})
+
+
+def _adapt_redis(redis: Document) -> None:
+    container = next(container for container in documents.containers(redis) if container["name"] == "redis")
+    # Upstream's image has an entrypoint that finds the program; the distribution's package has none.
+    container["command"] = ["redis-server"]
+    container["args"] = [
+        "--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru", "--requirepass", "$(REDIS_PASSWORD)",
+    ]  # fmt: skip
+
+
+ADD_ON = AddOn(
+    name="argo-cd",
+    version=VERSION,
+    wave=-100,
+    namespace=names.NAMESPACE_ARGOCD,
+    production=ReleasedFiles((f"https://raw.githubusercontent.com/argoproj/argo-cd/v{VERSION}/manifests/core-install.yaml",), VERSION),
+    embedded=(Kustomization(MODULE, "manifests/core-install"),),
+    images=("argocd", "redis"),
+    adapt=_adapt,
+    owned_namespaces=(names.NAMESPACE_ARGOCD,),
+    ignored_differences=(IgnoredDifference("", "Secret", json_pointers=("/data",)),),
+    by_hand=True,
+)

@@ -1,0 +1,162 @@
+"""Istio: definitions, the control plane, and the plugin that redirects a pod's traffic without rights for the pod.
+
+Envoy is the vanilla build, which lacks Istio's own filters: metadata exchange, the ALPN filter and Istio's metrics are
+off, each of which makes it refuse its configuration otherwise. So there is no `istio_requests_total`; Envoy's own
+statistics take its place.
+
+A node needs `iptables-nft` (or `iptables`) with its `-save` and `-restore` programs on the container runtime's PATH: the
+plugin runs there, in the network namespace of each new pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clusters.addons import documents
+from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, IgnoredDifference
+from clusters.addons.documents import Document
+from clusters.addons.region import Region
+from tidegate.model import names
+
+RELEASE = "1.31.1"
+"""Production's charts: the release whose API modules the embedded build names."""
+
+VERSION = "1.31-20260827"
+"""The embedded build: the 1.31 branch on that day, because no 1.31 tag of the module can be had."""
+
+MODULE = GoModule("istio.io/istio", "v0.0.0-20260827124520-eed52ebb66ad", family="istio")
+_CHARTS = "manifests/charts"
+_REPOSITORY = "https://istio-release.storage.googleapis.com/charts"
+
+_MESH: Mapping[str, object] = {
+    "enableAutoMtls": True,
+    "accessLogFile": "",
+    "defaultConfig": {
+        # A policy reaches pooled connections only when their listener has drained; Istio's 45 s leaves a refused caller in.
+        "drainDuration": "1s",
+        "terminationDrainDuration": "1s",
+    },
+}
+_SECCOMP = {"type": "RuntimeDefault"}
+"""Pod Security `restricted` asks it of every container, the injected ones included."""
+
+_CONTROL_PLANE: Mapping[str, object] = {
+    "cni": {"enabled": True},
+    # Sidecars start before init containers, so that KServe's storage initializer has a network under STRICT mTLS.
+    "env": {"ENABLE_NATIVE_SIDECARS": "true"},
+    "meshConfig": _MESH,
+}
+
+
+def _base_values(_region: Region) -> Mapping[str, object]:
+    return {"global": {"istioNamespace": names.NAMESPACE_MESH}}
+
+
+def _control_plane_values(region: Region) -> Mapping[str, object]:
+    proxy = region.image("proxyv2")
+    resources = {"requests": {"cpu": "5m", "memory": "48Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    return {
+        **_CONTROL_PLANE,
+        "image": region.image("pilot"),
+        "autoscaleEnabled": False,
+        "replicaCount": region.facts.replicas,
+        "env": {
+            "ENABLE_NATIVE_SIDECARS": "true",
+            "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+            "PILOT_ENABLE_ALPN_FILTER": "false",
+            "PILOT_DISABLE_MX_ALPN": "true",
+        },
+        "telemetry": {"enabled": False},
+        # The token issuer answers with a certificate of the region's own authority.
+        "jwksResolverExtraRootCA": region.facts.ca_certificate,
+        "resources": {"requests": {"cpu": "10m", "memory": "128Mi"}},
+        # There is no load balancer to wait for: a Gateway that asks for one would never be programmed.
+        "gatewayClasses": {"istio": {"service": {"spec": {"type": "ClusterIP"}}}},
+        "gateways": {"seccompProfile": _SECCOMP},
+        "global": {
+            "imagePullPolicy": "IfNotPresent",
+            "proxy": {"image": proxy, "resources": resources, "seccompProfile": _SECCOMP},
+            "proxy_init": {"image": proxy},
+            "defaultPodDisruptionBudget": {"enabled": False},
+        },
+    }
+
+
+def _cni_values(region: Region) -> Mapping[str, object]:
+    # Karpenter's nodes are played by KWOK here, and nothing can be installed on them.
+    real = {"matchExpressions": [{"key": "karpenter.sh/nodepool", "operator": "DoesNotExist"}]}
+    return {
+        "image": region.image("install-cni"),
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [real]}}},
+        "ambient": {"enabled": False},
+        "chained": True,
+        "useAppArmorAnnotation": False,
+        "cniBinDir": "/opt/cni/bin",
+        "cniConfDir": "/etc/cni/net.d",
+        # A pod that started before the plugin was there is deleted and made again; mending it in place would need iptables
+        # in this image.
+        "repair": {"enabled": True, "repairPods": False, "deletePods": True},
+        "resources": {"requests": dict(documents.REQUESTS)},
+        "terminationGracePeriodSeconds": 5,
+        "global": {"imagePullPolicy": "IfNotPresent", "nativeNftables": False, "tag": VERSION},
+    }
+
+
+def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+    """Images come through the charts' values; what is left is to prove that they did."""
+    ours = {
+        region.image(name).partition("@")[0].rpartition(":")[0]: region.image(name)
+        for name in ("pilot", "install-cni")
+        if name in region.images
+    }
+    documents.pin_images(upstream, ours)
+    return upstream
+
+
+def _injected(webhooks: str) -> IgnoredDifference:
+    """The control plane writes its own certificate authority, and turns validation on once it is up."""
+    expressions = (".webhooks[].clientConfig.caBundle", ".webhooks[].failurePolicy")
+    return IgnoredDifference("admissionregistration.k8s.io", webhooks, jq_path_expressions=expressions)
+
+
+BASE = AddOn(
+    name="istio-base",
+    version=VERSION,
+    wave=-90,
+    namespace=names.NAMESPACE_MESH,
+    production=ChartRelease(_REPOSITORY, "base", RELEASE),
+    embedded=(HelmChart(MODULE, f"{_CHARTS}/base", "istio-base", names.NAMESPACE_MESH, _base_values),),
+    images=(),
+    adapt=_adapt,
+    owned_namespaces=(names.NAMESPACE_EDGE, names.NAMESPACE_MESH),
+    privileged_namespaces=(names.NAMESPACE_MESH,),  # where the CNI plugin is installed from
+    ignored_differences=(_injected("ValidatingWebhookConfiguration"),),
+)
+
+CNI = AddOn(
+    name="istio-cni",
+    version=VERSION,
+    wave=-80,
+    namespace=names.NAMESPACE_MESH,
+    production=ChartRelease(_REPOSITORY, "cni", RELEASE, {"ambient": {"enabled": False}}),
+    embedded=(HelmChart(MODULE, f"{_CHARTS}/istio-cni", "istio-cni", names.NAMESPACE_MESH, _cni_values),),
+    images=("install-cni",),
+    adapt=_adapt,
+)
+
+CONTROL_PLANE = AddOn(
+    name="istiod",
+    version=VERSION,
+    wave=-80,
+    namespace=names.NAMESPACE_MESH,
+    production=ChartRelease(
+        _REPOSITORY,
+        "istiod",
+        RELEASE,
+        {**_CONTROL_PLANE, "global": {"proxy": {"seccompProfile": _SECCOMP}}, "gateways": {"seccompProfile": _SECCOMP}},
+    ),
+    embedded=(HelmChart(MODULE, f"{_CHARTS}/istio-control/istio-discovery", "istiod", names.NAMESPACE_MESH, _control_plane_values),),
+    images=("pilot", "proxyv2"),
+    adapt=_adapt,
+    ignored_differences=(_injected("MutatingWebhookConfiguration"), _injected("ValidatingWebhookConfiguration")),
+)

@@ -1,0 +1,131 @@
+"""Karpenter with its KWOK provider: real scheduling and limits over nodes that are played. Production runs the AWS provider.
+
+NodePools are the same in both (`clusters.components.gpu_pools`); the machines' shapes and prices come from the same table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from clusters.addons import documents
+from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, YamlFiles
+from clusters.addons.documents import Document
+from clusters.addons.region import Region
+from clusters.placement import CAPACITY_TYPE_LABEL
+from tidegate.model import names
+from tidegate.model.accelerators import InstanceShape, instance_shapes
+from tidegate.model.cluster import CapacityType, Cluster
+
+VERSION = "1.14.1"
+MODULE = GoModule("sigs.k8s.io/karpenter", f"v{VERSION}", family="karpenter")
+NAMESPACE = "karpenter"
+
+FEATURE_GATES = "NodeOverlay=true"
+"""Shared cards are NodeOverlays; the chart has no value for this gate, so the variable is set whole."""
+
+SPOT_SHARE_OF_PRICE = 0.35
+"""What spot costs of the on-demand price: a planning figure. Only the order matters here: spot is chosen first."""
+
+_INSTANCE_TYPES = "instance-types"
+_FOLDER = "/etc/tidegate/instance-types"
+_FILE = "instance-types.json"
+
+
+def instance_types(cluster: Cluster) -> str:
+    """The machines of the cluster's pools, as the provider's file wants them: a list, `Price` and `Requirements` in capitals.
+
+    Reserved capacity is left out: the provider knows no reservations, so pools that prefer it get on-demand nodes.
+    """
+    shapes: dict[str, InstanceShape] = {}
+    for pool in cluster.gpu_pools.values():
+        known = instance_shapes(pool.accelerator)
+        shapes.update({name: known[name] for name in pool.instance_types})
+    return json.dumps([_instance_type(cluster, name, shape) for name, shape in sorted(shapes.items())], indent=1)
+
+
+def _instance_type(cluster: Cluster, name: str, shape: InstanceShape) -> Mapping[str, object]:
+    prices = {CapacityType.ON_DEMAND: shape.usd_per_hour, CapacityType.SPOT: round(shape.usd_per_hour * SPOT_SHARE_OF_PRICE, 4)}
+    offerings = [
+        {
+            "Price": price,
+            "Available": True,
+            "Requirements": [_in(CAPACITY_TYPE_LABEL, capacity.value), _in("topology.kubernetes.io/zone", zone)],
+        }
+        for capacity, price in prices.items()
+        for zone in cluster.network.availability_zones
+    ]
+    return {
+        "name": name,
+        "offerings": offerings,
+        "architecture": "amd64",
+        "operatingSystems": ["linux"],
+        "resources": {
+            "cpu": str(shape.vcpus),
+            "memory": f"{shape.memory_gib}Gi",
+            "ephemeral-storage": "200Gi",
+            "pods": "110",
+            names.GPU_TAINT_KEY: str(shape.gpus),
+        },
+    }
+
+
+def _in(key: str, value: str) -> Mapping[str, object]:
+    return {"key": key, "operator": "In", "values": [value]}
+
+
+def _values(region: Region) -> Mapping[str, object]:
+    return {
+        "replicas": region.facts.replicas,
+        # A region has one node to be on.
+        "topologySpreadConstraints": [],
+        "dnsPolicy": "ClusterFirst",
+        "settings": {"batchMaxDuration": "2s", "batchIdleDuration": "200ms"},
+        "controller": {
+            "image": {"repository": "karpenter", "tag": VERSION},
+            "env": [
+                {"name": "DISABLE_LEADER_ELECTION", "value": "true" if region.facts.replicas == 1 else "false"},
+                {"name": "INSTANCE_TYPES_FILE_PATH", "value": f"{_FOLDER}/{_FILE}"},
+            ],
+            "extraVolumeMounts": [{"name": _INSTANCE_TYPES, "mountPath": _FOLDER, "readOnly": True}],
+        },
+        "extraVolumes": [{"name": _INSTANCE_TYPES, "configMap": {"name": _INSTANCE_TYPES}}],
+    }
+
+
+def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+    documents.pin_images(upstream, {"karpenter": region.image("karpenter")})
+    documents.shrink(upstream, {"controller": "96Mi"})
+    deployment = documents.find(upstream, "Deployment", "karpenter")
+    for container in documents.containers(deployment):
+        documents.set_environment(container, {"FEATURE_GATES": FEATURE_GATES})
+    template = documents.section(deployment, "spec", "template", "metadata")
+    machines_file = instance_types(region.cluster)
+    documents.section(template, "annotations").update(
+        {"prometheus.io/scrape": "true", "prometheus.io/port": "8080", "tidegate.dev/config": documents.fingerprint(machines_file)}
+    )
+    machines: Document = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": _INSTANCE_TYPES, "labels": names.component_labels("add-ons")},
+        "data": {_FILE: machines_file},
+    }
+    return [*upstream, machines]
+
+
+ADD_ON = AddOn(
+    name="karpenter",
+    version=VERSION,
+    wave=-80,
+    namespace=NAMESPACE,
+    production=ChartRelease(
+        "oci://public.ecr.aws/karpenter", "karpenter", VERSION, {"settings": {"featureGates": {"nodeOverlay": True}}}
+    ),
+    embedded=(
+        HelmChart(MODULE, "kwok/charts", "karpenter", NAMESPACE, _values),
+        YamlFiles(MODULE, ("kwok/apis/crds/*.yaml",)),
+    ),
+    images=("karpenter",),
+    adapt=_adapt,
+    owned_namespaces=(NAMESPACE,),
+)  # fmt: skip

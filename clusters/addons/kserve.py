@@ -1,0 +1,145 @@
+"""KServe: InferenceServices. Without cert-manager: the webhooks' certificate is signed by the region's own authority."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from clusters.addons import documents
+from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
+from clusters.addons.documents import Document
+from clusters.addons.region import Region
+from clusters.components.runtimes import container_security
+from tidegate.model import names
+
+VERSION = "0.20.0"
+MODULE = GoModule("github.com/kserve/kserve", f"v{VERSION}", family="kserve")
+NAMESPACE = "kserve"
+WEBHOOK_HOST = f"kserve-webhook-server-service.{NAMESPACE}.svc"
+"""What the webhook's certificate must be made out to."""
+
+WEBHOOK_SECRET = "kserve-webhook-server-cert"  # noqa: S105 - the name of a Secret, not its content
+_FOLDER = "config/overlays/standalone/kserve"
+_INITIALIZER = "kserve-storage-initializer"
+_INJECTED_BY_CERT_MANAGER = "cert-manager.io/inject-ca-from"
+_RBAC_PROXY = frozenset(
+    {
+        "kserve-controller-manager-metrics-service", "kserve-controller-manager-service", "kserve-proxy-role", "kserve-proxy-rolebinding",
+    }
+)  # fmt: skip
+"""What leads to the RBAC proxy, and its rights."""
+
+EMULATOR_CREDENTIALS: Mapping[str, str] = {
+    # The emulator takes any word; this is the one that the cloud stacks use too, and it opens nothing else.
+    "AWS_ACCESS_KEY_ID": "emulated",
+    "AWS_SECRET_ACCESS_KEY": "emulated",
+}
+
+
+def certificate_secret(region: Region) -> Document:
+    """The webhook's certificate and key as a Secret. It is applied by hand, before KServe, and never committed."""
+    certificate = Path(region.facts.kserve_webhook_certificate_path).read_bytes()
+    key = Path(region.facts.kserve_webhook_key_path).read_bytes()
+    data = {"ca.crt": region.facts.ca_certificate.encode(), "tls.crt": certificate, "tls.key": key}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": WEBHOOK_SECRET, "namespace": NAMESPACE, "labels": names.component_labels("add-ons")},
+        "data": {name: base64.b64encode(content).decode() for name, content in data.items()},
+    }
+
+
+def configuration(region: Region) -> Mapping[str, Mapping[str, object]]:
+    """What we set in `inferenceservice-config`, by its key; each key holds JSON."""
+    local_gateway = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
+    return {
+        "deploy": {"defaultDeploymentMode": "Knative"},
+        "inferenceService": {"resource": {"cpuRequest": "50m", "memoryRequest": "128Mi", "cpuLimit": "1", "memoryLimit": "1Gi"}},
+        "ingress": {
+            # Hosts are Knative's own; a VirtualService would be a second way in, past the edge's routes.
+            "disableIstioVirtualHost": True,
+            "ingressDomain": region.cluster.domain,
+            "localGateway": f"{names.NAMESPACE_EDGE}/{names.GATEWAY_LOCAL}",
+            "localGatewayService": local_gateway,
+        },
+        "storageInitializer": {"image": region.image(_INITIALIZER), "cpuRequest": "10m", "memoryRequest": "64Mi"},
+    }
+
+
+def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+    kept = documents.without(upstream, _is_unwanted)
+    for document in kept:
+        annotations = cast("Document", documents.metadata(document).get("annotations") or {})
+        annotations.pop(_INJECTED_BY_CERT_MANAGER, None)
+        if not annotations:
+            documents.metadata(document).pop("annotations", None)
+    documents.trust(kept, region.facts.ca_certificate)
+    _configure(documents.find(kept, "ConfigMap", "inferenceservice-config"), region)
+    _adapt_manager(documents.find(kept, "Deployment", "kserve-controller-manager"), region)
+    _adapt_storage(documents.find(kept, "ClusterStorageContainer", "default"), region)
+    return kept
+
+
+def _is_unwanted(document: Document) -> bool:
+    kind, name = documents.kind(document), documents.name(document)
+    # The Secret would be empty, and ours is applied by hand.
+    return str(document["apiVersion"]).startswith("cert-manager.io/") or kind == "Secret" or name in _RBAC_PROXY
+
+
+_NOT_OURS = ("agent", "batcher", "logger", "router")
+"""Parts that no service of ours asks for. KServe wants their settings to be there, so they name an image that does nothing."""
+
+
+def _configure(config: Document, region: Region) -> None:
+    data = documents.section(config, "data")
+    data.pop("_example", None)
+    for key, values in configuration(region).items():
+        data[key] = json.dumps({**cast("Document", json.loads(str(data[key]))), **values}, indent=2)
+    for key in _NOT_OURS:
+        described = cast("Document", json.loads(str(data[key])))
+        data[key] = json.dumps({**described, "image": region.image("pause")}, indent=2)
+    data.pop("explainers", None)
+    model_cache = cast("Document", json.loads(str(data["localModel"])))
+    data["localModel"] = json.dumps({**model_cache, "enabled": False, "defaultJobImage": region.image(_INITIALIZER)}, indent=2)
+
+
+def _adapt_manager(manager: Document, region: Region) -> None:
+    spec = documents.section(manager, "spec", "template", "spec")
+    spec["containers"] = [container for container in documents.containers(manager) if container["name"] == "manager"]
+    documents.pin_images([manager], {"kserve/kserve-controller": region.image("kserve-controller")})
+    documents.shrink([manager], {"manager": "128Mi"})
+    container = documents.containers(manager)[0]
+    # Without the RBAC proxy the metrics are scraped from the pod; they name no secrets.
+    container["args"] = ["--metrics-addr=:8080", "--leader-elect"]
+    documents.section(container, "readinessProbe")["initialDelaySeconds"] = 1
+    template = documents.section(manager, "spec", "template", "metadata")
+    documents.section(template, "annotations").update({"prometheus.io/scrape": "true", "prometheus.io/port": "8080"})
+    documents.section(manager, "spec")["replicas"] = region.facts.replicas
+
+
+def _adapt_storage(storage: Document, region: Region) -> None:
+    """Models come from the emulated S3; a production pod gets endpoint and credentials from its identity instead."""
+    container = documents.section(storage, "spec", "container")
+    container["image"] = region.image(_INITIALIZER)
+    container["resources"] = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+    container["securityContext"] = dict(container_security())
+    documents.set_environment(
+        container, {**EMULATOR_CREDENTIALS, "AWS_ENDPOINT_URL": region.facts.s3_endpoint, "AWS_DEFAULT_REGION": region.cluster.region}
+    )
+
+
+ADD_ON = AddOn(
+    name="kserve",
+    version=VERSION,
+    wave=-60,
+    namespace=NAMESPACE,
+    production=ReleasedFiles((f"https://github.com/kserve/kserve//{_FOLDER}?ref=v{VERSION}",), VERSION),
+    embedded=(Kustomization(MODULE, _FOLDER),),
+    images=("kserve-controller", _INITIALIZER, "pause"),
+    adapt=_adapt,
+    owned_namespaces=(NAMESPACE,),
+)

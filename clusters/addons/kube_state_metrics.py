@@ -1,0 +1,33 @@
+"""kube-state-metrics: what the API server knows about objects, as metrics."""
+
+from __future__ import annotations
+
+from clusters.addons import documents
+from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
+from clusters.addons.documents import Document
+from clusters.addons.region import Region
+from tidegate.model import names
+
+VERSION = "2.20.0"
+MODULE = GoModule("k8s.io/kube-state-metrics/v2", f"v{VERSION}", family="kube-state-metrics")
+
+
+def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+    """Beside Prometheus instead of in kube-system, where upstream's example puts it."""
+    for document in upstream:
+        documents.move(document, names.NAMESPACE_MONITORING)
+    documents.pin_images(upstream, {"registry.k8s.io/kube-state-metrics/kube-state-metrics": region.image("kube-state-metrics")})
+    documents.shrink(upstream)
+    return upstream
+
+
+ADD_ON = AddOn(
+    name="kube-state-metrics",
+    version=VERSION,
+    wave=-80,
+    namespace=names.NAMESPACE_MONITORING,
+    production=ReleasedFiles((f"https://github.com/kubernetes/kube-state-metrics//examples/standard?ref=v{VERSION}",), VERSION),
+    embedded=(Kustomization(MODULE, "examples/standard"),),
+    images=("kube-state-metrics",),
+    adapt=_adapt,
+)

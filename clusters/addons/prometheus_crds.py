@@ -1,0 +1,34 @@
+"""The definitions of PodMonitor and its kin. Production also runs the operator that reads them; see `prometheus`."""
+
+from __future__ import annotations
+
+from clusters.addons import documents
+from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
+from clusters.addons.documents import Document
+from clusters.addons.region import Region
+from tidegate.model import names
+
+VERSION = "0.85.0"
+MODULE = GoModule("github.com/prometheus-operator/prometheus-operator", f"v{VERSION}")
+
+KEPT = ("podmonitors", "prometheusrules", "servicemonitors")
+"""What our objects are written in. The operator's own kinds would promise servers that nobody starts here."""
+
+
+def _adapt(upstream: list[Document], _region: Region) -> list[Document]:
+    return [document for document in upstream if documents.name(document).startswith(KEPT)]
+
+
+ADD_ON = AddOn(
+    name="prometheus-crds",
+    version=VERSION,
+    wave=-90,
+    namespace=names.NAMESPACE_MONITORING,
+    production=ReleasedFiles(
+        (f"https://github.com/prometheus-operator/prometheus-operator/releases/download/v{VERSION}/bundle.yaml",), VERSION
+    ),
+    embedded=(YamlFiles(MODULE, ("example/prometheus-operator-crd/*.yaml",)),),
+    images=(),
+    adapt=_adapt,
+    owned_namespaces=(names.NAMESPACE_MONITORING,),
+)
