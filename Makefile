@@ -14,14 +14,15 @@ TESTS := $(VENV)/.tests-ready
 NODE := node_modules/.ready
 CHECKOV := .venv-checkov/.ready
 BENCH := .venv-bench/.ready
+MODELS := .venv-models/.ready
 INSTALL := pip install --quiet --require-hashes
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: setup ## Set up, then bring the platform up on this machine: two regions in an emulated AWS, tenants rendered and validated.
+up: setup ## Set up, then bring the platform up on this machine: an emulated AWS and two regions of real Kubernetes that serve the tenants.
 	$(VENV)/bin/tidegate up
 
 .PHONY: down
@@ -49,16 +50,27 @@ verify: setup-tests ## Check format, lint, types and import layers.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	node_modules/.bin/pyright --pythonpath $(PYTHON)
+	node_modules/.bin/pyright -p clusters/local/models/pyrightconfig.json --pythonpath .venv-models/bin/python
 	$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: test
-test: verify checkov ## Set up, then run every check and every test.
+test: verify checkov ## Set up, then run every check and every test, those on the running platform last.
 	$(VENV)/bin/tidegate doctor
-	$(PYTHON) -m pytest -n 2 --dist loadfile
+	@mkdir -p out
+	@echo "building the embedded region's programs beside the tests (out/build.log)"
+	@nice -n 19 $(VENV)/bin/tidegate local build >out/build.log 2>&1 & building=$$!; \
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"; tested=$$?; \
+	while kill -0 $$building 2>/dev/null; do tail -n 1 out/build.log; sleep 10; done; \
+	wait $$building || { cat out/build.log; exit 1; }; exit $$tested
+	$(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
+
+.PHONY: test-e2e
+test-e2e: setup-tests ## Run the tests on the embedded platform; brings it up, and down again, unless it is up already.
+	$(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
 
 .PHONY: test-fast
 test-fast: setup-tests ## Run the tests that start no terraform.
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not terraform and not emulator"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not terraform and not emulator and not e2e"
 
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.
@@ -76,9 +88,10 @@ lock: setup ## Resolve the locks anew; releases younger than a week are left out
 clean: ## Delete what the commands of a stopped platform left; the caches outside stay.
 	rm -rf out cdktf.out cdktf.log .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: setup setup-tests
-setup: $(PLATFORM) $(NODE)
-setup-tests: $(TESTS) $(NODE)
+.PHONY: setup setup-tests setup-models
+setup: $(PLATFORM) $(NODE) $(MODELS)
+setup-tests: $(TESTS) $(NODE) $(MODELS)
+setup-models: $(MODELS)
 
 $(VENV)/bin/uv: locks/bootstrap.txt
 	@echo "setting up Python (about 20 s)"
@@ -100,6 +113,12 @@ $(TESTS): locks/test.txt $(PLATFORM)
 $(NODE): package.json package-lock.json
 	@echo "installing the locked Node.js packages (about 20 s)"
 	npm ci --include=dev --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(MODELS): locks/models.txt $(VENV)/bin/uv
+	@echo "installing what trains the models (about 10 s)"
+	python3 -m venv .venv-models
+	$(UV) $(INSTALL) --python .venv-models/bin/python --requirement locks/models.txt
 	@touch $@
 
 $(CHECKOV): locks/checkov.txt $(VENV)/bin/uv

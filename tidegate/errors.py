@@ -10,6 +10,7 @@
     ├── StateError             Terraform state is missing, locked or older than the cloud
     ├── CloudError             AWS, or what stands for it, refused a call or did not answer
     ├── EmulatorError          the emulated cloud did not start or stop
+    ├── MachineError           a machine of the embedded platform did not start, or does not run
     └── UsageError             the request itself makes no sense (unknown model, bad revision)
 
 Library code raises these; only `tidegate.cli` prints them and chooses the exit code.
@@ -95,6 +96,10 @@ class CloudError(TidegateError):
 
 class EmulatorError(TidegateError):
     """The emulated cloud did not come up, or did not go."""
+
+
+class MachineError(TidegateError):
+    """A machine of the embedded platform did not start, does not run, or did not become ready."""
 
 
 class UsageError(TidegateError):

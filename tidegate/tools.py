@@ -14,10 +14,12 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from tidegate.errors import ToolError, ToolMissingError
 
@@ -58,18 +60,19 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout_seconds: float = 600,
+    stdin: str = "",
 ) -> Finished:
     """Runs `command` to its end and returns what it printed.
 
-    `env` is added to our own environment. Raises `ToolError` when it exits with anything but 0 or takes longer than
-    `timeout_seconds`, `ToolMissingError` when the program does not exist.
+    `env` is added to our own environment; `stdin` is what it reads. Raises `ToolError` when it exits with anything but 0
+    or takes longer than `timeout_seconds`, `ToolMissingError` when the program does not exist.
     """
     logger.debug("run %s", quoted(command))
     started = time.monotonic()
     try:
         done = subprocess.run(  # noqa: PLW1510 - the exit code is judged below, with stderr in the error
             list(command), cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=timeout_seconds,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
         )  # fmt: skip
     except FileNotFoundError as error:
         raise ToolMissingError(quoted(command), command[0]) from error
@@ -160,6 +163,17 @@ def interrupt_streams(*, grace_seconds: float = 120) -> None:
         _signal(member, signal.SIGKILL)
 
 
+def become(command: Sequence[str]) -> NoReturn:
+    """Replaces this process by `command`, which then owns the terminal. Raises `ToolMissingError` when it does not exist."""
+    logger.debug("become %s", quoted(command))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvp(command[0], list(command))  # noqa: S606 - no shell is wanted
+    except FileNotFoundError as error:
+        raise ToolMissingError(quoted(command), command[0]) from error
+
+
 def descendants(pid: int) -> list[ServerProcess]:
     """Every living process that `pid` started, directly or not."""
     children: dict[int, list[int]] = {}
@@ -176,6 +190,16 @@ def descendants(pid: int) -> list[ServerProcess]:
     return found
 
 
+def children(pid: int) -> list[ServerProcess]:
+    """The living processes that `pid` started itself, oldest first."""
+    found: list[ServerProcess] = []
+    for folder in Path("/proc").iterdir():
+        fields = _stat_fields(int(folder.name)) if folder.name.isdigit() else None
+        if fields and int(fields[1]) == pid and (ticks := _start_ticks(int(folder.name))) is not None:
+            found.append(ServerProcess(int(folder.name), ticks))
+    return sorted(found, key=lambda process: (process.start_ticks, process.pid))
+
+
 def working_in(folder: Path) -> list[int]:
     """Pids of the processes whose working directory is `folder`: how a terraform that outlived its parent is found."""
     found: list[int] = []
@@ -183,6 +207,21 @@ def working_in(folder: Path) -> list[int]:
         if process.name.isdigit():
             with contextlib.suppress(OSError):
                 if (process / "cwd").readlink() == folder:
+                    found.append(int(process.name))
+    return sorted(found)
+
+
+def mentioning(text: str) -> list[int]:
+    """Pids of the processes that have `text` in an argument; our own and its parents excepted."""
+    ours, pid = set[int](), os.getpid()
+    while pid and (fields := _stat_fields(pid)):
+        ours.add(pid)
+        pid = int(fields[1])
+    found: list[int] = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) not in ours:
+            with contextlib.suppress(OSError):
+                if text.encode() in (process / "cmdline").read_bytes():
                     found.append(int(process.name))
     return sorted(found)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,16 +21,14 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "tidegate" / "schemas"
 
 
-def test_second_loading_is_silent_and_fast(empty_cache: Path) -> None:
+def test_second_loading_reads_the_cache_only(empty_cache: Path) -> None:
     told: list[str] = []
     first = schemas.load_schemas(told.append)
     assert told[0].endswith(f"reading {1 + len(schemas.OPERATORS)} Go modules")
     assert any("k8s.io/kubernetes" in line for line in told)
     assert [path.suffix for path in empty_cache.iterdir()] == [".json"]
     told.clear()
-    started = time.monotonic()
     assert schemas.load_schemas(told.append).kinds == first.kinds
-    assert time.monotonic() - started < 0.5
     assert told == []
 
 

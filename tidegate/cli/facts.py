@@ -96,14 +96,20 @@ def explain_model(
     model: Annotated[str, typer.Argument(help="<tenant>/<name>, such as fraud/scorer.")],
     json: Json = False,
 ) -> None:
-    """Tell where each value of a served model comes from."""
+    """Tell where each value of a served model comes from, and where a region runs, why it answers or does not."""
+    from tidegate.cli.serving import diagnose, show_diagnosis
     from tidegate.operations import explain_model as explanation
     from tidegate.operations.checkout import find_checkout
 
     screen = Screen(json)
-    rows = explanation.explain_model(find_checkout(), model)
+    checkout = find_checkout()
+    rows = explanation.explain_model(checkout, model)
     screen.table(model, ["value", "is", "from", "why"], [(row.path, row.value, row.source, row.why) for row in rows])
-    screen.answer(rows)
+    live: list[explanation.Explanation] = []
+    for region, diagnosis in diagnose(screen, checkout, model):
+        show_diagnosis(screen, region, diagnosis)
+        live += diagnosis.explained(region)
+    screen.answer([*rows, *live])
 
 
 def _difference(before: Floor, after: Floor) -> tuple[str, str]:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli import cloud, facts, platform
+from tidegate.cli import cloud, facts, platform, serving
+from tidegate.cli.local import local
 from tidegate.cli.screen import Screen
 from tidegate.errors import TidegateError, UsageError
 
@@ -31,6 +32,7 @@ app.command("status")(platform.status)
 app.command("render")(facts.render)
 app.command("validate")(facts.validate)
 app.command("diff")(facts.diff)
+app.command("predict")(serving.predict)
 new.command("tenant")(facts.new_tenant)
 explain.command("model")(facts.explain_model)
 state.command("create-state-bucket")(cloud.create_state_bucket)
@@ -39,6 +41,7 @@ state.command("unlock")(cloud.unlock)
 app.add_typer(new, name="new")
 app.add_typer(explain, name="explain")
 app.add_typer(state, name="cloud")
+app.add_typer(local, name="local")
 
 
 @app.callback()

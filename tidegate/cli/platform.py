@@ -34,15 +34,23 @@ def doctor(json: Json = False) -> None:
     screen.answer({"tools": found, "provider_mirror": mirror is not None, "findings": []})
 
 
-def up(json: Json = False) -> None:
-    """Bring the embedded platform up: emulated cloud, every stack of both regions, rendered and validated tenants."""
+def up(
+    json: Json = False,
+    without_regions: Annotated[
+        bool, typer.Option("--without-regions", help="Provision and render only: needs neither Linux nor root.")
+    ] = False,
+) -> None:
+    """Bring the embedded platform up: emulated cloud, both regions with all add-ons, and the tenants' models answering."""
+    from tidegate.operations import embedded_platform
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.embedded_cloud import bring_up
     from tidegate.operations.rendering import render, validate
 
     screen = Screen(json)
     checkout = find_checkout()
-    cloud = bring_up(checkout, screen.progress)
+    if not without_regions:
+        embedded_platform.refuse_unfit_machine()
+    both = embedded_platform.bring_up(checkout, screen.progress, with_regions=not without_regions)
+    cloud, regions = both.cloud, both.regions
     rendered = render(checkout)
     screen.progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
     checked = validate(checkout, lambda text: screen.progress("manifests", text))
@@ -61,23 +69,30 @@ def up(json: Json = False) -> None:
     )
     for orphan in cloud.held_by_none:
         screen.text(f"In the account, but in no state: {orphan}; import or delete it.")
-    screen.text("Real: terraform, the AWS provider, cdktf, the rendered objects and their schemas. Simulated: AWS (moto on loopback).")
+    if regions:
+        from tidegate.cli.serving import show_regions
+
+        show_regions(screen, list(regions.regions))
+        screen.table("Phases", ["phase", "seconds"], list(regions.phases.items()))
+    for line in embedded_platform.real_and_simulated(with_regions=regions is not None):
+        screen.text(line)
     screen.answer({
+        "regions": regions,
         "cloud": {
             "endpoint": cloud.endpoint, "resources": deployment.resources, "listed": cloud.listed, "held_by_none": cloud.held_by_none,
             "seconds": round(deployment.seconds, 1),
             "stacks": deployment.stacks, "outputs": deployment.outputs, "not_applied_locally": deployment.not_applied_locally,
         },
         "rendered": rendered,
-        "real": ["terraform", "AWS provider", "cdktf", "rendered objects", "schemas"],
-        "simulated": ["AWS API (moto)"],
+        "real": embedded_platform.REAL + (embedded_platform.REAL_IN_REGIONS if regions else ()),
+        "simulated": embedded_platform.SIMULATED + (embedded_platform.SIMULATED_IN_REGIONS if regions else ()),
     })  # fmt: skip
 
 
 def down(json: Json = False) -> None:
     """Take the embedded platform down and prove that nothing is left."""
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.embedded_cloud import take_down
+    from tidegate.operations.embedded_platform import take_down
 
     screen = Screen(json)
     result = take_down(find_checkout(), screen.progress)
@@ -90,17 +105,25 @@ def down(json: Json = False) -> None:
 
 def status(json: Json = False) -> None:
     """Tell what of the embedded platform is up."""
+    from tidegate.cli.serving import models_of, show_regions
     from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.embedded_regions import read_running_regions
     from tidegate.operations.platform_status import read_status
 
     screen = Screen(json)
-    found = read_status(find_checkout())
+    checkout = find_checkout()
+    found = read_status(checkout)
+    regions = read_running_regions(checkout)
     where = found.cloud.endpoint or "down"
     screen.text(f"Cloud: {where}, {found.cloud.resources} resources (simulated: AWS by moto)")
     screen.table("Stacks", ["stack", "resources"], list(found.cloud.by_stack.items()))
     show_left_out(screen, found.cloud.not_applied_locally)
     screen.table("Rendered objects", ["cluster", "objects"], list(found.rendered_objects.items()))
-    screen.answer(found)
+    if regions:
+        show_regions(screen, regions)
+    else:
+        screen.text("Regions: down")
+    screen.answer({"cloud": found.cloud, "rendered_objects": found.rendered_objects, "regions": regions, "models": models_of(regions)})
 
 
 def show_left_out(screen: Screen, left_out: tuple[LeftOut, ...]) -> None:

@@ -77,6 +77,8 @@ def _start(checkout: Checkout, port: int) -> Emulator | None:
             "AWS_EC2_METADATA_DISABLED": "true",
             # Node roles attach AWS's own policies, which moto leaves out by default.
             "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+            # The clusters call it by a host name of ours, whose first part moto would take for a bucket.
+            "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
         },
     )
     emulator = Emulator(port, process)

@@ -1,0 +1,151 @@
+"""Commands about the embedded region's parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli.platform import Json
+from tidegate.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from tidegate.operations.local.machine_view import MachineState
+
+local = typer.Typer(help="Look into and prepare the embedded region.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@local.command("build")
+def build(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="This program; may be given again. Default: all.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Build the embedded region's programs that the cache lacks."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.builds import build_programs
+
+    screen = Screen(json)
+    programs = build_programs(find_checkout(), screen.progress, only or ())
+    rows = [(one.name, one.release, _taken(one.seconds), f"{one.size_bytes / 1e6:.1f} MB") for one in programs]
+    screen.table("Programs", ["binary", "release", "seconds", "size"], rows)
+    new = [one.seconds for one in programs if one.seconds is not None]
+    total = sum(one.size_bytes for one in programs)
+    count = f"{len(programs)} program{'s' if len(programs) > 1 else ''}"
+    screen.text(f"{count}, {total / 1e6:.0f} MB: {len(new)} built in {sum(new):.0f} s, {len(programs) - len(new)} cached.")
+    screen.answer({"programs": programs})
+
+
+@local.command("ps")
+def ps(json: Json = False) -> None:
+    """List the machines, what each costs, and the programs it keeps."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.machine_view import open_local, read_machines
+
+    screen = Screen(json)
+    machines = read_machines(open_local(find_checkout()))
+    screen.table(
+        "Machines", ["machine", "state", "memory", "cores in use", "CPU used", "problem"],
+        [(one.name, "running" if one.running else "stopped", *_cost(one), one.problem) for one in machines],
+    )  # fmt: skip
+    rows = [
+        (f"{machine.name}/{one.name}", one.state, one.pid or "-", _duration(one.uptime_seconds), one.problem)
+        for machine in machines
+        for one in machine.programs
+    ]
+    if rows:
+        screen.table("Programs (pids as seen inside)", ["program", "state", "pid", "up", "problem"], rows)
+    screen.answer({"machines": machines})
+
+
+@local.command("logs")
+def logs(
+    program: Annotated[str, typer.Argument(metavar="MACHINE/PROGRAM", help="Such as live-1/kubelet; `tidegate local ps` lists them.")],
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+) -> None:
+    """Show what a program has said."""
+    from tidegate import tools
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.machine_view import find_log, open_local, tail
+
+    path = find_log(open_local(find_checkout()), program)
+    if follow:
+        tools.become(["tail", f"--lines={lines}", "--follow=name", "--retry", str(path)])  # supervisor starts a new file at 20 MB
+    for line in tail(path, lines):
+        print(line)
+
+
+@local.command("shell")
+def shell(
+    machine: Annotated[str, typer.Argument(help="Such as live-1; `tidegate local ps` lists them.")],
+    command: Annotated[list[str] | None, typer.Argument(help="After `--`; default a shell.")] = None,
+) -> None:
+    """Run a shell, or the command after `--`, inside a machine."""
+    from tidegate import tools
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.machine_view import find_machine, open_local
+
+    tools.become(find_machine(open_local(find_checkout()), machine).inside(*(command or ["/bin/bash"])))
+
+
+@local.command("kubeconfig")
+def kubeconfig(
+    region: Annotated[str | None, typer.Argument(help="Default: the nearest region that has been up.")] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Print one file with a context for every region.")] = False,
+) -> None:
+    """Print where a region's kubeconfig is, for `export KUBECONFIG=$(tidegate local kubeconfig)`."""
+    from tidegate.errors import UsageError
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.machine_view import find_kubeconfig, merged_kubeconfig, open_local
+
+    machines = open_local(find_checkout())
+    if merge and region:
+        raise UsageError("--merge takes every region; leave the name out")
+    print(merged_kubeconfig(machines).rstrip() if merge else find_kubeconfig(machines, region))
+
+
+@local.command("stop")
+def stop(json: Json = False) -> None:
+    """Stop the machines; what they keep (etcd, images, models) stays for `tidegate local start`."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.bring_up import pause
+    from tidegate.operations.local.machine_view import machine_names, open_local
+
+    screen = Screen(json)
+    machines = open_local(find_checkout())
+    pause(machines, screen.progress)
+    screen.text("Stopped; `tidegate local start` goes on where it was.")
+    screen.answer({"stopped": machine_names(machines)})
+
+
+@local.command("start")
+def start(json: Json = False) -> None:
+    """Start the machines again with everything they kept."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.bring_up import resume
+    from tidegate.operations.local.machine_view import open_local, running_regions
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    resume(checkout, screen.progress)
+    regions = running_regions(open_local(checkout))
+    screen.text(f"Started: {', '.join(regions)}.")
+    screen.answer({"started": regions})
+
+
+def _cost(machine: MachineState) -> tuple[str, str, str]:
+    if not machine.running:
+        return "-", "-", "-"
+    return f"{machine.memory_mib} MiB", f"{machine.cpu_cores:.2f}", _duration(round(machine.cpu_seconds))
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def _taken(seconds: float | None) -> str:
+    return "cached" if seconds is None else f"{seconds:.0f}"

@@ -1,0 +1,116 @@
+"""Commands and tables about what the embedded regions serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli.platform import Json
+from tidegate.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from tidegate.operations.checkout import Checkout
+    from tidegate.operations.local.diagnosis import Diagnosis
+    from tidegate.operations.local.region_status import ApplicationState, ModelState, RegionState
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="<tenant>/<name>, such as fraud/scorer.")],
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Send the sample noted in training and compare; the default without --data.")
+    ] = False,
+    region: Annotated[str | None, typer.Option(help="Default: the nearest one whose edge answers.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Who calls (the token's `sub`). Default: the tenant's first caller.")] = None,
+    version: Annotated[str | None, typer.Option(help="Whose sample. Default: the version in the tenant's file.")] = None,
+    data: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A file to send instead; nothing is compared.")] = None,
+    json: Json = False,
+) -> None:
+    """Send a real request through the edge and compare the answer with the trained model's."""
+    from tidegate.errors import UsageError
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local import models, prediction
+    from tidegate.operations.local.machine_view import open_local
+
+    screen = Screen(json)
+    if sample and data:
+        raise UsageError("--sample and --data are two requests; give one")
+    checkout = find_checkout()
+    content = data.read_bytes() if data else None
+    found = prediction.predict(
+        open_local(checkout), model, lambda: models.train(checkout, screen.progress), region=region, subject=subject, data=content, version=version,
+    )  # fmt: skip
+    screen.text(f"{model} in {found.region}: {found.status} after {found.milliseconds:g} ms")
+    screen.text(f"  {found.url}")
+    screen.text(f"  answer    {prediction.shortened(found.answer)}")
+    if found.expected is not None:
+        screen.text(f"  expected  {prediction.shortened(found.expected)}")
+        screen.text(f"  answered  {prediction.shortened(found.answered)}")
+        screen.text(f"  largest difference {found.largest_difference:.2g} (equal within {prediction.TOLERANCE:g})")
+    screen.answer(found)
+
+
+def show_regions(screen: Screen, regions: Sequence[RegionState]) -> None:
+    """The embedded regions, what Argo CD applied to them, and the models they serve."""
+    screen.table(
+        "Regions", ["region", "machine", "API server", "nodes ready", "fake nodes ready", "memory"],
+        [
+            (
+                one.name, "running" if one.running else "stopped", "ready" if one.api_ready else "down", _share(one.nodes.values()),
+                _share(one.fake_nodes.values()), f"{one.memory_gib:.2f} GiB",
+            )
+            for one in regions
+        ],
+    )  # fmt: skip
+    applications = [_application_row(one, region.name) for region in regions for one in region.applications]
+    if applications:
+        screen.table("Add-ons and tenants", ["application", "region", "sync", "health", "problem"], applications)
+    models = [_model_row(one) for region in regions for one in region.models]
+    if models:
+        columns = ["model", "region", "url", "version", "replicas", "ready", "traffic", "executed", "problem"]
+        screen.table("Models", columns, models)
+
+
+def models_of(regions: Sequence[RegionState]) -> list[ModelState]:
+    """The `models` of the JSON answer."""
+    return [one for region in regions for one in region.models]
+
+
+def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[str, Diagnosis]]:
+    """The diagnosis of a model in each region that runs and that its tenant is in; nothing when none runs."""
+    from tidegate.operations.local.bring_up import cluster_of
+    from tidegate.operations.local.builds import build
+    from tidegate.operations.local.explanation import explain_live
+    from tidegate.operations.local.machine_view import open_local, running_regions
+    from tidegate.operations.local.prediction import find_model
+
+    local = open_local(checkout)
+    tenant, name, _ = find_model(local, model)
+    regions = [region for region in running_regions(local) if region in tenant.clusters]
+    programs = build(checkout, screen.progress, ["kubectl"]) if regions else {}
+    for region in regions:
+        yield region, explain_live(cluster_of(local, region, programs), tenant, name)
+
+
+def show_diagnosis(screen: Screen, region: str, diagnosis: Diagnosis) -> None:
+    """The way of a model in a region, and the one cause."""
+    screen.table(f"In {region}", ["object", "state", "why"], [(step.object, step.state, step.why) for step in diagnosis.steps])
+    screen.text(diagnosis.summary)
+
+
+def _application_row(application: ApplicationState, region: str) -> tuple[str, str, str, str, str]:
+    return application.name, region, application.sync, application.health, application.problem
+
+
+def _model_row(model: ModelState) -> tuple[str, ...]:
+    traffic = ", ".join(f"{revision}: {percent} %" for revision, percent in sorted(model.traffic.items()))
+    replicas = f"{model.ready_replicas}/{model.replicas}"
+    ready = "ready" if model.ready else "not ready"
+    return model.name, model.region, model.url, model.version, replicas, ready, traffic, model.execution, model.problem
+
+
+def _share(ready: Iterable[bool]) -> str:
+    counted = list(ready)
+    return f"{sum(counted)}/{len(counted)}"

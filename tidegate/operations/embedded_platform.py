@@ -1,0 +1,88 @@
+"""The whole embedded platform: the emulated cloud and, beside it, the regions that run on this machine."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Lock
+
+from tidegate import inventory, tools
+from tidegate.errors import UsageError
+from tidegate.operations import embedded_cloud, embedded_regions, emulator
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.cloud.destroy import Destruction
+from tidegate.operations.cloud.progress import OnProgress
+
+REAL = ("terraform", "AWS provider", "cdktf", "rendered objects", "schemas")
+SIMULATED = ("AWS API (moto)",)
+REAL_IN_REGIONS = (
+    "Kubernetes (etcd, API server, controllers, scheduler, kubelet, containerd, runc)", "Argo CD", "Istio control plane and Envoy",
+    "Knative", "KServe", "Karpenter", "Prometheus", "MLServer", "image registry", "Git server",
+)  # fmt: skip
+SIMULATED_IN_REGIONS = (
+    "GPU nodes and the pods on them (KWOK: scheduled, not executed)", "the language model (an n-gram stand-in)",
+    "the identity provider", "the internet (a network namespace)", "NetworkPolicies (applied, not enforced)",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformUp:
+    """The platform after `up`; `regions` is None when only the cloud was asked for."""
+
+    cloud: embedded_cloud.CloudUp
+    regions: embedded_regions.RegionsUp | None
+
+
+def refuse_unfit_machine() -> None:
+    """Raises `UsageError` with everything this machine lacks to run regions, and what can be had without it."""
+    if lacking := embedded_regions.lacking():
+        lines = "\n".join(str(finding) for finding in lacking)
+        raise UsageError(f"{lines}\nwithout these, `tidegate up --without-regions` still provisions the cloud and renders the tenants")
+
+
+def bring_up(checkout: Checkout, on_progress: OnProgress, *, with_regions: bool = True) -> PlatformUp:
+    """Brings the cloud up and the regions beside it: they wait for each other only where they meet, at the model registry.
+
+    Raises what either of them raises; the other is ended first.
+    """
+    if not with_regions:
+        return PlatformUp(embedded_cloud.bring_up(checkout, on_progress), None)
+    platform = inventory.load(checkout.root)
+    running, _ = emulator.ensure_running(checkout)
+    telling, stop = Lock(), Event()
+
+    def tell(subject: str, what: str) -> None:
+        with telling:
+            on_progress(subject, what)
+
+    with ThreadPoolExecutor(1, "regions") as beside:
+        regions = beside.submit(embedded_regions.bring_up_regions, checkout, platform, running.endpoint, tell, stop)
+        regions.add_done_callback(lambda done: tools.interrupt_streams() if done.exception() else None)
+        try:
+            cloud = embedded_cloud.bring_up(checkout, tell)
+        except BaseException:
+            stop.set()
+            tools.interrupt_streams()
+            raise
+        finally:
+            if regions.done():
+                regions.result()  # the first failure is the one to tell
+        try:
+            return PlatformUp(cloud, regions.result())
+        except BaseException:
+            stop.set()
+            tools.interrupt_streams()
+            raise
+
+
+def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:
+    """Ends the regions, destroys every stack and proves that nothing is left; None when the cloud was down already."""
+    embedded_regions.take_down_regions(checkout, inventory.load(checkout.root), on_progress)
+    return embedded_cloud.take_down(checkout, on_progress)
+
+
+def real_and_simulated(*, with_regions: bool) -> list[str]:
+    """Two lines that every report ends with."""
+    real = REAL + (REAL_IN_REGIONS if with_regions else ())
+    simulated = SIMULATED + (SIMULATED_IN_REGIONS if with_regions else ())
+    return [f"Real: {', '.join(real)}.", f"Simulated: {', '.join(simulated)}."]

@@ -1,0 +1,101 @@
+"""What is applied by hand before Argo CD does the rest, as production's `bootstrap` stack does: Secrets, cluster DNS, Argo CD."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+from tidegate.manifests.yaml_text import Manifest
+from tidegate.model import names
+from tidegate.operations.local import certificates, delivery, git_server, internet, network, region
+from tidegate.operations.local.bring_up import Local, OnProgress
+from tidegate.operations.local.kubernetes import Kubernetes
+
+BY_HAND = ("coredns", "argo-cd")
+"""Add-ons that must be there before Argo CD can read Git; it manages them from then on."""
+
+_WEBHOOK_HOST = "kserve-webhook-server-service.kserve.svc"
+
+
+def grant_identities(local: Local, cluster: Kubernetes) -> None:
+    """Gives the machine's own identities the rights that Kubernetes has no bindings for."""
+    cluster.apply(_documents((local.checkout.root / region.NODE_FOLDER / "rbac.yaml").read_text(encoding="utf-8")))
+
+
+def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Manifest], on_progress: OnProgress) -> None:
+    """Applies what production's `bootstrap` stack applies: Secrets, cluster DNS, Argo CD and the root Application."""
+    outside = local.machine(network.INTERNET)
+    tree = git_server.worktree(outside)
+    wanted = [*by_add_ons, _edge_certificate(local, name), _redis_password(local, name)]
+    cluster.apply([*(_namespace(namespace) for namespace in sorted({_namespace_of(secret) for secret in wanted})), *wanted])
+    for add_on in BY_HAND:
+        manifests = _read_tree(tree / delivery.ADD_ONS / name / add_on)
+        # Pods last: a controller whose ServiceAccount is not there yet waits before it tries again.
+        pods = [manifest for manifest in manifests if manifest["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}]
+        definitions = [manifest for manifest in manifests if manifest["kind"] in {"Namespace", "CustomResourceDefinition"}]
+        rest = [manifest for manifest in manifests if manifest not in pods and manifest not in definitions]
+        for group in (definitions, rest, pods):
+            if group:
+                cluster.apply(group, manager="argocd-controller")
+        on_progress(name, f"{add_on} applied")
+    cluster.apply(_read_tree(tree / "gitops" / "bootstrap" / name))
+    on_progress(name, "Argo CD takes over from here")
+
+
+def webhook_certificate(local: Local) -> tuple[Path, Path]:
+    """KServe's webhook certificate and key, signed by the internet machine's authority and kept with it."""
+    outside = local.machine(network.INTERNET)
+    certificate, key = outside.folder / "pki" / "kserve-webhook.crt", outside.folder / "pki" / "kserve-webhook.key"
+    if not certificate.is_file():
+        issued = certificates.issue(internet.own_authority(outside), _WEBHOOK_HOST, hosts=(_WEBHOOK_HOST, f"{_WEBHOOK_HOST}.cluster.local"))
+        certificates.write_secret(key, issued.key_pem)
+        certificates.write_secret(certificate, issued.certificate_pem)
+    return certificate, key
+
+
+def _edge_certificate(local: Local, name: str) -> Manifest:
+    """The certificate of every tenant's host in one region; in production the secrets add-on brings it."""
+    cluster = local.platform.clusters[name]
+    hosts = [tenant.host_in(cluster.domain) for tenant in local.platform.tenants_of(name)]
+    issued = certificates.issue(internet.own_authority(local.machine(network.INTERNET)), cluster.domain, hosts=(cluster.domain, *hosts))
+    data = {"tls.crt": issued.certificate_pem, "tls.key": issued.key_pem}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": "edge-tls", "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels("edge")},
+        "data": {key: base64.b64encode(content).decode() for key, content in data.items()},
+    }
+
+
+def _redis_password(local: Local, name: str) -> Manifest:
+    """Argo CD makes one itself, but everything waits for it meanwhile."""
+    path = local.machine(name).folder / "pki" / "argocd-redis.password"
+    if not path.is_file():
+        certificates.write_secret(path, secrets.token_urlsafe(24).encode())
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "argocd-redis", "namespace": names.NAMESPACE_ARGOCD},
+        "stringData": {"auth": path.read_text(encoding="ascii")},
+    }
+
+
+def _namespace(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def _namespace_of(manifest: Manifest) -> str:
+    return cast("dict[str, str]", manifest["metadata"])["namespace"]
+
+
+def _read_tree(folder: Path) -> list[Manifest]:
+    return [manifest for path in sorted(folder.rglob("*.yaml")) for manifest in _documents(path.read_text(encoding="utf-8"))]
+
+
+def _documents(text: str) -> list[Manifest]:
+    return [cast("Manifest", document) for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]

@@ -1,0 +1,111 @@
+"""Renders what the embedded regions run and commits it to the local Git server, from where Argo CD takes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from tidegate import tools
+from tidegate.manifests.yaml_text import Manifest
+from tidegate.model.embedding import Embedding
+from tidegate.model.facts import Fact
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local import git_server, internet
+from tidegate.operations.local.bring_up import Local, Prepared
+from tidegate.operations.local.builds import module_folder
+from tidegate.operations.local.images import Image
+from tidegate.operations.local.network import INTERNET
+from tidegate.operations.local.region import DNS, PROMETHEUS, service_address
+
+RENDERED = "gitops/rendered"
+ADD_ONS = "gitops/add-ons"
+
+
+class AddOnModule(Fact):
+    """A Go module that an add-on is read from."""
+
+    key: str
+    path: str
+    version: str
+
+
+def embedding(local: Local, images: Mapping[str, Image], model_digests: Mapping[str, str]) -> Embedding:
+    """What the embedded region changes in production's facts."""
+    return Embedding(
+        repository_url=git_server.URL,
+        edge_addresses={name: region.node for name, region in local.addresses.regions.items() if name in local.platform.clusters},
+        image_digests={f"{image.repository}:{image.tag}": image.digest for image in images.values()},
+        model_digests=dict(model_digests),
+    )
+
+
+def render(local: Local, facts: Embedding) -> None:
+    """Renders tenants and components for this machine into the worktree of the Git server."""
+    checkout, machine = local.checkout, local.machine(INTERNET)
+    tree = git_server.open_worktree(machine)
+    path = machine.folder / "embedding.json"
+    path.write_text(facts.model_dump_json(), encoding="utf-8")
+    command = [
+        str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(tree / RENDERED), "--embedding", str(path),
+    ]  # fmt: skip
+    tools.run(command, cwd=checkout.root)
+
+
+def render_add_ons(local: Local, cluster: str, prepared: Prepared, webhook_certificate: tuple[Path, Path]) -> list[Manifest]:
+    """Renders one region's add-ons into the worktree; returns the Secrets they want applied by hand."""
+    checkout, addresses, platform = local.checkout, local.addresses, local.platform
+    machine, images, programs = local.machine(INTERNET), prepared.images, prepared.programs
+    work = machine.folder / "add-ons" / cluster
+    work.mkdir(parents=True, exist_ok=True)
+    hosts = {
+        **internet.hosts(addresses),
+        **{tenant.host_in(platform.clusters[cluster].domain): addresses.regions[cluster].node for tenant in platform.tenants_of(cluster)},
+    }
+    inputs = {
+        "facts": {
+            "cluster": cluster,
+            "ca_certificate": internet.own_authority(machine).certificate_pem.decode(),
+            "kserve_webhook_certificate_path": str(webhook_certificate[0]),
+            "kserve_webhook_key_path": str(webhook_certificate[1]),
+            "dns_address": service_address(addresses.regions[cluster], DNS),
+            "prometheus_address": service_address(addresses.regions[cluster], PROMETHEUS),
+            "hosts": hosts,
+        },
+        "images": {name: image.reference for name, image in images.items()},
+        "modules": {module.key: str(_folder(checkout, module)) for module in _modules(checkout)},
+    }
+    for name, content in inputs.items():
+        (work / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    common = ["--root", ".", "--facts", str(work / "facts.json")]
+    command = [str(checkout.python), "-m", "clusters.addons"]
+    out = git_server.open_worktree(machine) / ADD_ONS / cluster
+    tools.run(
+        [
+            *command, "render", *common, "--images", str(work / "images.json"), "--modules", str(work / "modules.json"),
+            "--helm", str(programs["helm"]), "--kubectl", str(programs["kubectl"]), "--out", str(out),
+        ],
+        cwd=checkout.root,
+    )  # fmt: skip
+    printed = tools.run([*command, "secrets", *common], cwd=checkout.root).stdout
+    return TypeAdapter(list[Manifest]).validate_json(printed)
+
+
+def _modules(checkout: Checkout) -> list[AddOnModule]:
+    printed = tools.run([str(checkout.python), "-m", "clusters.addons", "list"], cwd=checkout.root).stdout
+    seen: dict[str, AddOnModule] = {}
+    for add_on in json.loads(printed):
+        for described in add_on["modules"]:
+            module = AddOnModule.model_validate(described)
+            seen[module.key] = module
+    return list(seen.values())
+
+
+def _folder(checkout: Checkout, module: AddOnModule) -> Path:
+    family, _, path = module.key.rpartition(" ")
+    if family:
+        return module_folder(checkout, family, path)
+    printed = tools.run(["go", "mod", "download", "-json", f"{module.path}@{module.version}"], env={"GOFLAGS": "-mod=mod", "GOWORK": "off"})
+    return Path(json.loads(printed.stdout)["Dir"])

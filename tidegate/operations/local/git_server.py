@@ -1,0 +1,83 @@
+"""The local Git server's repository: what the embedded regions are to run, as commits that Argo CD follows.
+
+It holds no copy of this checkout, only what was rendered from it for this machine: `gitops/` and `addons/`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from tidegate import tools
+from tidegate.operations.local.internet import GIT_HOST
+from tidegate.operations.local.kubernetes import Kubernetes
+from tidegate.operations.local.machines import Machine
+
+REPOSITORY = "payments/tidegate.git"
+"""The path that production's repository has on its server (`repository_url` in the inventory)."""
+
+URL = f"git://{GIT_HOST}/{REPOSITORY}"
+BRANCH = "main"
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "Tidegate", "GIT_AUTHOR_EMAIL": "tidegate@example.com",
+    "GIT_COMMITTER_NAME": "Tidegate", "GIT_COMMITTER_EMAIL": "tidegate@example.com",
+    # The machine's own settings (hooks, signing, templates) have no business here.
+    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
+}  # fmt: skip
+
+
+def worktree(internet: Machine) -> Path:
+    """Where the next commit is prepared."""
+    return internet.folder / "worktree"
+
+
+def open_worktree(internet: Machine) -> Path:
+    """The worktree of the served repository, both made when missing."""
+    served, folder = internet.folder / "git" / REPOSITORY, worktree(internet)
+    if not (served / "HEAD").is_file():
+        served.mkdir(parents=True, exist_ok=True)
+        _git(served, "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", ".")
+    if not (folder / ".git").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _git(folder, "init", "--quiet", f"--initial-branch={BRANCH}", ".")
+        _git(folder, "remote", "add", "origin", str(served))
+        if _git(served, "for-each-ref"):
+            _git(folder, "fetch", "--quiet", "origin", BRANCH)
+            _git(folder, "reset", "--quiet", f"origin/{BRANCH}")
+    return folder
+
+
+def tell_on_push(internet: Machine, clusters: Sequence[Kubernetes]) -> None:
+    """Makes every push, whoever does it, tell Argo CD at once; otherwise it would look only once a minute."""
+    hook = internet.folder / "git" / REPOSITORY / "hooks" / "post-receive"
+    lines = ["#!/bin/sh", "# Written by Tidegate: tells each region's Argo CD to look again."]
+    for cluster in clusters:
+        kubectl = shlex.join([str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", "--request-timeout=5s"])
+        lines.append(
+            f"{kubectl} annotate applications.argoproj.io --all --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal"
+            " >/dev/null 2>&1 &"
+        )
+    hook.write_text("\n".join([*lines, "wait", "exit 0", ""]), encoding="utf-8")
+    hook.chmod(0o755)
+
+
+def commit(internet: Machine, subject: str) -> str | None:
+    """Commits everything in the worktree and pushes it; the commit's id, None when nothing had changed."""
+    folder = open_worktree(internet)
+    _git(folder, "add", "--all")
+    if not _git(folder, "status", "--porcelain"):
+        return None
+    _git(folder, "commit", "--quiet", "--no-gpg-sign", f"--message={subject}")
+    _git(folder, "push", "--quiet", "origin", BRANCH)
+    return head(internet)
+
+
+def head(internet: Machine) -> str:
+    """The newest commit's id."""
+    return _git(worktree(internet), "rev-parse", "HEAD").strip()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return tools.run(["git", "-C", str(folder), *arguments], env=_IDENTITY, timeout_seconds=120).stdout

@@ -1,0 +1,69 @@
+"""The machine in the host's own network: relays between loopback and the sockets of the other machines.
+
+Nothing else connects this computer with the embedded platform's namespaces.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from tidegate.errors import MachineError
+from tidegate.model.machine import Program
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local.machines import Machine, MachineSpec
+
+HOST = "host"
+
+PORTS = range(16440, 16640)
+"""Loopback ports tried in order; a second checkout on the machine takes the next free ones. Below the range from which
+Linux gives ports to clients (32768)."""
+
+
+def ports(checkout: Checkout, names: Iterable[str]) -> dict[str, int]:
+    """The loopback port of each relay; the ones of the last run when they are kept."""
+    path = checkout.embedded / "ports.json"
+    try:
+        kept = {str(name): int(port) for name, port in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (FileNotFoundError, ValueError, AttributeError):
+        kept = {}
+    chosen: dict[str, int] = {}
+    for name in names:
+        chosen[name] = kept[name] if name in kept else _free_port({*kept.values(), *chosen.values()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**kept, **chosen}, sort_keys=True), encoding="utf-8")
+    return chosen
+
+
+def spec(machine: Machine, root: Path, relays: dict[str, tuple[int, str]], emulator_port: int) -> MachineSpec:
+    """The relays: each name with its loopback port and the socket `<machine>/<name>.sock` it leads to."""
+    programs = {
+        f"relay-{name}": Program(
+            command=("/usr/bin/socat", f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr", f"UNIX-CONNECT:/run/machines/{target}")
+        )
+        for name, (port, target) in sorted(relays.items())
+    }
+    programs["relay-s3"] = Program(
+        command=(
+            "/usr/bin/socat",
+            "UNIX-LISTEN:/run/machines/internet/s3.sock,fork,unlink-early,mode=600",
+            f"TCP:127.0.0.1:{emulator_port}",
+        )
+    )
+    return MachineSpec(name=HOST, root=root, programs=programs, binds={"/run/machines": machine.sockets.parent})
+
+
+def _free_port(taken: set[int]) -> int:
+    for port in PORTS:
+        if port in taken:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise MachineError(f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there")
