@@ -64,7 +64,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
         (checkout.root / name).symlink_to(ROOT / name)
     log = checkout.root / "killed.log"
     try:
-        run = tools.start_server([TIDEGATE, "up"], log_path=log, cwd=checkout.root)
+        run = tools.start_server([TIDEGATE, "up", "--without-regions"], log_path=log, cwd=checkout.root)
         try:
             wait_until("aws_vpc.main Creation complete", log, run)
         finally:
@@ -77,7 +77,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
 
 
 def up(checkout: Checkout, output: list[str] | None = None) -> dict[str, Any]:
-    done = tools.run([TIDEGATE, "up", "--json"], cwd=checkout.root, timeout_seconds=1200)
+    done = tools.run([TIDEGATE, "up", "--without-regions", "--json"], cwd=checkout.root, timeout_seconds=1200)
     if output is not None:
         output.append(done.stderr)
     return json.loads(done.stdout)
@@ -155,7 +155,7 @@ def test_what_was_not_applied_is_named_with_its_reason(standing: Standing) -> No
 
 def test_second_up_starts_no_terraform(standing: Standing, watched: tuple[dict[str, str], Path]) -> None:
     environment, log = watched
-    done = tools.run([TIDEGATE, "up", "--json"], cwd=standing.checkout.root, env=environment)
+    done = tools.run([TIDEGATE, "up", "--without-regions", "--json"], cwd=standing.checkout.root, env=environment)
     answer = json.loads(done.stdout)
     assert {stack["action"] for stack in answer["cloud"]["stacks"]} == {"unchanged"}
     assert answer["cloud"]["resources"] == standing.answer["cloud"]["resources"]
@@ -166,12 +166,12 @@ def test_missing_state_is_a_hard_stop_with_the_way_back(standing: Standing, watc
     environment, log = watched
     store = standing.stores["live-1"]
     store.clients.s3.delete_object(Bucket=store.bucket, Key=store.state_key("registry"))
-    error = refusal([TIDEGATE, "up"], standing.checkout.root, environment)
+    error = refusal([TIDEGATE, "up", "--without-regions"], standing.checkout.root, environment)
     assert "live-1-registry: state: the state object is gone, but an apply left" in error.stderr
     assert "run `tidegate cloud restore-state live-1-registry`; nothing was planned or changed [state-missing]" in error.stderr
     assert log.read_text() == ""
     tools.run([TIDEGATE, "cloud", "restore-state", "live-1-registry"], cwd=standing.checkout.root)
-    answer = json.loads(tools.run([TIDEGATE, "up", "--json"], cwd=standing.checkout.root, env=environment).stdout)
+    answer = json.loads(tools.run([TIDEGATE, "up", "--without-regions", "--json"], cwd=standing.checkout.root, env=environment).stdout)
     assert {stack["action"] for stack in answer["cloud"]["stacks"]} == {"unchanged"}
 
 
@@ -182,7 +182,7 @@ def test_missing_state_without_a_record_is_found_by_tags(standing: Standing, wat
     assert record
     for key in (store.state_key("network"), "live-2/network.record.json"):
         store.clients.s3.delete_object(Bucket=store.bucket, Key=key)
-    error = refusal([TIDEGATE, "up"], standing.checkout.root, environment)
+    error = refusal([TIDEGATE, "up", "--without-regions"], standing.checkout.root, environment)
     assert "live-2-network: state: there is no state, but" in error.stderr
     assert "resources in the account bear this stack's tags" in error.stderr
     assert log.read_text() == ""
@@ -202,7 +202,7 @@ def test_second_writer_is_refused_by_the_lock(standing: Standing) -> None:
     try:
         by_terraform = refusal(["terraform", "plan", "-no-color"], folder, environment)
         assert "Error acquiring the state lock" in by_terraform.stderr
-        by_tidegate = refusal([TIDEGATE, "up"], standing.checkout.root)
+        by_tidegate = refusal([TIDEGATE, "up", "--without-regions"], standing.checkout.root)
         assert (
             "live-1-edge: state = since 2026-11-21T08:00:00Z: somebody@elsewhere holds the lock (OperationTypeApply); "
             "wait until it ends and run this again; should it be dead, "
