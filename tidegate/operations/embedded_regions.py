@@ -13,6 +13,7 @@ from threading import Event
 
 from tidegate import inventory, tools
 from tidegate.errors import Finding, MachineError
+from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud.account import Account, own_errors
@@ -101,15 +102,16 @@ def bring_up_regions(
     with phases.phase("machines"):
         bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
     with phases.phase("render"):
-        secrets = _render(local, prepared, registry)
+        secrets, changed = _render(local, prepared, registry)
     for name in local.regions:
         cluster = cluster_of(local, name, prepared.programs)
         with phases.phase(f"{name} API server"):
             wait_until(cluster.is_ready, f"the API server of {name}", patience_seconds=120)
         say(name, "API server is ready")
-        with phases.phase(f"{name} by hand"):
-            bootstrap.grant_identities(local, cluster)
-            bootstrap.bootstrap(local, name, cluster, secrets[name], say)
+        if changed or not bootstrap.is_bootstrapped(cluster):
+            with phases.phase(f"{name} by hand"):
+                bootstrap.grant_identities(local, cluster)
+                bootstrap.bootstrap(local, name, cluster, secrets[name], say)
     with phases.phase("models"):
         _upload(local, Account(endpoint), registry, say)
     with phases.phase("live"):
@@ -117,15 +119,15 @@ def bring_up_regions(
     return RegionsUp(states, phases.seconds)
 
 
-def _render(local: Local, prepared: Prepared, registry: Path) -> dict[str, list[Mapping[str, object]]]:
+def _render(local: Local, prepared: Prepared, registry: Path) -> tuple[dict[str, list[Manifest]], bool]:
+    """The Secrets that each region wants applied by hand, and whether the Git server got a new commit."""
     digests = {f"s3://tidegate-models/{version.path}": version.sha256 for version in read_index(registry)}
     delivery.render(local, delivery.embedding(local, prepared.images, digests))
     certificate = bootstrap.webhook_certificate(local)
     secrets = {name: delivery.render_add_ons(local, name, prepared, certificate) for name in local.regions}
     outside = local.machine(network.INTERNET)
     git_server.tell_on_push(outside, [cluster_of(local, name, prepared.programs) for name in local.regions])
-    git_server.commit(outside, "Render the embedded regions")
-    return secrets
+    return secrets, git_server.commit(outside, "Render the embedded regions") is not None
 
 
 def _upload(local: Local, account: Account, registry: Path, on_progress: OnProgress) -> None:

@@ -14,6 +14,7 @@ from tidegate.model import names
 from tidegate.operations.local import certificates, delivery, git_server, internet, network, region
 from tidegate.operations.local.bring_up import Local, OnProgress
 from tidegate.operations.local.kubernetes import Kubernetes
+from tidegate.operations.local.observed import Application
 
 BY_HAND = ("coredns", "argo-cd")
 """Add-ons that must be there before Argo CD can read Git; it manages them from then on."""
@@ -27,23 +28,44 @@ def grant_identities(local: Local, cluster: Kubernetes) -> None:
 
 
 def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Manifest], on_progress: OnProgress) -> None:
-    """Applies what production's `bootstrap` stack applies: Secrets, cluster DNS, Argo CD and the root Application."""
+    """Applies what production's `bootstrap` stack applies: Secrets, cluster DNS, Argo CD and the root Application.
+
+    Definitions of every add-on go first: while they arrive one by one, Argo CD and the API server read all of them anew each
+    time. Their Applications find them in place. A second call changes nothing.
+    """
     outside = local.machine(network.INTERNET)
     tree = git_server.worktree(outside)
     wanted = [*by_add_ons, _edge_certificate(local, name), _redis_password(local, name)]
-    cluster.apply([*(_namespace(namespace) for namespace in sorted({_namespace_of(secret) for secret in wanted})), *wanted])
+    namespaces = sorted({_namespace_of(secret) for secret in wanted})
+    cluster.apply([*(_namespace(namespace) for namespace in namespaces), *wanted])
+    add_ons = {folder.name: _read_tree(folder) for folder in sorted((tree / delivery.ADD_ONS / name).iterdir())}
     for add_on in BY_HAND:
-        manifests = _read_tree(tree / delivery.ADD_ONS / name / add_on)
         # Pods last: a controller whose ServiceAccount is not there yet waits before it tries again.
-        pods = [manifest for manifest in manifests if manifest["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}]
-        definitions = [manifest for manifest in manifests if manifest["kind"] in {"Namespace", "CustomResourceDefinition"}]
-        rest = [manifest for manifest in manifests if manifest not in pods and manifest not in definitions]
-        for group in (definitions, rest, pods):
+        for kinds in (_EARLY, None, _PODS):
+            group = [one for one in add_ons[add_on] if _belongs(str(one["kind"]), kinds)]
             if group:
-                cluster.apply(group, manager="argocd-controller")
-        on_progress(name, f"{add_on} applied")
+                cluster.apply(group, manager=_ARGO_CD)
+        if add_on == BY_HAND[0]:
+            definitions = [one for manifests in add_ons.values() for one in manifests if one["kind"] == "CustomResourceDefinition"]
+            cluster.apply(definitions, manager=_ARGO_CD)
+            on_progress(name, f"{len(definitions)} definitions applied")
     cluster.apply(_read_tree(tree / "gitops" / "bootstrap" / name))
     on_progress(name, "Argo CD takes over from here")
+
+
+_ARGO_CD = "argocd-controller"
+"""As whom we apply what Argo CD manages later, so that it is the one owner of every field."""
+
+_EARLY, _PODS = frozenset({"Namespace", "CustomResourceDefinition"}), frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+
+
+def _belongs(kind: str, kinds: frozenset[str] | None) -> bool:
+    return kind in kinds if kinds else kind not in _EARLY | _PODS
+
+
+def is_bootstrapped(cluster: Kubernetes) -> bool:
+    """Whether Argo CD has taken over already."""
+    return cluster.find("applications.argoproj.io", names.ROOT_APPLICATION, Application, namespace=names.NAMESPACE_ARGOCD) is not None
 
 
 def webhook_certificate(local: Local) -> tuple[Path, Path]:

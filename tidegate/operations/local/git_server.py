@@ -1,6 +1,6 @@
 """The local Git server's repository: what the embedded regions are to run, as commits that Argo CD follows.
 
-It holds no copy of this checkout, only what was rendered from it for this machine: `gitops/` and `addons/`.
+It holds no copy of this checkout, only what was rendered from it for this machine: `gitops/` and `gitops/add-ons/`.
 """
 
 from __future__ import annotations
