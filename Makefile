@@ -80,6 +80,10 @@ checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered 
 bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by side; writes out/bench.json.
 	$(PYTHON) -m tests.bench.run
 
+.PHONY: soak
+soak: setup-tests ## Run the long seeded trials, going on where the last run ended; writes out/soak.json.
+	$(PYTHON) -m tests.soak.run
+
 .PHONY: lock
 lock: setup ## Resolve the locks anew; releases younger than a week are left out.
 	./locks/update

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
 from tidegate.cli.facts import TierChoice
 from tidegate.errors import ToolError
@@ -22,13 +22,7 @@ DIGEST = "07c161505b463d7bc137a09e666cbdd1edf9761c9ff2606ffb82459a485fa0b3"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout of its own: facts and code, the environments borrowed."""
-    for folder in ("clusters", "gitops", "tidegate", "infra"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("cdktf.json", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    for name in (".venv", "node_modules"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    return tmp_path
+    return make_scratch_checkout(tmp_path).root
 
 
 def refusal(command: list[str], cwd: Path) -> ToolError:

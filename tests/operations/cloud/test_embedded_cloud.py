@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.scratch_checkout import make_scratch_checkout
 from tidegate import inventory, tools
 from tidegate.errors import ToolError
 from tidegate.operations import emulator
@@ -55,13 +55,7 @@ class Standing:
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """The platform, brought up by a run that is killed in the middle of `live-1-network`, and by the run after it."""
-    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
-    for folder in ("clusters", "gitops", "infra", "tidegate"):
-        shutil.copytree(ROOT / folder, checkout.root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("cdktf.json", "pyproject.toml"):
-        shutil.copy(ROOT / name, checkout.root / name)
-    for name in (".venv", "node_modules"):
-        (checkout.root / name).symlink_to(ROOT / name)
+    checkout = make_scratch_checkout(tmp_path_factory.mktemp("checkout"))
     log = checkout.root / "killed.log"
     try:
         run = tools.start_server([TIDEGATE, "up", "--without-regions"], log_path=log, cwd=checkout.root)
