@@ -17,6 +17,10 @@ from tidegate.operations.local import bring_up
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def _find_all_but_nsenter(program: str) -> Path | None:
+    return None if program == "nsenter" else Path("/bin") / program
+
+
 def test_another_system_than_linux_is_refused_with_what_works_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     with pytest.raises(UsageError) as refused:
@@ -29,7 +33,7 @@ def test_another_system_than_linux_is_refused_with_what_works_there(monkeypatch:
 
 def test_everything_missing_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(tools, "find", lambda program: None if program == "nsenter" else Path("/bin") / program)
+    monkeypatch.setattr(tools, "find", _find_all_but_nsenter)
     lines = [str(finding) for finding in embedded_regions.lacking()]
     assert "this machine: user = 1000: namespaces, mounts and control groups need root; run it as root [regions-need]" in lines
     assert "this machine: nsenter: not installed; install the package util-linux [regions-need]" in lines

@@ -41,7 +41,8 @@ def build(
 def ps(json: Json = False) -> None:
     """List the machines, what each costs, and the programs it keeps."""
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.machine_view import open_local, read_machines
+    from tidegate.operations.local.bring_up import open_local
+    from tidegate.operations.local.machine_view import read_machines
 
     screen = Screen(json)
     machines = read_machines(open_local(find_checkout()))
@@ -68,7 +69,8 @@ def logs(
     """Show what a program has said."""
     from tidegate import tools
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.machine_view import find_log, open_local, tail
+    from tidegate.operations.local.bring_up import open_local
+    from tidegate.operations.local.machine_view import find_log, tail
 
     path = find_log(open_local(find_checkout()), program)
     if follow:
@@ -85,7 +87,8 @@ def shell(
     """Run a shell, or the command after `--`, inside a machine."""
     from tidegate import tools
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.machine_view import find_machine, open_local
+    from tidegate.operations.local.bring_up import open_local
+    from tidegate.operations.local.machine_view import find_machine
 
     tools.become(find_machine(open_local(find_checkout()), machine).inside(*(command or ["/bin/bash"])))
 
@@ -98,7 +101,8 @@ def kubeconfig(
     """Print where a region's kubeconfig is, for `export KUBECONFIG=$(tidegate local kubeconfig)`."""
     from tidegate.errors import UsageError
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.machine_view import find_kubeconfig, merged_kubeconfig, open_local
+    from tidegate.operations.local.bring_up import open_local
+    from tidegate.operations.local.machine_view import find_kubeconfig, merged_kubeconfig
 
     machines = open_local(find_checkout())
     if merge and region:
@@ -110,8 +114,8 @@ def kubeconfig(
 def stop(json: Json = False) -> None:
     """Stop the machines; what they keep (etcd, images, models) stays for `tidegate local start`."""
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import pause
-    from tidegate.operations.local.machine_view import machine_names, open_local
+    from tidegate.operations.local.bring_up import open_local, pause
+    from tidegate.operations.local.machine_view import machine_names
 
     screen = Screen(json)
     machines = open_local(find_checkout())
@@ -124,8 +128,8 @@ def stop(json: Json = False) -> None:
 def start(json: Json = False) -> None:
     """Start the machines again with everything they kept."""
     from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import resume
-    from tidegate.operations.local.machine_view import open_local, running_regions
+    from tidegate.operations.local.bring_up import open_local, resume
+    from tidegate.operations.local.machine_view import running_regions
 
     screen = Screen(json)
     checkout = find_checkout()

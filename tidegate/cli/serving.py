@@ -32,7 +32,7 @@ def predict(
     from tidegate.errors import UsageError
     from tidegate.operations.checkout import find_checkout
     from tidegate.operations.local import models, prediction
-    from tidegate.operations.local.machine_view import open_local
+    from tidegate.operations.local.bring_up import open_local
 
     screen = Screen(json)
     if sample and data:
@@ -80,10 +80,10 @@ def models_of(regions: Sequence[RegionState]) -> list[ModelState]:
 
 def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[str, Diagnosis]]:
     """The diagnosis of a model in each region that runs and that its tenant is in; nothing when none runs."""
-    from tidegate.operations.local.bring_up import cluster_of
+    from tidegate.operations.local.bring_up import cluster_of, open_local
     from tidegate.operations.local.builds import build
     from tidegate.operations.local.explanation import explain_live
-    from tidegate.operations.local.machine_view import open_local, running_regions
+    from tidegate.operations.local.machine_view import running_regions
     from tidegate.operations.local.prediction import find_model
 
     local = open_local(checkout)

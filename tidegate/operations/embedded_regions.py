@@ -6,6 +6,7 @@ import os
 import platform as system
 import time
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from tidegate.operations.cloud.state import stores
 from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network
 from tidegate.operations.local.bring_up import Local, OnProgress, Prepared, cluster_of
 from tidegate.operations.local.builds import build
-from tidegate.operations.local.kubernetes import wait_until
+from tidegate.operations.local.kubernetes import Kubernetes, wait_until
 from tidegate.operations.local.model_index import read_index
 from tidegate.operations.local.region_status import RegionState, read_region, read_regions
 
@@ -99,69 +100,95 @@ def bring_up_regions(
     with phases.phase("build"):
         prepared = bring_up.prepare(checkout, say)
         registry = models.train(checkout, say)
+    run = _Run(local, prepared, registry, phases, say)
     with phases.phase("machines"):
         bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
     with phases.phase("render"):
-        secrets, changed = _render(local, prepared, registry)
-    for name in local.regions:
-        cluster = cluster_of(local, name, prepared.programs)
-        with phases.phase(f"{name} API server"):
-            wait_until(cluster.is_ready, f"the API server of {name}", patience_seconds=120)
-        say(name, "API server is ready")
-        if changed or not bootstrap.is_bootstrapped(cluster):
-            with phases.phase(f"{name} by hand"):
-                bootstrap.grant_identities(local, cluster)
-                bootstrap.bootstrap(local, name, cluster, secrets[name], say)
+        run.render()
+    run.in_each_region(run.hand_over)
     with phases.phase("models"):
-        _upload(local, Account(endpoint), registry, say)
+        run.upload(Account(endpoint))
     with phases.phase("live"):
-        states = tuple(_wait_until_live(local, name, prepared, say) for name in local.regions)
+        states = tuple(run.wait_until_live(name) for name in local.regions)
     return RegionsUp(states, phases.seconds)
 
 
-def _render(local: Local, prepared: Prepared, registry: Path) -> tuple[dict[str, list[Manifest]], bool]:
-    """The Secrets that each region wants applied by hand, and whether the Git server got a new commit."""
-    digests = {f"s3://tidegate-models/{version.path}": version.sha256 for version in read_index(registry)}
-    delivery.render(local, delivery.embedding(local, prepared.images, digests))
-    certificate = bootstrap.webhook_certificate(local)
-    secrets = {name: delivery.render_add_ons(local, name, prepared, certificate) for name in local.regions}
-    outside = local.machine(network.INTERNET)
-    git_server.tell_on_push(outside, [cluster_of(local, name, prepared.programs) for name in local.regions])
-    return secrets, git_server.commit(outside, "Render the embedded regions") is not None
+@dataclass
+class _Run:
+    """One bring-up under way, from when everything is built."""
 
+    local: Local
+    prepared: Prepared
+    registry: Path
+    phases: Phases
+    say: OnProgress
+    secrets: dict[str, list[Manifest]] = field(default_factory=dict[str, list[Manifest]])
+    """What each region wants applied by hand."""
+    changed: bool = False
+    """Whether the Git server got a new commit."""
 
-def _upload(local: Local, account: Account, registry: Path, on_progress: OnProgress) -> None:
-    """Once the registry's stacks are applied, which happens beside us."""
-    by_cluster = stores(local.platform, account)
+    def in_each_region(self, do: Callable[[str], None]) -> None:
+        """Calls `do` for all regions at once; the first failure is raised when all have ended."""
+        with ThreadPoolExecutor(len(self.local.regions), "region") as each:
+            for _ in each.map(do, self.local.regions):
+                pass
 
-    def is_there() -> bool:
-        return all(
-            store.has_bucket() and store.read_record("registry") is not None and store.read_marker("registry") is None
-            for store in by_cluster.values()
-        )
+    def render(self) -> None:
+        """Renders tenants and add-ons and commits them to the Git server."""
+        digests = {f"s3://tidegate-models/{version.path}": version.sha256 for version in read_index(self.registry)}
+        delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, digests))
+        certificate = bootstrap.webhook_certificate(self.local)
 
-    wait_until(is_there, "the stacks of the model registry", patience_seconds=600, pause_seconds=2)
-    models.upload(registry, models.registries_of(local.platform, account), on_progress)
+        def render_add_ons(name: str) -> None:
+            self.secrets[name] = delivery.render_add_ons(self.local, name, self.prepared, certificate)
 
+        self.in_each_region(render_add_ons)
+        outside = self.local.machine(network.INTERNET)
+        git_server.tell_on_push(outside, [self._cluster(name) for name in self.local.regions])
+        self.changed = git_server.commit(outside, "Render the embedded regions") is not None
 
-def _wait_until_live(local: Local, name: str, prepared: Prepared, on_progress: Callable[[str, str], None]) -> RegionState:
-    said = ""
-    started = time.monotonic()
-    while True:
-        state = read_region(local, name, prepared.programs)
-        waiting = state.waiting_for
-        if not waiting:
-            on_progress(name, f"live: {len(state.applications)} applications, {len(state.models)} models")
-            return state
-        if time.monotonic() - started > LIVE_PATIENCE_SECONDS:
-            raise MachineError(
-                f"{name} is not live after {LIVE_PATIENCE_SECONDS} s; it waits for {', '.join(waiting)}; see `tidegate status`"
+    def hand_over(self, name: str) -> None:
+        """Waits for a region's API server and applies what Argo CD needs, unless all of it is there already."""
+        cluster = self._cluster(name)
+        with self.phases.phase(f"{name} API server"):
+            wait_until(cluster.is_ready, f"the API server of {name}", patience_seconds=120)
+        self.say(name, "API server is ready")
+        if self.changed or not bootstrap.is_bootstrapped(cluster):
+            with self.phases.phase(f"{name} by hand"):
+                bootstrap.grant_identities(self.local, cluster)
+                bootstrap.bootstrap(self.local, name, cluster, self.secrets[name], self.say)
+
+    def upload(self, account: Account) -> None:
+        """Fills the model registry, once its stacks are applied, which happens beside us."""
+        by_cluster = stores(self.local.platform, account)
+
+        def is_there() -> bool:
+            return all(
+                store.has_bucket() and store.read_record("registry") is not None and store.read_marker("registry") is None
+                for store in by_cluster.values()
             )
-        now = f"waits for {len(waiting)}: {', '.join(waiting[:4])}{' ...' if len(waiting) > 4 else ''}"
-        if now != said:
-            on_progress(name, now)
-            said = now
-        time.sleep(_LOOK_SECONDS)
+
+        wait_until(is_there, "the stacks of the model registry", patience_seconds=900, pause_seconds=2)
+        models.upload(self.registry, models.registries_of(self.local.platform, account), self.say)
+
+    def wait_until_live(self, name: str) -> RegionState:
+        """Waits until nothing of a region is missing, telling what is whenever that changes."""
+        said = ""
+        started = time.monotonic()
+        while waiting := (state := read_region(self.local, name, self.prepared.programs)).waiting_for:
+            if time.monotonic() - started > LIVE_PATIENCE_SECONDS:
+                missing = ", ".join(waiting)
+                raise MachineError(f"{name} is not live after {LIVE_PATIENCE_SECONDS} s; it waits for {missing}; see `tidegate status`")
+            now = f"waits for {len(waiting)}: {', '.join(waiting[:4])}{' ...' if len(waiting) > 4 else ''}"
+            if now != said:
+                self.say(name, now)
+                said = now
+            time.sleep(_LOOK_SECONDS)
+        self.say(name, f"live: {len(state.applications)} applications, {len(state.models)} models")
+        return state
+
+    def _cluster(self, name: str) -> Kubernetes:
+        return cluster_of(self.local, name, self.prepared.programs)
 
 
 def read_running_regions(checkout: Checkout) -> list[RegionState]:

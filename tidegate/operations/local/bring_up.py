@@ -129,9 +129,9 @@ def _kwok_stages(checkout: Checkout) -> bytes:
     return b"\n---\n".join((folder / f"{name}.yaml").read_bytes() for name in _KWOK_STAGES)
 
 
-def open_local(checkout: Checkout, platform: Platform) -> Local:
-    """The embedded platform of a checkout, whether it runs or not."""
-    return Local(checkout, platform, region.read_addresses(checkout))
+def open_local(checkout: Checkout, platform: Platform | None = None) -> Local:
+    """The embedded platform of a checkout, whether it runs or not; `platform` spares reading the inventory once more."""
+    return Local(checkout, platform or inventory.load(checkout.root), region.read_addresses(checkout))
 
 
 def pause(local: Local, on_progress: OnProgress) -> None:

@@ -15,13 +15,10 @@ from xml.parsers.expat import ExpatError
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from tidegate import inventory
 from tidegate.errors import MachineError, UsageError
-from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import cgroups, host, network
 from tidegate.operations.local.bring_up import Local, kubeconfig_path
 from tidegate.operations.local.machines import Machine
-from tidegate.operations.local.region import read_addresses
 
 _TAIL_BLOCK_BYTES = 64 * 1024
 
@@ -65,11 +62,6 @@ class _Process(BaseModel):
     pid: int
     spawnerr: str = ""
     exitstatus: int = 0
-
-
-def open_local(checkout: Checkout) -> Local:
-    """The machines of this checkout, running or not."""
-    return Local(checkout, inventory.load(checkout.root), read_addresses(checkout))
 
 
 def machine_names(local: Local) -> list[str]:
