@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,8 +33,12 @@ def ports(checkout: Checkout, names: Iterable[str]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for name in names:
         chosen[name] = kept[name] if name in kept else _free_port({*kept.values(), *chosen.values()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**kept, **chosen}, sort_keys=True), encoding="utf-8")
+    if not chosen.items() <= kept.items():
+        # Others read it at any moment; half a file would look like none, and give every relay another port.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".ports-", delete=False, encoding="utf-8") as fresh:
+            json.dump({**kept, **chosen}, fresh, sort_keys=True)
+        Path(fresh.name).replace(path)
     return chosen
 
 

@@ -183,6 +183,12 @@ class ModelStatus(Part):
     """How loading a model went."""
 
     last_failure: LoadFailure = Field(default=LoadFailure(), alias="lastFailureInfo")
+    transition: str = Field(default="", alias="transitionStatus")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether what was asked for last has failed; an older revision may well serve on."""
+        return self.transition in {"InvalidSpec", "BlockedByFailedLoad"}
 
 
 class InferenceServiceStatus(Judged):

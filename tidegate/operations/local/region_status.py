@@ -198,7 +198,9 @@ def _problem(service: InferenceService | None) -> str:
         return "not applied yet"
     if service.is_leaving:
         return "is being deleted"
-    return "" if service.status.is_true("Ready") else (said_by_kserve(service) or "not judged yet")
+    if service.status.is_true("Ready"):
+        return f"the version before serves on; the new one: {said_by_kserve(service)}" if service.status.model.is_refused else ""
+    return said_by_kserve(service) or "not judged yet"
 
 
 def said_by_kserve(service: InferenceService) -> str:
@@ -206,7 +208,8 @@ def said_by_kserve(service: InferenceService) -> str:
     failed = service.status.model.last_failure
     lines = [line.strip() for line in failed.message.splitlines() if line.strip()]
     if lines:
-        return f"{failed.reason or 'failed'} (exit code {failed.exit_code}): {lines[-1]}"
+        code = f" (exit code {failed.exit_code})" if failed.exit_code else ""
+        return f"{failed.reason or 'failed'}{code}: {lines[-1]}"
     return most_telling(service.status)
 
 
