@@ -62,11 +62,11 @@ test: verify checkov ## Set up, then run every check and every test, those on th
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"; tested=$$?; \
 	while kill -0 $$building 2>/dev/null; do tail -n 1 out/build.log; sleep 10; done; \
 	wait $$building || { cat out/build.log; exit 1; }; exit $$tested
-	$(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
+	$(PYTHON) -m pytest tests/e2e -m "e2e and not soak" -p no:xdist
 
 .PHONY: test-e2e
 test-e2e: setup-tests ## Run the tests on the embedded platform; brings it up, and down again, unless it is up already.
-	$(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
+	$(PYTHON) -m pytest tests/e2e -m "e2e and not soak" -p no:xdist
 
 .PHONY: test-fast
 test-fast: setup-tests ## Run the tests that start no terraform.
@@ -83,6 +83,7 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, going on where the last run ended; writes out/soak.json.
 	$(PYTHON) -m tests.soak.run
+	TIDEGATE_E2E_COLD_STARTS=200 $(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
 
 .PHONY: lock
 lock: setup ## Resolve the locks anew; releases younger than a week are left out.

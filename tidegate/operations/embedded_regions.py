@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -19,12 +20,15 @@ from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.state import stores
-from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network
+from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, prediction
 from tidegate.operations.local.bring_up import Local, OnProgress, Prepared, cluster_of
 from tidegate.operations.local.builds import build
 from tidegate.operations.local.kubernetes import Kubernetes, wait_until
 from tidegate.operations.local.model_index import read_index
-from tidegate.operations.local.region_status import RegionState, read_region, read_regions
+from tidegate.operations.local.region_status import RegionState, is_executed, read_region, read_regions
+
+ANSWER_PATIENCE_SECONDS = 300
+"""How long a live region may take to give a model's first right answer: a cold start, or pods that a restart makes anew."""
 
 LIVE_PATIENCE_SECONDS = 900
 """How long a region may take to come up once Argo CD has it; seven times what it takes on two idle cores."""
@@ -110,6 +114,8 @@ def bring_up_regions(
         run.upload(Account(endpoint))
     with phases.phase("live"):
         states = tuple(run.wait_until_live(name) for name in local.regions)
+    with phases.phase("answers"):
+        run.in_each_region(run.prove_answers)
     return RegionsUp(states, phases.seconds)
 
 
@@ -186,6 +192,28 @@ class _Run:
             time.sleep(_LOOK_SECONDS)
         self.say(name, f"live: {len(state.applications)} applications, {len(state.models)} models")
         return state
+
+    def prove_answers(self, name: str) -> None:
+        """Asks every executed model of a region through its edge until the answer is the one of training.
+
+        What the API server says is not enough: after a restart it still tells how things were before.
+        """
+        for tenant in self.local.platform.tenants_of(name):
+            for reference in (f"{tenant.name}/{model}" for model, facts in tenant.models.items() if is_executed(facts)):
+                refusals: list[str] = []
+                wait_until(
+                    partial(self._answers, reference, name, refusals), f"the right answer of {reference} in {name}",
+                    patience_seconds=ANSWER_PATIENCE_SECONDS, pause_seconds=1, why_not=lambda said=refusals: said[-1],
+                )  # fmt: skip
+        self.say(name, "every model that is executed here answers as in training")
+
+    def _answers(self, reference: str, region: str, refusals: list[str]) -> bool:
+        try:
+            prediction.predict(self.local, reference, lambda: self.registry, region=region)
+        except MachineError as error:
+            refusals.append(str(error))
+            return False
+        return True
 
     def _cluster(self, name: str) -> Kubernetes:
         return cluster_of(self.local, name, self.prepared.programs)
