@@ -31,6 +31,30 @@ return health
 """
 """Argo CD judges no Application by itself; then the root's waves would not wait for each other."""
 
+_SERVED_MODEL_HEALTH = """\
+local health = {status = "Progressing", message = "not judged yet"}
+local status = obj.status or {}
+local model = status.modelStatus or {}
+if model.transitionStatus == "InvalidSpec" or model.transitionStatus == "BlockedByFailedLoad" then
+  local failure = model.lastFailureInfo or {}
+  health.status = "Degraded"
+  health.message = (failure.reason or model.transitionStatus) .. ": " .. (failure.message or "")
+  return health
+end
+for _, condition in ipairs(status.conditions or {}) do
+  if condition.type == "Ready" then
+    health.message = condition.message or ""
+    if condition.status == "True" then
+      health.status = "Healthy"
+    elseif condition.status == "False" then
+      health.status = "Degraded"
+    end
+  end
+end
+return health
+"""
+"""By what it answers. Argo CD's own judgement waits for pods of a model that is at zero, as KServe calls that pending."""
+
 _EXCLUDED = (
     {"apiGroups": ["", "discovery.k8s.io"], "kinds": ["Endpoints", "EndpointSlice"]},
     {"apiGroups": ["", "events.k8s.io"], "kinds": ["Event"]},
@@ -68,8 +92,9 @@ SETTINGS = {
     "resource.compareoptions": json.dumps({"ignoreAggregatedRoles": True, "ignoreResourceStatusField": "all"}),
     "resource.exclusions": json.dumps([{**excluded, "clusters": ["*"]} for excluded in _EXCLUDED]),
     "resource.customizations.health.argoproj.io_Application": _APPLICATION_HEALTH,
+    "resource.customizations.health.serving.kserve.io_InferenceService": _SERVED_MODEL_HEALTH,
 }
-"""`argocd-cm`, beside what upstream sets. Health of InferenceServices, Knative Services and Gateways is built in."""
+"""`argocd-cm`, beside what upstream sets. Health of Knative Services and Gateways is built in."""
 
 PARAMETERS = {
     "controller.status.processors": "5",

@@ -23,7 +23,7 @@ from tidegate.operations.local.machines import Machine
 OnProgress = Callable[[str, str], None]
 
 _KWOK_STAGES = (
-    "node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease", "pod/fast/pod-ready", "pod/fast/pod-complete",
+    "node/fast/node-initialize", "node/heartbeat/node-heartbeat", "pod/fast/pod-ready", "pod/fast/pod-complete",
     "pod/fast/pod-delete",
 )  # fmt: skip
 

@@ -26,13 +26,17 @@ def _trees() -> list[Path]:
 
 
 def create(instance: str, machine: str) -> None:
-    """Makes the groups of a machine in every hierarchy."""
+    """Makes the groups of a machine in every hierarchy, without the pods' groups of an earlier run.
+
+    The machine must not run. Kubelet would ask containerd for each of those, seconds for each, before it starts a pod.
+    """
     for tree in _trees():
         folder = tree
         for part in [*group(instance, machine).strip("/").split("/"), ""]:
             _open_for_children(folder)
             folder = folder / part
             folder.mkdir(exist_ok=True)
+        _empty(folder / "pods")
         for leaf in ("node", "pods"):
             (folder / leaf).mkdir(exist_ok=True)
             _inherit_cpuset(folder / leaf)
@@ -89,15 +93,20 @@ def remove(instance: str, *, patience_seconds: float = 10) -> None:
     deadline = time.monotonic() + patience_seconds
     while left := present(instance):
         for tree in left:
-            for folder in sorted(tree.rglob("*/"), key=lambda path: -len(path.parts)):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+            _empty(tree)
             with contextlib.suppress(OSError):
                 tree.rmdir()
         if time.monotonic() > deadline:
             return
         if present(instance):
             time.sleep(0.1)
+
+
+def _empty(group_folder: Path) -> None:
+    """Removes every group below one, as far as no process is in it."""
+    for folder in sorted(group_folder.rglob("*/"), key=lambda path: -len(path.parts)):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def present(instance: str) -> list[Path]:
