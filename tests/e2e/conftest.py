@@ -11,7 +11,7 @@ import pytest
 from running_platform import INVENTORY, REGIONS, ROOT, TERMINAL, Running, tell
 from served_repository import Repository
 
-from tidegate.operations import embedded_platform, embedded_regions
+from tidegate.operations import embedded_platform, embedded_regions, emulator
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import bring_up, models
 from tidegate.operations.local.builds import build
@@ -44,8 +44,10 @@ def platform(pytestconfig: pytest.Config) -> Iterator[Running]:
         yield running
     finally:
         if is_ours:
-            # Raises when anything is left over, so that a session which leaves something behind fails.
-            embedded_platform.take_down(checkout, on_progress)
+            # Raises when anything is left over, so that a session which leaves something behind fails. The cloud is not
+            # destroyed stack by stack, which the emulator's own tests do: it is gone with its process.
+            embedded_regions.take_down_regions(checkout, INVENTORY, on_progress)
+            emulator.stop(checkout)
 
 
 @pytest.fixture
