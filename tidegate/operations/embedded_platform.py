@@ -10,8 +10,10 @@ from tidegate import inventory, tools
 from tidegate.errors import UsageError
 from tidegate.operations import embedded_cloud, embedded_regions, emulator
 from tidegate.operations.checkout import Checkout
+from tidegate.operations.cloud.account import Account
 from tidegate.operations.cloud.destroy import Destruction
 from tidegate.operations.cloud.progress import OnProgress
+from tidegate.operations.local import models
 
 REAL = ("terraform", "AWS provider", "cdktf", "rendered objects", "schemas")
 SIMULATED = ("AWS API (moto)",)
@@ -77,7 +79,11 @@ def bring_up(checkout: Checkout, on_progress: OnProgress, *, with_regions: bool 
 
 def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:
     """Ends the regions, destroys every stack and proves that nothing is left; None when the cloud was down already."""
-    embedded_regions.take_down_regions(checkout, inventory.load(checkout.root), on_progress)
+    platform = inventory.load(checkout.root)
+    embedded_regions.take_down_regions(checkout, platform, on_progress)
+    if running := emulator.find_running(checkout):
+        deleted = models.empty(models.registries_of(platform, Account(running.endpoint)))
+        on_progress("models", f"{deleted} objects deleted from the model registry")
     return embedded_cloud.take_down(checkout, on_progress)
 
 

@@ -98,6 +98,25 @@ def upload(
     return done
 
 
+@own_errors()
+def empty(registries: Mapping[str, S3Client]) -> int:
+    """Deletes every version of every object in the buckets, locked ones too; how many that were.
+
+    For the emulated account only: a bucket that holds versions cannot be taken down, and AWS would refuse this to most.
+    """
+    deleted = 0
+    for bucket, client in sorted(registries.items()):
+        if bucket not in {entry.get("Name") for entry in client.list_buckets().get("Buckets", [])}:
+            continue
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                client.delete_object(
+                    Bucket=bucket, Key=entry.get("Key", ""), VersionId=entry.get("VersionId", ""), BypassGovernanceRetention=True
+                )
+                deleted += 1
+    return deleted
+
+
 def registries_of(platform: Platform, account: Account) -> dict[str, S3Client]:
     """The client of each cluster's region, by the cluster's models bucket."""
     return {names.models_bucket(name, facts.account_id): account.in_region(facts.region).s3 for name, facts in platform.clusters.items()}
