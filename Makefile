@@ -54,15 +54,10 @@ verify: setup-tests ## Check format, lint, types and import layers.
 	$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: test
-test: verify checkov ## Set up, then run every check and every test, those on the running platform last.
+test: verify checkov ## Set up, then run every check and every test that needs no running region.
 	$(VENV)/bin/tidegate doctor
-	@mkdir -p out
-	@echo "building the embedded region's programs beside the tests (out/build.log)"
-	@nice -n 19 $(VENV)/bin/tidegate local build >out/build.log 2>&1 & building=$$!; \
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"; tested=$$?; \
-	while kill -0 $$building 2>/dev/null; do tail -n 1 out/build.log; sleep 10; done; \
-	wait $$building || { cat out/build.log; exit 1; }; exit $$tested
-	$(PYTHON) -m pytest tests/e2e -m "e2e and not soak" -p no:xdist
+	$(VENV)/bin/tidegate local build --only helm --only kubectl
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
 
 .PHONY: test-e2e
 test-e2e: setup-tests ## Run the tests on the embedded platform; brings it up, and down again, unless it is up already.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -20,7 +18,8 @@ from clusters.addons.render import render
 from tidegate import tools
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.platform import Platform
-from tidegate.operations.checkout import cache_folder
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local.builds import build
 
 Rendered = Mapping[str, Sequence[Manifest]]
 
@@ -56,7 +55,8 @@ def region(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Regi
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     """Modules from Go's cache (downloaded when they are not there), helm and kubectl built once by the pinned builds."""
     work = tmp_path_factory.mktemp("go")
-    programs = Programs(_built("helm", "helm.sh/helm/v3/cmd/helm"), _built("kubernetes", "k8s.io/kubernetes/cmd/kubectl"))
+    built = build(Checkout(BUILDS.parents[2]), lambda _subject, _what: None, only=("helm", "kubectl"))
+    programs = Programs(built["helm"], built["kubectl"])
     return Inputs({module.key: _downloaded(module, work) for module in modules()}, programs)
 
 
@@ -70,16 +70,3 @@ def _downloaded(module: GoModule, work: Path) -> Path:
     environment = {"GOSUMDB": "off", "GOFLAGS": "-mod=mod", "GOWORK": "off"}
     printed = tools.run(["go", "mod", "download", "-json", f"{module.path}@{module.version}"], cwd=work, env=environment).stdout
     return Path(json.loads(printed)["Dir"])
-
-
-def _built(family: str, package: str) -> Path:
-    pinned = (BUILDS / family / "go.sum").read_bytes()
-    program = cache_folder() / "test-programs" / hashlib.sha256(pinned).hexdigest()[:16] / package.rpartition("/")[2]
-    if not program.exists():
-        program.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = program.with_name(f".{program.name}-{os.getpid()}")
-        environment = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
-        command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(unfinished), package]
-        tools.run(command, cwd=BUILDS / family, env=environment, timeout_seconds=580)
-        unfinished.replace(program)  # another worker may have been building the same
-    return program
