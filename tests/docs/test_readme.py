@@ -63,8 +63,8 @@ def test_paths_that_documents_name_exist(document: Path) -> None:
 
 def test_make_targets_that_documents_name_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
-    named = {target for document in DOCUMENTS for target in re.findall(r"[`\n]make ([a-z-]+)", document.read_text(encoding="utf-8"))}
+    targets = set(re.findall(r"^([a-z0-9-]+):.*## ", makefile, re.MULTILINE))
+    named = {target for document in DOCUMENTS for target in re.findall(r"[`\n]make ([a-z0-9-]+)", document.read_text(encoding="utf-8"))}
     assert {"up", "test", "verify", "render", "bench", "down", "doctor"} <= targets
     assert named
     assert named <= targets
