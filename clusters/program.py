@@ -10,7 +10,7 @@ import argparse
 import gc
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,23 +37,22 @@ class RenderSummary:
 def render(root: Path, out: Path, embedding: Embedding | None = None) -> RenderSummary:
     """Renders the inventory of the checkout at `root` into `out`, for the embedded region when its facts are given.
 
-    The checkout's own `gitops/rendered` has `gitops/bootstrap` beside it, which is then rendered too, in the same stroke.
+    The checkout's own `gitops/rendered`, and what the embedded region is given, have `gitops/bootstrap` beside it, which is then rendered too, in the same stroke.
     """
     platform = inventory.load(root)
     if embedding:
         platform = embed(platform, embedding)
     gc.disable()  # nothing rendered refers to itself, and looking for cycles among it takes a quarter of the time
     try:
-        return _render(platform, root, out, embedding.image_digests if embedding else {})
+        return _render(platform, root, out, embedding)
     finally:
         gc.enable()
 
 
-def _render(platform: Platform, root: Path, out: Path, digests: Mapping[str, str]) -> RenderSummary:
+def _render(platform: Platform, root: Path, out: Path, embedding: Embedding | None) -> RenderSummary:
+    digests = embedding.image_digests if embedding else {}
     trees = {out: emit_tree(pinned(cluster_tree.objects(platform), digests))}
-    if out.resolve() == (root / "gitops" / "rendered").resolve():
-        trees[root / "gitops" / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
-    elif digests:
+    if embedding or out.resolve() == (root / "gitops" / "rendered").resolve():
         trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
     written = write_trees(trees)
     return RenderSummary(

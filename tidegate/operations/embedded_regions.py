@@ -143,10 +143,10 @@ class _Run:
         """Renders tenants and add-ons and commits them to the Git server."""
         digests = {f"s3://tidegate-models/{version.path}": version.sha256 for version in read_index(self.registry)}
         delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, digests))
-        certificate = bootstrap.webhook_certificate(self.local)
+        certificate, modules = bootstrap.webhook_certificate(self.local), delivery.module_folders(self.local.checkout)
 
         def render_add_ons(name: str) -> None:
-            self.secrets[name] = delivery.render_add_ons(self.local, name, self.prepared, certificate)
+            self.secrets[name] = delivery.render_add_ons(self.local, name, self.prepared, modules, certificate)
 
         self.in_each_region(render_add_ons)
         outside = self.local.machine(network.INTERNET)

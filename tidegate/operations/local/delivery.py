@@ -54,8 +54,10 @@ def render(local: Local, facts: Embedding) -> None:
     tools.run(command, cwd=checkout.root)
 
 
-def render_add_ons(local: Local, cluster: str, prepared: Prepared, webhook_certificate: tuple[Path, Path]) -> list[Manifest]:
-    """Renders one region's add-ons into the worktree; returns the Secrets they want applied by hand."""
+def render_add_ons(
+    local: Local, cluster: str, prepared: Prepared, modules: Mapping[str, Path], webhook_certificate: tuple[Path, Path]
+) -> list[Manifest]:
+    """Renders one region's add-ons from `modules` (see `module_folders`); returns the Secrets they want applied by hand."""
     checkout, addresses, platform = local.checkout, local.addresses, local.platform
     machine, images, programs = local.machine(INTERNET), prepared.images, prepared.programs
     work = machine.folder / "add-ons" / cluster
@@ -75,13 +77,13 @@ def render_add_ons(local: Local, cluster: str, prepared: Prepared, webhook_certi
             "hosts": hosts,
         },
         "images": {name: image.reference for name, image in images.items()},
-        "modules": {module.key: str(_folder(checkout, module)) for module in _modules(checkout)},
+        "modules": {key: str(folder) for key, folder in modules.items()},
     }
     for name, content in inputs.items():
         (work / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     common = ["--root", ".", "--facts", str(work / "facts.json")]
     command = [str(checkout.python), "-m", "clusters.addons"]
-    out = git_server.open_worktree(machine) / ADD_ONS / cluster
+    out = git_server.worktree(machine) / ADD_ONS / cluster
     tools.run(
         [
             *command, "render", *common, "--images", str(work / "images.json"), "--modules", str(work / "modules.json"),
@@ -93,14 +95,12 @@ def render_add_ons(local: Local, cluster: str, prepared: Prepared, webhook_certi
     return TypeAdapter(list[Manifest]).validate_json(printed)
 
 
-def _modules(checkout: Checkout) -> list[AddOnModule]:
+def module_folders(checkout: Checkout) -> dict[str, Path]:
+    """The folder of every Go module that add-ons are read from, by its key; the same for all regions."""
     printed = tools.run([str(checkout.python), "-m", "clusters.addons", "list"], cwd=checkout.root).stdout
-    seen: dict[str, AddOnModule] = {}
-    for add_on in json.loads(printed):
-        for described in add_on["modules"]:
-            module = AddOnModule.model_validate(described)
-            seen[module.key] = module
-    return list(seen.values())
+    named = (AddOnModule.model_validate(described) for add_on in json.loads(printed) for described in add_on["modules"])
+    modules = {module.key: module for module in named}
+    return {key: _folder(checkout, module) for key, module in modules.items()}
 
 
 def _folder(checkout: Checkout, module: AddOnModule) -> Path:
