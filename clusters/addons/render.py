@@ -32,6 +32,9 @@ def render(add_on: AddOn, modules: Mapping[str, Path], region: Region, programs:
     owned = [
         documents.namespace_object(namespace, privileged=namespace in add_on.privileged_namespaces) for namespace in add_on.owned_namespaces
     ]
+    for document in adapted:
+        if documents.kind(document) == documents.DEFINITION:
+            documents.without_descriptions(document)
     kept = documents.without(adapted, lambda document: documents.kind(document) == "Namespace")
     return sorted([*owned, *kept], key=_place)
 

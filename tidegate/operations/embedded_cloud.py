@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tidegate import inventory
@@ -28,8 +29,10 @@ class CloudUp:
 
 
 @own_errors()
-def bring_up(checkout: Checkout, on_progress: OnProgress) -> CloudUp:
+def bring_up(checkout: Checkout, on_progress: OnProgress, *, awaited: Collection[str] = ()) -> CloudUp:
     """Starts the emulated AWS if need be, deploys every stack into it and asks its API for each resource.
+
+    Stacks that are `awaited`, by their short names, go before others.
 
     Raises `DoctorError` when a tool is missing, `EmulatorError` when the account does not list what state holds.
     """
@@ -39,7 +42,7 @@ def bring_up(checkout: Checkout, on_progress: OnProgress) -> CloudUp:
     running, is_new = emulator.ensure_running(checkout)
     on_progress("emulated AWS", f"{'started' if is_new else 'runs'} on {running.endpoint}")
     account = Account(running.endpoint)
-    deployment = deploy(checkout, platform, account, on_progress)
+    deployment = deploy(checkout, platform, account, on_progress, awaited=awaited)
     by_cluster = stores(platform, account)
     states = [state for name in deployment.outputs if (state := by_cluster[name.rsplit("-", 1)[0]].read_state(name.rsplit("-", 1)[1]))]
     listed = listing.list_account([store.clients for store in by_cluster.values()])

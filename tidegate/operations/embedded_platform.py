@@ -61,7 +61,7 @@ def bring_up(checkout: Checkout, on_progress: OnProgress, *, with_regions: bool 
         regions = beside.submit(embedded_regions.bring_up_regions, checkout, platform, running.endpoint, tell, stop)
         regions.add_done_callback(lambda done: tools.interrupt_streams() if done.exception() else None)
         try:
-            cloud = embedded_cloud.bring_up(checkout, tell)
+            cloud = embedded_cloud.bring_up(checkout, tell, awaited=("registry",))
         except BaseException:
             stop.set()
             tools.interrupt_streams()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from addon_objects import images_of, walk
+from addon_objects import images_of, pick, walk
 
 from clusters.addons.add_on import AddOn
 from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.documents import without_descriptions
 from clusters.addons.region import Region
 from clusters.addons.render import emit_files
 from clusters.components import delivery
@@ -44,6 +45,31 @@ def test_nothing_of_the_source_tree_is_left(add_on: AddOn, addons: Any) -> None:
         assert "_example" not in manifest.get("data", {})
         assert not manifest["apiVersion"].startswith("cert-manager.io/")
         assert "cert-manager.io/inject-ca-from" not in manifest["metadata"].get("annotations", {})
+
+
+@each_add_on
+def test_definitions_come_without_prose_but_keep_properties_of_that_name(add_on: AddOn, addons: Any) -> None:
+    definitions = [manifest for manifest in addons[add_on.name] if manifest["kind"] == "CustomResourceDefinition"]
+    every: list[Any] = [schema for schema in walk(definitions) if isinstance(schema, dict)]
+    described = [schema for schema in every if isinstance(schema.get("description"), str)]
+    # A printed column is described too, and shows in `kubectl get`.
+    assert [schema for schema in described if "jsonPath" not in schema] == []
+
+
+def test_a_property_called_description_is_no_prose() -> None:
+    schema = {"description": "prose", "properties": {"description": {"type": "string", "description": "prose"}}}
+    definition: dict[str, Any] = {"spec": {"versions": [{"schema": {"openAPIV3Schema": schema}}]}}
+    without_descriptions(definition)
+    assert schema == {"properties": {"description": {"type": "string"}}}
+
+
+def test_definition_of_served_models_knows_one_way_to_name_a_model_server(addons: Any) -> None:
+    served = pick(addons["kserve"], "CustomResourceDefinition", "inferenceservices.serving.kserve.io")
+    [version] = served["spec"]["versions"]
+    predictor = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["predictor"]["properties"]
+    takes_a_model = [field for field, schema in predictor.items() if "storageUri" in schema.get("properties", {})]
+    assert takes_a_model == ["model"], "a release brings another one: read what it is for"
+    assert {"containers", "minReplicas", "canaryTrafficPercent", "tolerations"} <= set(predictor)
 
 
 @each_add_on

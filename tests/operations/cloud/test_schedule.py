@@ -62,3 +62,8 @@ def test_stacks_that_need_each_other_are_refused() -> None:
 def test_longest_chain_begins_first_and_then_the_largest() -> None:
     sizes = {"state": 7, "network": 48, "registry": 21, "cluster": 17, "edge": 9}
     assert list(by_urgency(NEEDS, sizes)) == ["state", "network", "registry", "cluster", "edge"]
+
+
+def test_what_somebody_waits_for_begins_before_the_longest_chain() -> None:
+    sizes = {"state": 7, "network": 48, "registry": 21, "cluster": 17, "edge": 9}
+    assert list(by_urgency(NEEDS, sizes, {"registry"})) == ["registry", "state", "network", "cluster", "edge"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from threading import Lock as ThreadLock
 
@@ -50,8 +50,12 @@ class Deployment:
         return sum(stack.resources for stack in self.stacks)
 
 
-def deploy(checkout: Checkout, platform: Platform, account: Account, on_progress: OnProgress) -> Deployment:
+def deploy(
+    checkout: Checkout, platform: Platform, account: Account, on_progress: OnProgress, *, awaited: Collection[str] = ()
+) -> Deployment:
     """Brings every stack to what the inventory says; stacks whose input did not change start no process.
+
+    Of stacks that could begin, those whose short name is in `awaited` do first.
 
     Raises `StateError` with all findings, before anything is planned or changed, when some state cannot be trusted.
     """
@@ -62,7 +66,8 @@ def deploy(checkout: Checkout, platform: Platform, account: Account, on_progress
     run.prepare()
     applied = [stack for stack in synthesis.stacks if stack.applied_locally or account.endpoint is None]
     needs = {stack.name: stack.depends_on for stack in applied}
-    run_in_order(by_urgency(needs, {stack.name: stack.resources for stack in applied}), run.bring_up)
+    sizes = {stack.name: stack.resources for stack in applied}
+    run_in_order(by_urgency(needs, sizes, {stack.name for stack in applied if stack.stack in awaited}), run.bring_up)
     return Deployment(
         tuple(run.results[stack.name] for stack in applied),
         {name: state.outputs for name, state in sorted(run.states.items())},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from tidegate import tools
@@ -49,8 +49,8 @@ def _ready(waiting: Sequence[str], needs: Mapping[str, Sequence[str]], done: set
     return ready
 
 
-def by_urgency(needs: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> dict[str, Sequence[str]]:
-    """`needs` in the order to begin with: the longest chain of others waiting behind it first, then the larger by `sizes`."""
+def by_urgency(needs: Mapping[str, Sequence[str]], sizes: Mapping[str, int], awaited: Collection[str] = ()) -> dict[str, Sequence[str]]:
+    """`needs` in the order to begin with: `awaited` ones, the longest chain of others waiting behind it, the larger by `sizes`."""
     waiting_for: dict[str, list[str]] = {name: [] for name in needs}
     for name, needed in needs.items():
         for need in needed:
@@ -59,4 +59,4 @@ def by_urgency(needs: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> 
     def chain(name: str) -> int:
         return 1 + max((chain(other) for other in waiting_for[name]), default=0)
 
-    return {name: needs[name] for name in sorted(needs, key=lambda name: (-chain(name), -sizes[name]))}
+    return {name: needs[name] for name in sorted(needs, key=lambda name: (name not in awaited, -chain(name), -sizes[name]))}

@@ -49,9 +49,16 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
             definitions = [one for manifests in add_ons.values() for one in manifests if one["kind"] == "CustomResourceDefinition"]
             cluster.apply(definitions, manager=_ARGO_CD)
             on_progress(name, f"{len(definitions)} definitions applied")
-    cluster.apply(_read_tree(tree / "gitops" / "bootstrap" / name))
+    root = _read_tree(tree / "gitops" / "bootstrap" / name)
+    # A root Application that comes before its project or before these is called Unknown, and looked at again only after a minute.
+    cluster.apply([one for one in root if one["kind"] != "Application"])
+    for deployment in _NEEDED_BY_ARGO_CD:
+        cluster.wait_until_rolled_out(deployment, names.NAMESPACE_ARGOCD)
+    cluster.apply([one for one in root if one["kind"] == "Application"])
     on_progress(name, "Argo CD takes over from here")
 
+
+_NEEDED_BY_ARGO_CD = ("argocd-redis", "argocd-repo-server")
 
 _ARGO_CD = "argocd-controller"
 """As whom we apply what Argo CD manages later, so that it is the one owner of every field."""

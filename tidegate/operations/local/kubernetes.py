@@ -69,6 +69,11 @@ class Kubernetes:
         options = ["--server-side", f"--field-manager={manager}", "--force-conflicts", "--filename=-"]
         self.run("apply", *options, stdin=document, timeout_seconds=180)
 
+    def wait_until_rolled_out(self, deployment: str, namespace: str, *, patience_seconds: int = 180) -> None:
+        """Returns when every pod of a Deployment is ready; raises `ToolError` after `patience_seconds`."""
+        what = [f"deployment/{deployment}", f"--namespace={namespace}", f"--timeout={patience_seconds}s"]
+        self.run("rollout", "status", *what, timeout_seconds=patience_seconds + 20)
+
     def read(self, kind: str, model: type[ReadT], *, namespace: str | None = None, selector: str = "") -> list[ReadT]:
         """Every object of a kind, in all namespaces by default; none when the cluster does not know the kind yet."""
         where = [f"--namespace={namespace}"] if namespace else ["--all-namespaces"]
