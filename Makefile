@@ -54,10 +54,14 @@ verify: setup-tests ## Check format, lint, types and import layers.
 	$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: test
-test: verify checkov ## Set up, then run every check and every test that needs no running region.
+test: verify checkov ## Set up, then run every check and every test.
 	$(VENV)/bin/tidegate doctor
 	$(VENV)/bin/tidegate local build --only helm --only kubectl
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
+	@# What regions need is built beside these tests, which mostly wait; should it fail, the tests on regions say so.
+	@mkdir -p out; nice -n 19 $(VENV)/bin/tidegate local build >out/build.log 2>&1 & build=$$!; \
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e" || { kill $$build; exit 1; }; \
+	tail --follow --lines=3 --pid=$$build out/build.log
+	$(MAKE) test-e2e
 
 .PHONY: test-e2e
 test-e2e: setup-tests ## Run the tests on the embedded platform; brings it up, and down again, unless it is up already.

@@ -44,10 +44,11 @@ def refusal(checkout: Path, *arguments: str) -> ToolError:
 
 
 def test_machines_that_do_not_run_are_listed_as_stopped(checkout: Path) -> None:
-    found = json.loads(tools.run([TIDEGATE, "local", "ps", "--json"], cwd=checkout).stdout)["machines"]
-    assert [(one["name"], one["running"], one["programs"]) for one in found] == [
+    found = json.loads(tools.run([TIDEGATE, "local", "ps", "--json"], cwd=checkout).stdout)
+    assert [(one["name"], one["running"], one["programs"]) for one in found["machines"]] == [
         (name, False, []) for name in ("internet", "host", "live-1", "live-2")
     ]
+    assert found["addresses"] == {}, "nothing listens yet"
 
 
 @pytest.mark.usefixtures("logs")

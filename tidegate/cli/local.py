@@ -39,13 +39,14 @@ def build(
 
 @local.command("ps")
 def ps(json: Json = False) -> None:
-    """List the machines, what each costs, and the programs it keeps."""
+    """List the machines, what each costs, the programs it keeps, and where they are reached."""
     from tidegate.operations.checkout import find_checkout
     from tidegate.operations.local.bring_up import open_local
-    from tidegate.operations.local.machine_view import read_machines
+    from tidegate.operations.local.machine_view import loopback_addresses, read_machines
 
     screen = Screen(json)
-    machines = read_machines(open_local(find_checkout()))
+    opened = open_local(find_checkout())
+    machines, addresses = read_machines(opened), loopback_addresses(opened)
     screen.table(
         "Machines", ["machine", "state", "memory", "cores in use", "CPU used", "problem"],
         [(one.name, "running" if one.running else "stopped", *_cost(one), one.problem) for one in machines],
@@ -57,7 +58,9 @@ def ps(json: Json = False) -> None:
     ]
     if rows:
         screen.table("Programs (pids as seen inside)", ["program", "state", "pid", "up", "problem"], rows)
-    screen.answer({"machines": machines})
+    if addresses:
+        screen.table("Reached on this machine", ["what", "address"], list(addresses.items()))
+    screen.answer({"machines": machines, "addresses": addresses})
 
 
 @local.command("logs")

@@ -29,10 +29,10 @@ class CloudUp:
 
 
 @own_errors()
-def bring_up(checkout: Checkout, on_progress: OnProgress, *, awaited: Collection[str] = ()) -> CloudUp:
+def bring_up(checkout: Checkout, on_progress: OnProgress, *, awaited: Collection[str] = (), only: Collection[str] | None = None) -> CloudUp:
     """Starts the emulated AWS if need be, deploys every stack into it and asks its API for each resource.
 
-    Stacks that are `awaited`, by their short names, go before others.
+    Stacks that are `awaited`, by their short names, go before others; with `only`, there are no others.
 
     Raises `DoctorError` when a tool is missing, `EmulatorError` when the account does not list what state holds.
     """
@@ -42,7 +42,7 @@ def bring_up(checkout: Checkout, on_progress: OnProgress, *, awaited: Collection
     running, is_new = emulator.ensure_running(checkout)
     on_progress("emulated AWS", f"{'started' if is_new else 'runs'} on {running.endpoint}")
     account = Account(running.endpoint)
-    deployment = deploy(checkout, platform, account, on_progress, awaited=awaited)
+    deployment = deploy(checkout, platform, account, on_progress, awaited=awaited, only=only)
     by_cluster = stores(platform, account)
     states = [state for name in deployment.outputs if (state := by_cluster[name.rsplit("-", 1)[0]].read_state(name.rsplit("-", 1)[1]))]
     listed = listing.list_account([store.clients for store in by_cluster.values()])

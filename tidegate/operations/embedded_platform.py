@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Lock
@@ -14,6 +15,9 @@ from tidegate.operations.cloud.account import Account
 from tidegate.operations.cloud.destroy import Destruction
 from tidegate.operations.cloud.progress import OnProgress
 from tidegate.operations.local import models
+
+WITHOUT_WHICH_NO_REGION = ("state", "registry")
+"""Short names of the stacks that bring the model registry."""
 
 REAL = ("terraform", "AWS provider", "cdktf", "rendered objects", "schemas")
 SIMULATED = ("AWS API (moto)",)
@@ -42,13 +46,17 @@ def refuse_unfit_machine() -> None:
         raise UsageError(f"{lines}\nwithout these, `tidegate up --without-regions` still provisions the cloud and renders the tenants")
 
 
-def bring_up(checkout: Checkout, on_progress: OnProgress, *, with_regions: bool = True) -> PlatformUp:
+def bring_up(
+    checkout: Checkout, on_progress: OnProgress, *, with_regions: bool = True, only_stacks: Collection[str] | None = None
+) -> PlatformUp:
     """Brings the cloud up and the regions beside it: they wait for each other only where they meet, at the model registry.
+
+    `only_stacks` names the stacks that are applied, by default all; regions need `WITHOUT_WHICH_NO_REGION`.
 
     Raises what either of them raises; the other is ended first.
     """
     if not with_regions:
-        return PlatformUp(embedded_cloud.bring_up(checkout, on_progress), None)
+        return PlatformUp(embedded_cloud.bring_up(checkout, on_progress, only=only_stacks), None)
     platform = inventory.load(checkout.root)
     running, _ = emulator.ensure_running(checkout)
     telling, stop = Lock(), Event()
@@ -61,7 +69,7 @@ def bring_up(checkout: Checkout, on_progress: OnProgress, *, with_regions: bool 
         regions = beside.submit(embedded_regions.bring_up_regions, checkout, platform, running.endpoint, tell, stop)
         regions.add_done_callback(lambda done: tools.interrupt_streams() if done.exception() else None)
         try:
-            cloud = embedded_cloud.bring_up(checkout, tell, awaited=("registry",))
+            cloud = embedded_cloud.bring_up(checkout, tell, awaited=WITHOUT_WHICH_NO_REGION, only=only_stacks)
         except BaseException:
             stop.set()
             tools.interrupt_streams()

@@ -51,11 +51,17 @@ class Deployment:
 
 
 def deploy(
-    checkout: Checkout, platform: Platform, account: Account, on_progress: OnProgress, *, awaited: Collection[str] = ()
+    checkout: Checkout,
+    platform: Platform,
+    account: Account,
+    on_progress: OnProgress,
+    *,
+    awaited: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Deployment:
     """Brings every stack to what the inventory says; stacks whose input did not change start no process.
 
-    Of stacks that could begin, those whose short name is in `awaited` do first.
+    Of stacks that could begin, those whose short name is in `awaited` do first; with `only`, no others are applied.
 
     Raises `StateError` with all findings, before anything is planned or changed, when some state cannot be trusted.
     """
@@ -64,7 +70,8 @@ def deploy(
     synthesis = synthesise(checkout, account.environment())
     run = _Run(checkout, account, synthesis, stores(platform, account), on_progress)
     run.prepare()
-    applied = [stack for stack in synthesis.stacks if stack.applied_locally or account.endpoint is None]
+    chosen = [stack for stack in synthesis.stacks if only is None or stack.stack in only]
+    applied = [stack for stack in chosen if stack.applied_locally or account.endpoint is None]
     needs = {stack.name: stack.depends_on for stack in applied}
     sizes = {stack.name: stack.resources for stack in applied}
     run_in_order(by_urgency(needs, sizes, {stack.name for stack in applied if stack.stack in awaited}), run.bring_up)

@@ -64,6 +64,19 @@ class _Process(BaseModel):
     exitstatus: int = 0
 
 
+_SCHEMES = {"api": "https", "edge": "https", "prometheus": "http"}
+
+
+def loopback_addresses(local: Local) -> dict[str, str]:
+    """Where this machine reaches what runs inside, by `<what>-<region>`; none while the relays do not run.
+
+    An edge answers to tenants' hosts only: `curl --connect-to` leads a host there.
+    """
+    if local.machine(host.HOST).process() is None:
+        return {}
+    return {name: f"{_SCHEMES[name.partition('-')[0]]}://127.0.0.1:{port}" for name, (port, _) in sorted(local.relays().items())}
+
+
 def machine_names(local: Local) -> list[str]:
     """Every machine there can be."""
     return [network.INTERNET, host.HOST, *local.regions]
