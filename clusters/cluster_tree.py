@@ -23,11 +23,12 @@ from clusters.components import (
     tenant,
     warm_floor,
 )
-from tidegate.manifests.tree import RenderedObject
+from tidegate.manifests.tree import RENDER_COMMAND, RenderedObject
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.cluster import Cluster
 from tidegate.model.platform import Platform, cluster_source, tenant_source
 from tidegate.model.tenant import Tenant
+from tidegate.model.tombstone import tombstone_source
 
 FOLDERS = frozenset({*delivery.WAVES, delivery.COMPONENT, gpu_pools.KWOK_COMPONENT})
 """Folders of the platform in a cluster; `names.RESERVED_NAMES` keeps tenants from being named like them."""
@@ -51,6 +52,23 @@ def objects(platform: Platform) -> Iterator[RenderedObject]:
         for served in platform.tenants_of(name):
             for manifest in tenant_objects(platform, cluster, served):
                 yield RenderedObject(f"{name}/{served.name}", tenant_source(served.name), manifest)
+        for tombstone in platform.tombstones_of(name):
+            for manifest in delivery.removal_objects(platform, name, tombstone):
+                yield RenderedObject(f"{name}/{delivery.COMPONENT}", tombstone_source(tombstone.name), manifest)
+
+
+def emptied_folders(platform: Platform) -> dict[str, bytes]:
+    """What stands in place of a removed tenant's objects: Git keeps no empty folder, and without one Argo CD deletes nothing."""
+    files: dict[str, bytes] = {}
+    for cluster in sorted(platform.clusters):
+        for tombstone in platform.tombstones_of(cluster):
+            lines = (
+                f"# Rendered from {tombstone_source(tombstone.name)} by `{RENDER_COMMAND}`; edit that file.",
+                f"Tenant {tombstone.name} was removed on {tombstone.removed_on}, as {tombstone.requested_by} asked: {tombstone.reason}",
+                "Nothing in this folder is applied. Argo CD needs it to be there, without any object, to delete what it applied before.",
+            )
+            files[f"{cluster}/{tombstone.name}/removed.txt"] = "".join(f"{line}\n" for line in lines).encode()
+    return files
 
 
 def bootstrap_objects(platform: Platform) -> Iterator[RenderedObject]:

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from clusters import cluster_tree
+from clusters import cluster_tree, removals
 from clusters.images import pinned
 from tidegate import inventory
-from tidegate.errors import FindingsError
+from tidegate.errors import FindingsError, ManifestError
 from tidegate.manifests.tree import emit_tree, write_trees
 from tidegate.model.embedding import Embedding, embed
 from tidegate.model.platform import Platform
@@ -37,11 +37,15 @@ class RenderSummary:
 def render(root: Path, out: Path, embedding: Embedding | None = None) -> RenderSummary:
     """Renders the inventory of the checkout at `root` into `out`, for the embedded region when its facts are given.
 
+    Raises `InventoryError` for bad facts and `ManifestError` for a tenant that would vanish from `out` without a tombstone; then nothing
+    has changed.
     The checkout's own `gitops/rendered`, and what the embedded region is given, have `gitops/bootstrap` beside it, which is then rendered too, in the same stroke.
     """
     platform = inventory.load(root)
     if embedding:
         platform = embed(platform, embedding)
+    if findings := removals.unburied(platform, out):
+        raise ManifestError(findings)
     gc.disable()  # nothing rendered refers to itself, and looking for cycles among it takes a quarter of the time
     try:
         return _render(platform, root, out, embedding)
@@ -51,13 +55,15 @@ def render(root: Path, out: Path, embedding: Embedding | None = None) -> RenderS
 
 def _render(platform: Platform, root: Path, out: Path, embedding: Embedding | None) -> RenderSummary:
     digests = embedding.image_digests if embedding else {}
-    trees = {out: emit_tree(pinned(cluster_tree.objects(platform), digests))}
+    objects = emit_tree(pinned(cluster_tree.objects(platform), digests))
+    bootstrap: dict[str, bytes] = {}
+    trees: dict[Path, dict[str, bytes]] = {out: {**objects, **cluster_tree.emptied_folders(platform)}}
     if embedding or out.resolve() == (root / "gitops" / "rendered").resolve():
-        trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
+        bootstrap = trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
     written = write_trees(trees)
     return RenderSummary(
         clusters=len(platform.clusters),
-        objects=sum(len(files) for files in trees.values()),
+        objects=len(objects) + len(bootstrap),
         files_written=written.files_written,
         files_unchanged=written.files_unchanged,
         files_removed=written.files_removed,

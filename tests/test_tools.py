@@ -15,6 +15,7 @@ import pytest
 
 from tidegate import tools
 from tidegate.errors import ToolError, ToolMissingError
+from tidegate.tools import processes
 
 PYTHON = sys.executable
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
@@ -224,7 +225,7 @@ def test_process_that_gets_the_pid_during_the_grace_is_not_killed(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "kill", kill)
-        patched.setattr(tools, "_start_ticks", ticks)
+        patched.setattr(processes, "start_ticks_of", ticks)
         assert tools.stop_server(server, grace_seconds=0.2)
 
     assert signalled == [(server.pid, signal.SIGTERM)]

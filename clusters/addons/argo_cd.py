@@ -27,9 +27,17 @@ if obj.status ~= nil and obj.status.sync ~= nil and obj.status.sync.status ~= "S
   health.status = "Progressing"
   health.message = "not synced yet"
 end
+local patterns = (obj.spec.source or {}).directory or {}
+local compared = (((obj.status or {}).sync or {}).comparedTo or {}).source or {}
+local compared_patterns = compared.directory or {}
+if health.status == "Healthy" and (patterns.include ~= compared_patterns.include or patterns.exclude ~= compared_patterns.exclude) then
+  health.status = "Progressing"
+  health.message = "not looked at since its source changed"
+end
 return health
 """
-"""Argo CD judges no Application by itself; then the root's waves would not wait for each other."""
+"""Argo CD judges no Application by itself; then the root's waves would not wait for each other. A status from before a tombstone
+says Synced still; by it guard rails would go while models run (decision 0020)."""
 
 _SERVED_MODEL_HEALTH = """\
 local health = {status = "Progressing", message = "not judged yet"}

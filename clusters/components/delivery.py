@@ -1,12 +1,13 @@
 """Who may apply what: Argo CD projects and Applications, from the root down.
 
 A tenant's folder is applied by two Applications. `guard-rails-<tenant>` (project `platform`) owns everything that fences the
-tenant; `tenant-<tenant>`, in a project that names one namespace and one kind, owns its served models only.
+tenant; `tenant-<tenant>`, in a project that names one namespace and one kind, owns its served models only. Of a tenant with a
+tombstone both stay, to delete what they applied (decision 0020).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from clusters.custom_resources import Metadata
 from clusters.custom_resources.argo_cd import Application, AppProject, ChartSource, DestinationServiceAccount, GroupKind, Source
@@ -14,6 +15,7 @@ from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.model.platform import Platform
 from tidegate.model.tenant import Tenant
+from tidegate.model.tombstone import Tombstone
 
 COMPONENT = "delivery"
 BOOTSTRAP = "bootstrap"
@@ -33,9 +35,21 @@ WAVES = {
     "prepull": 5,
     "warm-floor": 5,
 }
-"""Lower is applied first. Guard rails are 0 and tenants 10: no model before its fences, no fence before the mesh."""
+"""Lower is applied first. Guard rails and models of tenants follow: no model before its fences, no fence before the mesh."""
 
-_SERVED_MODELS = "inferenceservice-*.yaml"
+FIRST_OF_TENANT, LAST_OF_TENANT = 0, 10
+"""Waves of a tenant's two Applications: guard rails before models when it comes, models before guard rails when it goes."""
+
+DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
+"""On an Application: the confirmation that namespaces and hot models are deleted only with; only a tombstone gives it."""
+
+_FOR_EVER = "9999-12-31T23:59:59Z"
+"""Argo CD counts an approval from before its sync began as none. This one holds as long as the tombstone is there."""
+
+_SERVED_MODELS = {"include": "inferenceservice-*.yaml"}
+_ALL_BUT_SERVED_MODELS = {"exclude": _SERVED_MODELS["include"]}
+_NOTHING = {"exclude": "*"}
+"""Another pattern than before makes Argo CD look at once; a new sync policy alone it would see in its next round."""
 
 _CLUSTER_KINDS: list[GroupKind] = [
     {"group": "", "kind": "Namespace"},
@@ -78,7 +92,8 @@ def bootstrap(platform: Platform, cluster: str) -> Iterator[Manifest]:
         names.NAMESPACE_PLATFORM,
     ]  # fmt: skip
     repository_url = platform.clusters[cluster].repository_url
-    namespaces = [*own, *(tenant.namespace_name for tenant in platform.tenants_of(cluster))]
+    owned = [*platform.tenants_of(cluster), *platform.tombstones_of(cluster)]
+    namespaces = list(dict.fromkeys([*own, *(one.namespace_name for one in owned)]))
     project: AppProject = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
@@ -114,19 +129,39 @@ def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iter
         )  # fmt: skip
         yield application
     for tenant in platform.tenants_of(cluster):
-        yield _project(repository_url, tenant)
-        yield _guard_rails(repository_url, cluster, tenant)
-        yield _served_models(repository_url, cluster, tenant)
+        labels = names.tenant_labels(tenant.name, tenant.tier)
+        yield _project(repository_url, tenant, labels, f"Served models of tenant {tenant.name}.")
+        yield _guard_rails(repository_url, cluster, tenant, labels)
+        yield _served_models(repository_url, cluster, tenant, labels)
 
 
-def _project(repository_url: str, tenant: Tenant) -> AppProject:
+def removal_objects(platform: Platform, cluster: str, tombstone: Tombstone) -> Iterator[Manifest]:
+    """What deletes a tenant: its own project and Applications, which find nothing in Git and may act on it."""
+    repository_url = platform.clusters[cluster].repository_url
+    # A tombstone knows no tier. The tenant's label stays, by which people look for what is left.
+    labels = {**names.component_labels(COMPONENT), names.LABEL_TENANT: tombstone.name}
+    description = (
+        f"Tenant {tombstone.name}, removed on {tombstone.removed_on} at the request of {tombstone.requested_by}: {tombstone.reason}"
+    )
+    yield _project(repository_url, tombstone, labels, description)
+    # Models first: Argo CD deletes them as an account, and they run within fences, that are guard rails.
+    for application in (
+        _served_models(repository_url, cluster, tombstone, labels, wave=FIRST_OF_TENANT, directory=_NOTHING),
+        _guard_rails(repository_url, cluster, tombstone, labels, wave=LAST_OF_TENANT, directory=_NOTHING),
+    ):
+        application["metadata"].setdefault("annotations", {})[DELETION_APPROVED] = _FOR_EVER
+        application["spec"]["syncPolicy"]["automated"] = {"prune": True, "selfHeal": True, "allowEmpty": True}
+        yield application
+
+
+def _project(repository_url: str, tenant: Tenant | Tombstone, labels: dict[str, str], description: str) -> AppProject:
     """One namespace, one repository, one kind; no cluster-scoped kind, no pattern anywhere."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
-        "metadata": metadata(names.project(tenant.name), names.tenant_labels(tenant.name, tenant.tier), wave=-1),
+        "metadata": metadata(names.project(tenant.name), labels, wave=-1),
         "spec": {
-            "description": f"Served models of tenant {tenant.name}.",
+            "description": description,
             "sourceRepos": [repository_url],
             "destinations": [{"server": SERVER, "namespace": tenant.namespace_name}],
             "destinationServiceAccounts": [
@@ -138,17 +173,23 @@ def _project(repository_url: str, tenant: Tenant) -> AppProject:
     }
 
 
-def _guard_rails(repository_url: str, cluster: str, tenant: Tenant) -> Application:
+def _guard_rails(
+    repository_url: str, cluster: str, tenant: Tenant | Tombstone, labels: dict[str, str], *, wave: int = FIRST_OF_TENANT,
+    directory: Mapping[str, str] = _ALL_BUT_SERVED_MODELS,
+) -> Application:  # fmt: skip
     return _application(
-        repository_url, names.guard_rails_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.PLATFORM_PROJECT,
-        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=0, directory={"exclude": _SERVED_MODELS},
+        repository_url, names.guard_rails_application(tenant.name), labels, names.PLATFORM_PROJECT, tenant.namespace_name,
+        path=f"{RENDERED}/{cluster}/{tenant.name}", wave=wave, directory=directory,
     )  # fmt: skip
 
 
-def _served_models(repository_url: str, cluster: str, tenant: Tenant) -> Application:
+def _served_models(
+    repository_url: str, cluster: str, tenant: Tenant | Tombstone, labels: dict[str, str], *, wave: int = LAST_OF_TENANT,
+    directory: Mapping[str, str] = _SERVED_MODELS,
+) -> Application:  # fmt: skip
     served = _application(
-        repository_url, names.tenant_application(tenant.name), names.tenant_labels(tenant.name, tenant.tier), names.project(tenant.name),
-        tenant.namespace_name, path=f"{RENDERED}/{cluster}/{tenant.name}", wave=10, directory={"include": _SERVED_MODELS},
+        repository_url, names.tenant_application(tenant.name), labels, names.project(tenant.name), tenant.namespace_name,
+        path=f"{RENDERED}/{cluster}/{tenant.name}", wave=wave, directory=directory,
     )  # fmt: skip
     served["spec"]["ignoreDifferences"] = [
         {"group": "serving.kserve.io", "kind": "InferenceService", "jsonPointers": ["/spec/predictor/canaryTrafficPercent"]}
@@ -158,11 +199,11 @@ def _served_models(repository_url: str, cluster: str, tenant: Tenant) -> Applica
 
 def _application(
     repository_url: str, name: str, labels: dict[str, str], project: str, namespace: str, *, path: str, wave: int | None = None,
-    directory: dict[str, str] | None = None,
+    directory: Mapping[str, str] | None = None,
 ) -> Application:  # fmt: skip
     source: Source = {"repoURL": repository_url, "targetRevision": REVISION, "path": path}
     if directory:
-        source["directory"] = directory
+        source["directory"] = dict(directory)
     described = application(source, name, labels, project, namespace, wave=wave)
     # The API server itself says what an object will be, defaults and all; otherwise each default is a difference for ever.
     # Not for add-ons: their definitions are large, and trying each out at every look would keep a small cluster busy.

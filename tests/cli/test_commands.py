@@ -142,6 +142,40 @@ def test_bad_new_tenant_is_refused_and_nothing_is_written(checkout: Path, name: 
     assert sorted((checkout / "gitops").rglob("*")) == before
 
 
+def remove_tenant(name: str, requested_by: str = "maria@example.com", reason: str = "The product was sold.") -> list[str]:
+    return [TIDEGATE, "tenant", "remove", name, f"--requested-by={requested_by}", f"--reason={reason}"]
+
+
+def test_removed_tenant_is_a_tombstone_from_then_on(checkout: Path) -> None:
+    answer = json.loads(tools.run([*remove_tenant("scoring"), "--json"], cwd=checkout).stdout)
+    assert answer == {"deleted": "gitops/tenants/scoring.yaml", "written": "gitops/tombstones/scoring.yaml"}
+    tools.run([TIDEGATE, "render"], cwd=checkout)
+    assert (checkout / "gitops" / "rendered" / "live-1" / "scoring" / "removed.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "message"),
+    [
+        (remove_tenant("nobody"), 2, "no tenant 'nobody'; there are assistant, credit, fraud, merchants, scoring"),
+        (remove_tenant("scoring", reason=""), 1, "gitops/tombstones/scoring.yaml: reason: is not of the expected form"),
+        (remove_tenant("fraud"), 1, "gitops/tenants/credit.yaml: callers[1].tenant = fraud: no such tenant; remove it or add the tenant"),
+    ],
+    ids=["unknown", "no-reason", "still-a-caller"],
+)
+def test_bad_removal_is_refused_and_nothing_is_changed(checkout: Path, command: list[str], exit_code: int, message: str) -> None:
+    before = sorted((checkout / "gitops").rglob("*"))
+    error = refusal(command, checkout)
+    assert (error.exit_code, message in error.stderr) == (exit_code, True), error.stderr
+    assert sorted((checkout / "gitops").rglob("*")) == before
+
+
+def test_new_tenant_with_the_name_of_a_removed_one_is_refused(checkout: Path) -> None:
+    tools.run(remove_tenant("scoring"), cwd=checkout)
+    error = refusal(new_tenant("scoring"), checkout)
+    assert "gitops/tombstones/scoring.yaml: name = scoring: the tenant has a file of its own" in error.stderr
+    assert not (checkout / "gitops" / "tenants" / "scoring.yaml").exists()
+
+
 def test_diff_tells_objects_and_floor_money(checkout: Path) -> None:
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
     for command in (["git", "init", "-q"], ["git", "add", "clusters/inventory", "gitops"], [*git, "commit", "-qm", "before"]):

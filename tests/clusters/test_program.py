@@ -107,16 +107,6 @@ def test_tenant_named_like_a_component_is_refused(checkout: Path, capsys: pytest
     assert not out.exists()
 
 
-def test_tenant_that_leaves_takes_its_files_along(checkout: Path) -> None:
-    out = checkout / "gitops" / "rendered"
-    render(checkout, out)
-    (checkout / "gitops" / "tenants" / "assistant.yaml").unlink()
-    summary = json.loads(render(checkout, out).stdout)
-    assert summary["files_removed"] > 40
-    assert not (out / "live-1" / "assistant").exists()
-    assert b"assistant" not in b"".join(contents(out).values())
-
-
 def test_everything_rendered_fits_its_schema_and_every_rule(schemas: SchemaSet) -> None:
     for tree in TREES:
         assert [str(finding) for finding in validate_folder(ROOT / tree, schemas)] == []

@@ -28,6 +28,14 @@ FIXTURES = {path.stem for path in INVALID.glob("*.yaml")} - {"expected"}
 
 FRAUD = "gitops/tenants/fraud.yaml"
 LIVE_1 = "clusters/inventory/live-1"
+TOMBSTONES = "gitops/tombstones"
+TOMBSTONE = """\
+name: retired
+clusters: [live-1, live-2]
+requested_by: maria@example.com
+reason: The product was sold.
+removed_on: "2026-11-21"
+"""
 
 UNREACHED = {
     "value-refused": "the fallback for kinds of errors that no model has today; it has a test of its own",
@@ -64,20 +72,36 @@ def _rename(path: str, new: str) -> Callable[[Path], None]:
     return lambda root: (root / path).rename((root / path).with_name(new)) and None
 
 
+def _bury(name: str, text: str = TOMBSTONE) -> Callable[[Path], None]:
+    def recipe(root: Path) -> None:
+        (root / TOMBSTONES).mkdir()
+        (root / TOMBSTONES / name).write_bytes(text.encode())
+
+    return recipe
+
+
+def _bury_behind_a_link(root: Path) -> None:
+    _bury("retired.yaml")(root)
+    _link(f"{TOMBSTONES}/retired.yaml")(root)
+
+
 _RECIPES: dict[str, Callable[[Path], None]] = {
     "byte-order-mark": _rewrite(lambda text: "\ufeff" + text),
     "byte-order-mark--inside": _insert("\ufeff"),
     "cluster-file-missing": lambda root: (root / LIVE_1 / "cluster.yaml").unlink(),
     "cluster-file-missing--other-suffix": _rename(f"{LIVE_1}/cluster.yaml", "cluster.yml"),
+    "file-crlf--tombstone": _bury("retired.yaml", TOMBSTONE.replace("\n", "\r\n")),
     "file-crlf": _rewrite(lambda text: text.replace("\n", "\r\n")),
     "file-not-regular": _link(FRAUD),
     "file-not-regular--folder": _file_becomes_folder,
     "file-not-regular--folder-behind-link": _link(LIVE_1),
+    "file-not-regular--tombstone-behind-link": _bury_behind_a_link,
     "file-not-utf8": _rewrite(lambda text: text.replace("Inline", "Für").encode("latin-1")),
     "file-not-utf8--utf-16": _rewrite(lambda text: text.encode("utf-16-le") + b"\xff\xdb"),
     "file-suffix": _rename(FRAUD, "fraud.yml"),
     "file-suffix--capitals": _rename(FRAUD, "fraud.YAML"),
     "file-suffix--json": _rename(FRAUD, "fraud.json"),
+    "file-suffix--tombstone": _bury("retired.yml"),
     "file-too-large": _rewrite(lambda text: f"{text}note: {'x' * 10_000_000}\n"),
     "inventory-empty": lambda root: shutil.rmtree(root / "clusters"),
     "invisible-character--no-break-space": _insert("\u00a0"),
@@ -136,7 +160,7 @@ def test_expected_line_names_the_rule_of_its_file_and_carries_a_remedy(case: str
     line = EXPECTED[case]["finding"]
 
     assert line.endswith(f" [{_rule(case)}]")
-    assert line.split(":", 1)[0].startswith(("gitops/tenants", "clusters/inventory"))
+    assert line.split(":", 1)[0].startswith(("gitops/tenants", TOMBSTONES, "clusters/inventory"))
     assert "; " in line, "no remedy"
     assert line.isascii()
     assert line.isprintable()
@@ -148,6 +172,20 @@ def test_expected_line_names_the_rule_of_its_file_and_carries_a_remedy(case: str
 
 def test_unbroken_copy_is_accepted(checkout: Path) -> None:
     assert set(inventory.load(checkout).tenants) == {"assistant", "credit", "fraud", "merchants", "scoring"}
+
+
+def test_tombstone_of_a_tenant_that_has_no_file_is_accepted(checkout: Path) -> None:
+    _bury("retired.yaml")(checkout)
+    platform = inventory.load(checkout)
+    assert [tombstone.namespace_name for tombstone in platform.tombstones_of("live-1")] == ["tenant-retired"]
+    assert "retired" not in platform.tenants
+
+
+def test_namespace_that_somebody_has_in_another_cluster_may_be_a_tombstones(checkout: Path) -> None:
+    tenant = checkout / "gitops" / "tenants" / "assistant.yaml"
+    tenant.write_text(tenant.read_text(encoding="utf-8").replace("clusters: [live-1, live-2]", "clusters: [live-2]"), encoding="utf-8")
+    _bury("retired.yaml", f"{TOMBSTONE.replace('[live-1, live-2]', '[live-1]')}namespace: tenant-assistant\n")(checkout)
+    assert inventory.load(checkout).tombstones["retired"].namespace_name == "tenant-assistant"
 
 
 def test_every_case_is_expected_and_every_expectation_has_a_case() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,6 +91,24 @@ def new_tenant(
     path = write_new_tenant(checkout, answers).relative_to(checkout.root).as_posix()
     screen.text(f"Wrote {path}. Edit it, then run `tidegate render` and `tidegate validate`.")
     screen.answer({"file": path})
+
+
+def remove_tenant(
+    name: Annotated[str, typer.Argument(help="Its file is gitops/tenants/<name>.yaml.")],
+    requested_by: Annotated[str, typer.Option(help="Mail address of who answers for the removal.")],
+    reason: Annotated[str, typer.Option(help="Why, in one line.")],
+    json: Json = False,
+) -> None:
+    """Replace a tenant's file by a tombstone, which deletes all it runs once it is rendered and committed."""
+    from datetime import datetime
+
+    from tidegate.operations import remove_tenant as removal
+    from tidegate.operations.checkout import find_checkout
+
+    screen = Screen(json)
+    moved = removal.remove_tenant(find_checkout(), name, requested_by, reason, datetime.now(UTC).date())
+    screen.text(f"Deleted {moved.deleted} and wrote {moved.written}. `tidegate render` and the commit of both confirm the deletion.")
+    screen.answer(moved)
 
 
 def explain_model(

@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 new = typer.Typer(help="Start something new.", no_args_is_help=True)
 explain = typer.Typer(help="Tell where values come from.", no_args_is_help=True)
+tenant = typer.Typer(help="Remove tenants.", no_args_is_help=True)
 state = typer.Typer(help="Make and mend the cloud stacks' state.", no_args_is_help=True)
 
 app.command("doctor")(platform.doctor)
@@ -35,6 +36,7 @@ app.command("diff")(facts.diff)
 app.command("predict")(serving.predict)
 new.command("tenant")(facts.new_tenant)
 explain.command("model")(facts.explain_model)
+tenant.command("remove")(facts.remove_tenant)
 state.command("create-state-bucket")(cloud.create_state_bucket)
 state.command("restore-state")(cloud.restore_state)
 state.command("unlock")(cloud.unlock)
@@ -42,6 +44,7 @@ app.add_typer(new, name="new")
 app.add_typer(explain, name="explain")
 app.add_typer(state, name="cloud")
 app.add_typer(local, name="local")
+app.add_typer(tenant, name="tenant")
 
 
 @app.callback()

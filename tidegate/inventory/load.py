@@ -1,8 +1,9 @@
-"""Loads every cluster and tenant file of a checkout into one checked `Platform`."""
+"""Loads every cluster, tenant and tombstone file of a checkout into one checked `Platform`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from tidegate.inventory.yaml_files import RefusedDocument, read_document
 from tidegate.model.cluster import Cluster
 from tidegate.model.platform import Platform, check
 from tidegate.model.tenant import Tenant
+from tidegate.model.tombstone import Tombstone
 
 FactT = TypeVar("FactT", bound=BaseModel)
 
@@ -34,7 +36,6 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
     """The platform (None when a file cannot be read) and all findings about it."""
     findings: list[Finding] = []
     clusters: dict[str, Cluster] = {}
-    tenants: dict[str, Tenant] = {}
     for folder in _entries(root / "clusters" / "inventory"):
         path = folder / "cluster.yaml"
         if not folder.is_dir():
@@ -46,21 +47,24 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
             )
         elif cluster := _read(path, root, Cluster, folder.name, findings):
             clusters[cluster.name] = cluster
-    for path in _entries(root / "gitops" / "tenants"):
-        if path.suffix.lower() not in {".yaml", ".yml", ".json"}:
-            continue
-        if tenant := _read(path, root, Tenant, path.stem, findings):
-            tenants[tenant.name] = tenant
+    tenants = {tenant.name: tenant for tenant in _read_files(root, "gitops/tenants", Tenant, findings)}
+    tombstones = {tombstone.name: tombstone for tombstone in _read_files(root, "gitops/tombstones", Tombstone, findings)}
     if not clusters and not findings:
         findings.append(Finding("clusters/inventory", "", "inventory-empty", "no cluster file", "add <name>/cluster.yaml"))
     if findings:
         return None, findings
-    platform = Platform(clusters, tenants)
+    platform = Platform(clusters, tenants, tombstones)
     return platform, check(platform)
 
 
 def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _read_files(root: Path, folder: str, model: type[FactT], findings: list[Finding]) -> Iterator[FactT]:
+    for path in _entries(root / folder):
+        if path.suffix.lower() in {".yaml", ".yml", ".json"} and (fact := _read(path, root, model, path.stem, findings)):
+            yield fact
 
 
 def _read(path: Path, root: Path, model: type[FactT], name: str, findings: list[Finding]) -> FactT | None:

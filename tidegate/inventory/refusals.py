@@ -34,6 +34,8 @@ _REMEDIES = {
     "greater_than": ("too-small", "is too small", "write more than {gt}"),
     "greater_than_equal": ("too-small", "is too small", "write at least {ge}"),
     "less_than_equal": ("too-large", "is too large", "write at most {le}"),
+    "date_type": ("not-date", "must be a date", 'write it as "2026-11-21", in quotes'),
+    "date_parsing": ("not-date", "must be a date", 'write it as "2026-11-21", in quotes'),
     "finite_number": ("number-not-finite", "not a finite number", "write a finite number"),
 }
 

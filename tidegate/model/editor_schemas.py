@@ -13,12 +13,14 @@ from typing import TypeAlias, cast
 from tidegate.model.cluster import Cluster
 from tidegate.model.facts import Fact
 from tidegate.model.tenant import Tenant
+from tidegate.model.tombstone import Tombstone
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _FILES: Mapping[str, tuple[type[Fact], str]] = {
     "cluster.schema.json": (Cluster, "A Tidegate cluster"),
     "tenant.schema.json": (Tenant, "A Tidegate tenant"),
+    "tombstone.schema.json": (Tombstone, "A Tidegate tombstone"),
 }
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"

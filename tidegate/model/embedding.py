@@ -49,6 +49,7 @@ def embed(platform: Platform, embedding: Embedding) -> Platform:
     return Platform(
         {name: _cluster(cluster, embedding) for name, cluster in platform.clusters.items() if name in embedding.edge_addresses},
         {name: _tenant(tenant, embedding) for name, tenant in platform.tenants.items()},
+        platform.tombstones,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from ipaddress import IPv4Network
 
 from tidegate.errors import Finding
@@ -13,6 +14,7 @@ from tidegate.model.accelerators import instance_shapes
 from tidegate.model.cluster import CapacityType, Cluster, GpuPool
 from tidegate.model.served_model import ServedModel
 from tidegate.model.tenant import Tenant, replica_parts
+from tidegate.model.tombstone import Tombstone, life_findings, tombstone_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,15 @@ class Platform:
 
     clusters: Mapping[str, Cluster]
     tenants: Mapping[str, Tenant]
+    tombstones: Mapping[str, Tombstone] = dataclass_field(default_factory=dict[str, Tombstone])
 
     def tenants_of(self, cluster: str) -> list[Tenant]:
         """The tenants that run in `cluster`, by name."""
         return [tenant for _, tenant in sorted(self.tenants.items()) if cluster in tenant.clusters]
+
+    def tombstones_of(self, cluster: str) -> list[Tombstone]:
+        """The tenants that are to be gone from `cluster`, by name."""
+        return [tombstone for _, tombstone in sorted(self.tombstones.items()) if cluster in tombstone.clusters]
 
 
 def cluster_source(name: str) -> str:
@@ -47,6 +54,9 @@ def check(platform: Platform) -> list[Finding]:
             findings += _tier_findings(tenant, name, model)
             findings += _accelerator_findings(platform, tenant, name, model)
             findings += _registry_findings(tenant, name, model)
+    for tombstone in platform.tombstones.values():
+        findings += _cluster_findings(platform, tombstone_source(tombstone.name), tombstone.clusters)
+        findings += life_findings(tombstone, platform.tenants)
     return findings
 
 
@@ -118,10 +128,7 @@ def _host_findings(platform: Platform) -> Iterator[Finding]:
 
 def _placement_findings(platform: Platform, tenant: Tenant) -> Iterator[Finding]:
     source = tenant_source(tenant.name)
-    for index, cluster in enumerate(tenant.clusters):
-        if cluster not in platform.clusters:
-            known = ", ".join(sorted(platform.clusters))
-            yield Finding(source, f"clusters[{index}]", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
+    yield from _cluster_findings(platform, source, tenant.clusters)
     for index, caller in enumerate(tenant.callers):
         if caller.tenant == tenant.name:
             yield Finding(source, f"callers[{index}].tenant", "caller-itself", "a tenant may always call itself", "remove it", tenant.name)
@@ -137,6 +144,13 @@ def _placement_findings(platform: Platform, tenant: Tenant) -> Iterator[Finding]
                     source, "clusters", "hot-tier-in-one-region", f"tier {tenant.tier} must outlive a region",
                     f"add {cluster.pair}", ", ".join(tenant.clusters),
                 )  # fmt: skip
+
+
+def _cluster_findings(platform: Platform, source: str, clusters: Sequence[str]) -> Iterator[Finding]:
+    for index, cluster in enumerate(clusters):
+        if cluster not in platform.clusters:
+            known = ", ".join(sorted(platform.clusters))
+            yield Finding(source, f"clusters[{index}]", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
 
 
 def _quota_findings(tenant: Tenant) -> Iterator[Finding]:

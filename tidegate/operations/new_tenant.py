@@ -44,7 +44,9 @@ def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
     with tempfile.TemporaryDirectory(prefix="tidegate-new-tenant-") as name:
         trial = Path(name)
         shutil.copytree(checkout.root / "clusters" / "inventory", trial / "clusters" / "inventory")
-        shutil.copytree(checkout.root / "gitops" / "tenants", trial / "gitops" / "tenants")
+        for folder in ("tenants", "tombstones"):
+            if (checkout.root / "gitops" / folder).is_dir():
+                shutil.copytree(checkout.root / "gitops" / folder, trial / "gitops" / folder)
         (trial / "gitops" / "tenants" / f"{answers.name}.yaml").write_text(text, encoding="utf-8")
         inventory.load(trial)
     path.write_text(text, encoding="utf-8")

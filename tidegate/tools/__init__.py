@@ -1,8 +1,8 @@
 """The one door to the outside: every process Tidegate starts is started here.
 
 Commands are argument lists, never shell text; each is logged quoted, so that a reader can run it again. Failures carry
-stderr. Long-running servers are started in a session of their own and remembered by pid and start time, because a pid
-alone may have passed to somebody else's process by the time we want to stop it.
+stderr. Long-running servers are started in a session of their own. How processes are found and ended is told in
+`tidegate.tools.processes`; callers have all of it from here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,25 @@ from pathlib import Path
 from typing import NoReturn
 
 from tidegate.errors import ToolError, ToolMissingError
+from tidegate.tools.processes import (
+    ServerProcess,
+    awaited,
+    children,
+    descendants,
+    is_running,
+    itself,
+    listens,
+    mentioning,
+    remembered,
+    send_signal,
+    stop_server,
+    working_in,
+)
+
+__all__ = [
+    "INTERRUPTED", "Finished", "ServerProcess", "become", "children", "descendants", "find", "interrupt_streams", "is_running", "itself",
+    "listens", "mentioning", "quoted", "run", "start_server", "stop_server", "stream", "working_in",
+]  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +52,6 @@ class Finished:
     stdout: str
     stderr: str
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class ServerProcess:
-    """A process left running: its pid and the kernel's start tick, which together name it uniquely."""
-
-    pid: int
-    start_ticks: int
 
 
 def quoted(command: Sequence[str]) -> str:
@@ -107,7 +118,7 @@ def stream(
         )  # fmt: skip
     except FileNotFoundError as error:
         raise ToolMissingError(quoted(command), command[0]) from error
-    server = ServerProcess(process.pid, _start_ticks(process.pid) or 0)
+    server = remembered(process.pid)
     with process, _streaming(server):
         try:
             for line in process.stdout or ():
@@ -130,16 +141,15 @@ INTERRUPTED = 130
 """The exit code of a program that we asked to stop, whatever it said itself."""
 
 _interrupted: set[ServerProcess] = set()
-_streams: set[ServerProcess] = set()
 
 
 @contextlib.contextmanager
 def _streaming(server: ServerProcess) -> Generator[None]:
-    _streams.add(server)
+    awaited.add(server)
     try:
         yield
     finally:
-        _streams.discard(server)
+        awaited.discard(server)
 
 
 def interrupt_streams(*, grace_seconds: float = 120) -> None:
@@ -148,7 +158,7 @@ def interrupt_streams(*, grace_seconds: float = 120) -> None:
     The grace is long because terraform finishes the call it is in and then writes its state; what still runs after it is
     killed.
     """
-    streams = [server for server in tuple(_streams) if is_running(server)]
+    streams = [server for server in tuple(awaited) if is_running(server)]
     _interrupted.update(streams)
     started = [child for server in streams for child in descendants(server.pid)]
     deadline = time.monotonic() + grace_seconds
@@ -156,11 +166,11 @@ def interrupt_streams(*, grace_seconds: float = 120) -> None:
     # dies with its state unwritten and locked.
     for generation in (started, streams):
         for member in generation:
-            _signal(member, signal.SIGINT)
+            send_signal(member, signal.SIGINT)
         while any(map(is_running, generation)) and time.monotonic() < deadline:
             time.sleep(0.1)
     for member in (*started, *streams):
-        _signal(member, signal.SIGKILL)
+        send_signal(member, signal.SIGKILL)
 
 
 def become(command: Sequence[str]) -> NoReturn:
@@ -172,82 +182,6 @@ def become(command: Sequence[str]) -> NoReturn:
         os.execvp(command[0], list(command))  # noqa: S606 - no shell is wanted
     except FileNotFoundError as error:
         raise ToolMissingError(quoted(command), command[0]) from error
-
-
-def descendants(pid: int) -> list[ServerProcess]:
-    """Every living process that `pid` started, directly or not."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and (fields := _stat_fields(int(folder.name))):
-            children.setdefault(int(fields[1]), []).append(int(folder.name))
-    found: list[ServerProcess] = []
-    waiting = list(children.get(pid, ()))
-    while waiting:
-        child = waiting.pop()
-        waiting += children.get(child, ())
-        if (ticks := _start_ticks(child)) is not None:
-            found.append(ServerProcess(child, ticks))
-    return found
-
-
-def children(pid: int) -> list[ServerProcess]:
-    """The living processes that `pid` started itself, oldest first."""
-    found: list[ServerProcess] = []
-    for folder in Path("/proc").iterdir():
-        fields = _stat_fields(int(folder.name)) if folder.name.isdigit() else None
-        if fields and int(fields[1]) == pid and (ticks := _start_ticks(int(folder.name))) is not None:
-            found.append(ServerProcess(int(folder.name), ticks))
-    return sorted(found, key=lambda process: (process.start_ticks, process.pid))
-
-
-def working_in(folder: Path) -> list[int]:
-    """Pids of the processes whose working directory is `folder`: how a terraform that outlived its parent is found."""
-    found: list[int] = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            with contextlib.suppress(OSError):
-                if (process / "cwd").readlink() == folder:
-                    found.append(int(process.name))
-    return sorted(found)
-
-
-def mentioning(text: str) -> list[int]:
-    """Pids of the processes that have `text` in an argument; our own and its parents excepted."""
-    ours, pid = set[int](), os.getpid()
-    while pid and (fields := _stat_fields(pid)):
-        ours.add(pid)
-        pid = int(fields[1])
-    found: list[int] = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) not in ours:
-            with contextlib.suppress(OSError):
-                if text.encode() in (process / "cmdline").read_bytes():
-                    found.append(int(process.name))
-    return sorted(found)
-
-
-def listens(server: ServerProcess, port: int) -> bool:
-    """Whether that very process is the one that listens on loopback `port`; another may have been faster."""
-    sockets = {
-        fields[9]
-        for fields in (line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:])
-        if fields[1].endswith(f":{port:04X}") and fields[3] == _LISTENING
-    }
-    held: set[str] = set()
-    with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{server.pid}/fd").iterdir():
-            with contextlib.suppress(OSError):  # closed since it was listed
-                held.add(str(link.readlink()))
-    return is_running(server) and any(f"socket:[{inode}]" in held for inode in sockets)
-
-
-_LISTENING = "0A"
-"""TCP_LISTEN in /proc/net/tcp (include/net/tcp_states.h)."""
-
-
-def itself() -> ServerProcess:
-    """This very process, to be remembered in a record."""
-    return ServerProcess(os.getpid(), _start_ticks(os.getpid()) or 0)
 
 
 def start_server(command: Sequence[str], *, log_path: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> ServerProcess:
@@ -262,56 +196,6 @@ def start_server(command: Sequence[str], *, log_path: Path, cwd: Path | None = N
             )  # fmt: skip
         except FileNotFoundError as error:
             raise ToolMissingError(quoted(command), command[0]) from error
-    server = ServerProcess(process.pid, _start_ticks(process.pid) or 0)
+    server = remembered(process.pid)
     process.returncode = 0  # it is left running on purpose: without this Python warns when it forgets the object
     return server
-
-
-def is_running(server: ServerProcess) -> bool:
-    """Whether that very process is still there (a zombie is not)."""
-    return _start_ticks(server.pid) == server.start_ticks
-
-
-def stop_server(server: ServerProcess, *, grace_seconds: float = 10) -> bool:
-    """Stops that very process: a request first, force after `grace_seconds`. False when it was gone already."""
-    if not is_running(server):
-        return False
-    logger.debug("stop pid %d", server.pid)
-    _signal(server, signal.SIGTERM)
-    deadline = time.monotonic() + grace_seconds
-    while is_running(server) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    _signal(server, signal.SIGKILL)
-    while is_running(server):
-        time.sleep(0.05)
-    return True
-
-
-def _signal(server: ServerProcess, number: signal.Signals) -> None:
-    if is_running(server):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(server.pid, number)
-
-
-def _start_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/<pid>/stat; None for a process that is gone or a zombie nobody has reaped."""
-    fields = _stat_fields(pid)
-    if fields is None:
-        return None
-    if fields[0] == "Z":
-        # Reap it if it is a server of ours, so that the table does not fill with the dead. A streamed program is left to
-        # its own `wait`, which would otherwise lose the exit code and report success.
-        if not any(stream.pid == pid for stream in tuple(_streams)):
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        return None
-    return int(fields[19])
-
-
-def _stat_fields(pid: int) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the state letter (field 3) on; None when the process is gone."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return text.rsplit(")", 1)[1].split()
