@@ -14,6 +14,9 @@ from kserve import InferInput, InferRequest, Model, ModelServer, model_server
 from kserve.errors import InvalidInput
 from kserve.model import PredictorConfig
 
+KEEP_ALIVE_SECONDS = 120
+"""Longer than the 90 s that queue-proxy keeps an idle connection: who closes first must not be the server."""
+
 
 class CreditExplainer(Model):
     """Applications in, shares of the score out."""
@@ -54,7 +57,9 @@ def main() -> None:
     """Serves until asked to stop."""
     arguments = model_server.args
     predictor = PredictorConfig(arguments.predictor_host, "v2", predictor_request_timeout_seconds=30)
-    ModelServer(workers=1, enable_grpc=False, predictor_config=predictor).start([CreditExplainer(arguments.model_name)])
+    ModelServer(workers=1, enable_grpc=False, predictor_config=predictor, timeout_keep_alive=KEEP_ALIVE_SECONDS).start(
+        [CreditExplainer(arguments.model_name)]
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from kserve import InferInput, InferRequest, InferResponse, Model, ModelServer, 
 from kserve.errors import InvalidInput
 from kserve.model import PredictorConfig
 
+KEEP_ALIVE_SECONDS = 120
+"""Longer than the 90 s that queue-proxy keeps an idle connection: who closes first must not be the server."""
+
 
 class CreditFeatures(Model):
     """Applications in, probabilities of repayment out."""
@@ -44,7 +47,9 @@ def main() -> None:
     arguments = model_server.args
     predictor = PredictorConfig(arguments.predictor_host, "v2", predictor_request_timeout_seconds=30)
     # KServe asks for a worker per unit of concurrency; each would be a process, and one is enough for arithmetic.
-    ModelServer(workers=1, enable_grpc=False, predictor_config=predictor).start([CreditFeatures(arguments.model_name)])
+    ModelServer(workers=1, enable_grpc=False, predictor_config=predictor, timeout_keep_alive=KEEP_ALIVE_SECONDS).start(
+        [CreditFeatures(arguments.model_name)]
+    )
 
 
 if __name__ == "__main__":
