@@ -54,6 +54,8 @@ class Account:
             "AWS_ACCESS_KEY_ID": _EMULATED_KEY,
             "AWS_SECRET_ACCESS_KEY": _EMULATED_KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # The emulator's port may be another than last time, and terraform would take that for a backend to migrate from.
+            "TF_CLI_ARGS_init": "-reconfigure",
         }
 
     def in_region(self, region: str) -> RegionClients:
