@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from threading import Event, Lock
 
 from tidegate import inventory, tools
-from tidegate.errors import UsageError
+from tidegate.errors import DoctorError, UsageError
 from tidegate.operations import embedded_cloud, embedded_regions, emulator
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud.account import Account
 from tidegate.operations.cloud.destroy import Destruction
 from tidegate.operations.cloud.progress import OnProgress
 from tidegate.operations.local import models
+from tidegate.operations.toolchain import missing
 
 WITHOUT_WHICH_NO_REGION = ("state", "registry")
 """Short names of the stacks that bring the model registry."""
@@ -58,6 +59,8 @@ def bring_up(
     if not with_regions:
         return PlatformUp(embedded_cloud.bring_up(checkout, on_progress, only=only_stacks), None)
     platform = inventory.load(checkout.root)
+    if lacking := missing(checkout):
+        raise DoctorError(lacking)  # before the regions begin beside the cloud
     running, _ = emulator.ensure_running(checkout)
     telling, stop = Lock(), Event()
 

@@ -89,6 +89,8 @@ def start_machines(local: Local, prepared: Prepared, emulator_port: int, on_prog
     edges = {name: local.addresses.regions[name].node for name in local.regions}
     outside.start(internet.spec(local.checkout, outside, prepared.root, local.addresses, edges))
     relays = local.machine(host.HOST)
+    if relays.process() is None:
+        host.give_up_taken_ports(local.checkout)
     relays.start(host.spec(relays, prepared.root, local.relays(), emulator_port))
     pushed = registry.push(outside, prepared.images, lambda line: on_progress("registry", line))
     on_progress("registry", f"{len(prepared.images)} images, {pushed} of them new")

@@ -25,11 +25,7 @@ Linux gives ports to clients (32768)."""
 
 def ports(checkout: Checkout, names: Iterable[str]) -> dict[str, int]:
     """The loopback port of each relay; the ones of the last run when they are kept."""
-    path = checkout.embedded / "ports.json"
-    try:
-        kept = {str(name): int(port) for name, port in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (FileNotFoundError, ValueError, AttributeError):
-        kept = {}
+    path, kept = checkout.embedded / "ports.json", _kept_ports(checkout)
     chosen: dict[str, int] = {}
     for name in names:
         chosen[name] = kept[name] if name in kept else _free_port({*kept.values(), *chosen.values()})
@@ -40,6 +36,21 @@ def ports(checkout: Checkout, names: Iterable[str]) -> dict[str, int]:
             json.dump({**kept, **chosen}, fresh, sort_keys=True)
         Path(fresh.name).replace(path)
     return chosen
+
+
+def give_up_taken_ports(checkout: Checkout) -> None:
+    """Forgets the ports of the last run that somebody else listens on by now; only while our own relays do not run."""
+    path = checkout.embedded / "ports.json"
+    if any(not _is_free(port) for port in _kept_ports(checkout).values()):
+        path.unlink()
+
+
+def _kept_ports(checkout: Checkout) -> dict[str, int]:
+    try:
+        kept = json.loads((checkout.embedded / "ports.json").read_text(encoding="utf-8"))
+        return {str(name): int(port) for name, port in kept.items()}
+    except (FileNotFoundError, ValueError, AttributeError):
+        return {}
 
 
 def spec(machine: Machine, root: Path, relays: dict[str, tuple[int, str]], emulator_port: int) -> MachineSpec:
@@ -64,11 +75,16 @@ def _free_port(taken: set[int]) -> int:
     for port in PORTS:
         if port in taken:
             continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+        if _is_free(port):
+            return port
     raise MachineError(f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
