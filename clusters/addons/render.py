@@ -108,7 +108,7 @@ def _folder(module: GoModule, modules: Mapping[str, Path]) -> Path:
     return folder
 
 
-_ORDER = ("Namespace", "CustomResourceDefinition")
+_ORDER = ("Namespace", documents.DEFINITION)
 
 
 def _place(document: Document) -> tuple[int, str, str, str]:

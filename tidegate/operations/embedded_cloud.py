@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tidegate import inventory
-from tidegate.errors import DoctorError, EmulatorError
+from tidegate.errors import EmulatorError
 from tidegate.operations import emulator
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud import listing
@@ -15,7 +15,6 @@ from tidegate.operations.cloud.deploy import Deployment, deploy
 from tidegate.operations.cloud.destroy import Destruction, destroy
 from tidegate.operations.cloud.progress import OnProgress
 from tidegate.operations.cloud.state import stores
-from tidegate.operations.toolchain import missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,8 @@ def bring_up(checkout: Checkout, on_progress: OnProgress, *, awaited: Collection
 
     Stacks that are `awaited`, by their short names, go before others; with `only`, there are no others.
 
-    Raises `DoctorError` when a tool is missing, `EmulatorError` when the account does not list what state holds.
+    The caller has looked for missing tools. Raises `EmulatorError` when the account does not list what state holds.
     """
-    if lacking := missing(checkout):
-        raise DoctorError(lacking)
     platform = inventory.load(checkout.root)
     running, is_new = emulator.ensure_running(checkout)
     on_progress("emulated AWS", f"{'started' if is_new else 'runs'} on {running.endpoint}")

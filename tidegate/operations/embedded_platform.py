@@ -54,13 +54,13 @@ def bring_up(
 
     `only_stacks` names the stacks that are applied, by default all; regions need `WITHOUT_WHICH_NO_REGION`.
 
-    Raises what either of them raises; the other is ended first.
+    Raises `DoctorError` when a tool is missing, and then has begun nothing. Otherwise raises what either of them raises; the other is ended first.
     """
+    if lacking := missing(checkout):
+        raise DoctorError(lacking)  # before the regions begin beside the cloud
     if not with_regions:
         return PlatformUp(embedded_cloud.bring_up(checkout, on_progress, only=only_stacks), None)
     platform = inventory.load(checkout.root)
-    if lacking := missing(checkout):
-        raise DoctorError(lacking)  # before the regions begin beside the cloud
     running, _ = emulator.ensure_running(checkout)
     telling, stop = Lock(), Event()
 
