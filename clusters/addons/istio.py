@@ -28,12 +28,17 @@ MODULE = GoModule("istio.io/istio", "v0.0.0-20260827124520-eed52ebb66ad", family
 _CHARTS = "manifests/charts"
 _REPOSITORY = "https://istio-release.storage.googleapis.com/charts"
 
+_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes,reset"
+"""Istio's own conditions and `reset`: predictions change nothing, so one whose connection broke may be asked again."""
+
 _MESH: Mapping[str, object] = {
     "enableAutoMtls": True,
     "accessLogFile": "",
+    "defaultHttpRetryPolicy": {"attempts": 2, "retryOn": _RETRY_ON},
     "defaultConfig": {
-        # A policy reaches pooled connections only when their listener has drained; Istio's 45 s leaves a refused caller in.
-        "drainDuration": "1s",
+        # A changed policy drains its listener. Until then a refused caller may use each connection it has once more (45 s with
+        # Istio's default); after that whatever is still under way is cut (with 1 s: every slow prediction).
+        "drainDuration": "10s",
         "terminationDrainDuration": "1s",
     },
 }

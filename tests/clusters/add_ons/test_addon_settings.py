@@ -41,8 +41,10 @@ def test_sidecars_satisfy_the_restricted_pod_security_level(addons: Any) -> None
     assert values["pilot"]["env"]["ENABLE_NATIVE_SIDECARS"] == "true"
 
 
-def test_the_mesh_drains_in_a_second(addons: Any) -> None:
-    assert "drainDuration: 1s" in pick(addons["istiod"], "ConfigMap", "istio")["data"]["mesh"]
+def test_a_changed_policy_reaches_callers_soon_and_cuts_no_usual_prediction(addons: Any) -> None:
+    mesh = pick(addons["istiod"], "ConfigMap", "istio")["data"]["mesh"]
+    assert "drainDuration: 10s" in mesh
+    assert "retryOn: connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes,reset\n" in mesh
 
 
 def test_gateways_wait_for_no_load_balancer(addons: Any) -> None:
