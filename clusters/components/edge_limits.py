@@ -80,6 +80,8 @@ def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> EnvoyFilter:
         "filter_enforced": always,
         "rate_limits": [{"actions": [{"metadata": {"descriptor_key": "tenant", "source": "DYNAMIC", "metadata_key": claim}}]}],
         "descriptors": [{"entries": [{"key": "tenant", "value": name}], "token_bucket": _bucket(rate)} for name, rate in rates.items()],
+        # Envoy's default takes a token of the shared bucket for every request too: one tenant's flood would then limit all.
+        "always_consume_default_token_bucket": False,
     }
     chain = {"filter": {"name": "envoy.filters.network.http_connection_manager", "subFilter": {"name": "envoy.filters.http.router"}}}
     return {

@@ -88,11 +88,13 @@ def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
 
 def test_rate_limit_of_all_proxies_together_is_the_tenants(select: Select, platform: Platform) -> None:
     (limits,) = select("live-1/edge", "EnvoyFilter")
-    descriptors = limits["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]["descriptors"]
+    limit = limits["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]
+    descriptors = limit["descriptors"]
     for descriptor in descriptors:
         tenant = platform.tenants[descriptor["entries"][0]["value"]]
         assert 0 <= 3 * descriptor["token_bucket"]["max_tokens"] - tenant.requests_per_second < 3
     assert len(descriptors) == len(TENANTS)
+    assert limit["always_consume_default_token_bucket"] is False, "a flood of one tenant's would use up the bucket that all share"
 
 
 @pytest.mark.parametrize(("cluster", "tenant"), EVERYWHERE)
