@@ -77,11 +77,15 @@ class Seen:
     def bad(self) -> dict[str, int]:
         return {outcome: count for outcome, count in sorted(self.outcomes.items()) if outcome != "200"}
 
-    def told(self) -> dict[str, object]:
+    def percentile(self, share: float) -> float:
+        """Milliseconds that `share` of the good answers took at most, 0 when there is none."""
         ordered = sorted(self.milliseconds) or [0.0]
+        return ordered[int(len(ordered) * share)]
+
+    def told(self) -> dict[str, object]:
         return {
-            "sent": self.sent, "not answered well": self.bad, "p50_ms": round(ordered[len(ordered) // 2], 1),
-            "p99_ms": round(ordered[int(len(ordered) * 0.99)], 1), "worst_ms": round(ordered[-1], 1), "first": self.first_bad,
+            "sent": self.sent, "not answered well": self.bad, "p50_ms": round(self.percentile(0.5), 1),
+            "p99_ms": round(self.percentile(0.99), 1), "worst_ms": round(max(self.milliseconds, default=0.0), 1), "first": self.first_bad,
         }  # fmt: skip
 
 

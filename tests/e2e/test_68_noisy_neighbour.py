@@ -44,11 +44,6 @@ def watch_neighbour(platform: Running, region: str) -> Seen:
     return seen
 
 
-def percentile(seen: Seen, share: float) -> float:
-    ordered = sorted(seen.milliseconds)
-    return ordered[int(len(ordered) * share)]
-
-
 def test_flooding_tenant_takes_nothing_from_its_neighbour(platform: Running, record_property: Callable[[str, object], None]) -> None:
     region = REGIONS[1]
     before = watch_neighbour(platform, region)
@@ -66,10 +61,10 @@ def test_flooding_tenant_takes_nothing_from_its_neighbour(platform: Running, rec
     seconds = time.monotonic() - started
     after = watch_neighbour(platform, region)
 
-    calm = [*before.milliseconds, *after.milliseconds]
+    calm = Seen(milliseconds=[*before.milliseconds, *after.milliseconds])
     record_property("flood", {"seconds": round(seconds, 1), "statuses": {str(status): count for status, count in statuses.items()}})
     for share, name in ((0.5, "p50"), (0.99, "p99")):
-        ratio = percentile(during, share) / percentile(Seen(milliseconds=calm), share)
+        ratio = during.percentile(share) / calm.percentile(share)
         record_property(f"{name}_during_over_without", round(ratio, 2))
     for seen in (before, during, after):
         assert not seen.bad, seen.first_bad

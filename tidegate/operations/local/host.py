@@ -25,7 +25,7 @@ Linux gives ports to clients (32768)."""
 
 def ports(checkout: Checkout, names: Iterable[str]) -> dict[str, int]:
     """The loopback port of each relay; the ones of the last run when they are kept."""
-    path, kept = checkout.embedded / "ports.json", _kept_ports(checkout)
+    path, kept = _ports_file(checkout), _kept_ports(checkout)
     chosen: dict[str, int] = {}
     for name in names:
         chosen[name] = kept[name] if name in kept else _free_port({*kept.values(), *chosen.values()})
@@ -39,15 +39,18 @@ def ports(checkout: Checkout, names: Iterable[str]) -> dict[str, int]:
 
 
 def give_up_taken_ports(checkout: Checkout) -> None:
-    """Forgets the ports of the last run that somebody else listens on by now; only while our own relays do not run."""
-    path = checkout.embedded / "ports.json"
-    if any(not _is_free(port) for port in _kept_ports(checkout).values()):
-        path.unlink()
+    """Forgets all ports of the last run when somebody else listens on one by now; only while our own relays do not run."""
+    if not all(map(_is_free, _kept_ports(checkout).values())):
+        _ports_file(checkout).unlink()
+
+
+def _ports_file(checkout: Checkout) -> Path:
+    return checkout.embedded / "ports.json"
 
 
 def _kept_ports(checkout: Checkout) -> dict[str, int]:
     try:
-        kept = json.loads((checkout.embedded / "ports.json").read_text(encoding="utf-8"))
+        kept = json.loads(_ports_file(checkout).read_text(encoding="utf-8"))
         return {str(name): int(port) for name, port in kept.items()}
     except (FileNotFoundError, ValueError, AttributeError):
         return {}
@@ -73,9 +76,7 @@ def spec(machine: Machine, root: Path, relays: dict[str, tuple[int, str]], emula
 
 def _free_port(taken: set[int]) -> int:
     for port in PORTS:
-        if port in taken:
-            continue
-        if _is_free(port):
+        if port not in taken and _is_free(port):
             return port
     raise MachineError(f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there")
 
