@@ -1,0 +1,1 @@
+../../../../../tidegate/operations/signing/checks/__init__.py

@@ -1,0 +1,1 @@
+../../../../../tidegate/operations/signing/checks/verification.py
