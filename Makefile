@@ -68,8 +68,8 @@ test-e2e: setup-tests ## Run the tests on the embedded platform; brings it up, a
 	$(PYTHON) -m pytest tests/e2e -m "e2e and not soak" -p no:xdist
 
 .PHONY: test-fast
-test-fast: setup-tests ## Run the tests that start no terraform.
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not terraform and not emulator and not e2e"
+test-fast: setup-tests ## Run the tests that start no terraform and no API server.
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not terraform and not emulator and not apiserver and not e2e"
 
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.
@@ -82,7 +82,7 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, going on where the last run ended; writes out/soak.json.
 	$(PYTHON) -m tests.soak.run
-	TIDEGATE_E2E_COLD_STARTS=200 $(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
+	TIDEGATE_E2E_COLD_STARTS=200 TIDEGATE_E2E_WHOLE=1 $(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
 
 .PHONY: lock
 lock: setup ## Resolve the locks anew; releases younger than a week are left out.

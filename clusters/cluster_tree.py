@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from clusters.components import (
     add_ons,
     availability,
+    catalogue,
+    cpu_pools,
     delivery,
+    dense_pool,
     edge_limits,
     gateways,
+    gpu_operator,
     gpu_pools,
     gpu_sharing,
     isolation,
     mesh,
     model,
     monitors,
+    policies,
     prepull,
     priorities,
     routes,
@@ -47,7 +52,7 @@ def objects(platform: Platform) -> Iterator[RenderedObject]:
         ]
         for manifest in delivery.objects(platform, name, applied):
             yield RenderedObject(f"{name}/{delivery.COMPONENT}", cluster_source(name), manifest)
-        for manifest in add_ons.objects(cluster):
+        for manifest in (*add_ons.objects(cluster), *gpu_operator.objects(cluster)):
             yield RenderedObject(f"{name}/{delivery.COMPONENT}", cluster_source(name), manifest)
         for served in platform.tenants_of(name):
             for manifest in tenant_objects(platform, cluster, served):
@@ -84,13 +89,18 @@ def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iter
     yield from isolation.guard_rails(platform, cluster, served)
     yield from routes.grants(served)
     yield from availability.guard_rails(served)
+    yield from dense_pool.guard_rails(served)
     yield from monitors.guard_rails(served)
+    yield from catalogue.guard_rails(cluster, served, platform.catalogue)
     for name, facts in served.models.items():
         yield model.inference_service(cluster, served, name, facts)
 
 
 def _components(platform: Platform, cluster: Cluster) -> Iterator[tuple[str, list[Manifest]]]:
+    yield policies.COMPONENT, list(policies.objects(platform, cluster))
+    yield catalogue.COMPONENT, list(catalogue.objects(platform, cluster))
     yield priorities.COMPONENT, list(priorities.objects())
+    yield cpu_pools.COMPONENT, list(cpu_pools.objects(cluster))
     yield gpu_sharing.COMPONENT, list(gpu_sharing.objects(cluster))
     yield gpu_pools.COMPONENT, list(gpu_pools.objects(cluster, kwok=False))
     yield gpu_pools.KWOK_COMPONENT, list(gpu_pools.objects(cluster, kwok=True))

@@ -20,6 +20,9 @@ REGISTRY = "registry.example.com/tidegate"
 PAUSE = f"{REGISTRY}/pause:3.10"
 """Does nothing; keeps a pod alive. 3.10 is the line that Kubernetes 1.35 is tested with."""
 
+DENSE_POOL = f"{REGISTRY}/dense-pool:1.7.1"
+"""MLServer with a router in front: the pods of a dense pool."""
+
 RUNTIMES = {
     # What KServe 0.20.0 ships its runtimes with; its Hugging Face server is released under its own number.
     Runtime.MLSERVER_SKLEARN: f"{REGISTRY}/mlserver:1.7.1",

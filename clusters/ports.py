@@ -10,6 +10,10 @@ CONTAINER_PORTS = (8080, 9000)
 
 SERVING_PORTS = (*KNATIVE_DATA_PORTS, *CONTAINER_PORTS)
 
+POOL_PORT = 8087
+"""The model server of a dense pool's pod, for the routers of all its pods. No Service of the mesh may have the same port for HTTP: a
+pod whose address a sidecar does not know yet would be taken for whatever the request's host names there."""
+
 AUTOSCALER_PORT = 8080
 """Knative's autoscaler takes the activator's reports here."""
 
@@ -25,3 +29,6 @@ ISTIOD_PORT = 15012
 
 POD_IDENTITY_ADDRESS = "169.254.170.23/32"
 """EKS Pod Identity's agent on each node; it answers on port 80."""
+
+VAULT_PORT = 8200
+"""Pods get the credentials for their model here, before they serve."""

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def make_scratch_checkout(folder: Path) -> Checkout:
     """Fills the empty `folder` so that every command works in it."""
-    for name in ("clusters", "gitops", "infra", "locks", "tidegate"):
+    for name in ("clusters", "gitops", "infra", "locks", "policies", "tidegate"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("cdktf.json", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)

@@ -4,6 +4,7 @@
     ├── FindingsError          a set of findings; nothing was changed
     │   ├── InventoryError       a cluster or tenant file, or how they fit together
     │   ├── ManifestError        a rendered Kubernetes object
+    │   ├── LedgerError          a cost ledger is damaged, empty or names a node without a price
     │   └── DoctorError          this machine lacks something
     ├── ToolError              a program we started failed; its stderr is in the text
     │   └── ToolMissingError     the program is not installed
@@ -62,6 +63,10 @@ class InventoryError(FindingsError):
 
 class ManifestError(FindingsError):
     """A rendered object does not fit its schema or breaks a rule."""
+
+
+class LedgerError(FindingsError):
+    """A cost ledger cannot be read, continued or priced."""
 
 
 class DoctorError(FindingsError):

@@ -14,7 +14,7 @@ from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from tidegate.model import names
 
-VERSION = "3.5.1"
+VERSION = "3.5.4"
 MODULE = GoModule("github.com/argoproj/argo-cd/v3", f"v{VERSION}", family="argocd")
 
 _APPLICATION_HEALTH = """\
@@ -97,6 +97,9 @@ SETTINGS = {
     # Enforced: an Application whose project names none for its namespace is not synced, the platform's own included.
     "application.sync.impersonation.enabled": "true",
     "application.sync.impersonation.enforced": "true",
+    # Nothing we deliver needs them, and each runs what a folder holds: Jsonnet beside plain files is evaluated, imports included.
+    "jsonnet.enable": "false",
+    "kustomize.enable": "false",
     "resource.compareoptions": json.dumps({"ignoreAggregatedRoles": True, "ignoreResourceStatusField": "all"}),
     "resource.exclusions": json.dumps([{**excluded, "clusters": ["*"]} for excluded in _EXCLUDED]),
     "resource.customizations.health.argoproj.io_Application": _APPLICATION_HEALTH,
@@ -110,8 +113,9 @@ PARAMETERS = {
     "controller.kubectl.parallelism.limit": "3",
     "controller.self.heal.timeout.seconds": "1",
     "reposerver.parallelism.limit": "4",
-    # A wave that never becomes healthy would hold the root for ever, and with it the commit that mends it.
-    "controller.sync.timeout.seconds": "180",
+    # A wave that never becomes healthy would hold the root for ever, and with it the commit that mends it. The first round of all
+    # waves takes three to four minutes here, and one that was ended for its time is not begun again for the same commit.
+    "controller.sync.timeout.seconds": "600",
 }
 """`argocd-cmd-params-cm`: fewer workers than upstream's 20 and 10, because two cores are for everything."""
 

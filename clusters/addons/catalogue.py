@@ -14,6 +14,7 @@ from clusters.addons import (
     kube_state_metrics,
     prometheus,
     prometheus_crds,
+    vault,
 )
 from clusters.addons.add_on import AddOn, GoModule
 
@@ -22,6 +23,7 @@ ADD_ONS: tuple[AddOn, ...] = tuple(
         (
             argo_cd.ADD_ON, coredns.ADD_ON, gateway_api.ADD_ON, istio.BASE, istio.CNI, istio.CONTROL_PLANE, karpenter.ADD_ON,
             knative.ADD_ON, knative_gateway.ADD_ON, kserve.ADD_ON, kube_state_metrics.ADD_ON, prometheus.ADD_ON, prometheus_crds.ADD_ON,
+            vault.ADD_ON,
         ),
         key=lambda add_on: (add_on.wave, add_on.name),
     )

@@ -25,7 +25,7 @@ _CLUSTER_KINDS = frozenset(
     {
         "APIService", "CSIDriver", "ClusterRole", "ClusterRoleBinding", "ClusterServingRuntime", "ClusterStorageContainer",
         "CustomResourceDefinition", "GatewayClass", "KWOKNodeClass", "MutatingWebhookConfiguration", "Namespace", "NodePool",
-        "PriorityClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+        "PersistentVolume", "PriorityClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
         "ValidatingWebhookConfiguration",
     }
 )  # fmt: skip

@@ -31,9 +31,18 @@ _REPOSITORY = "https://istio-release.storage.googleapis.com/charts"
 _RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes,reset"
 """Istio's own conditions and `reset`: predictions change nothing, so one whose connection broke may be asked again."""
 
+_ACCESS_LOG = (
+    '[%START_TIME%] "%REQ(:METHOD)% %REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% '
+    "%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% %UPSTREAM_TRANSPORT_FAILURE_REASON% %DURATION% "
+    '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" %UPSTREAM_CLUSTER_RAW% '
+    "%DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
+)
+"""Istio's own line has the query, and with it the token of who sends it as `access_token`. What is read here: operations/attack/layers.py."""
+
 _MESH: Mapping[str, object] = {
     "enableAutoMtls": True,
     "accessLogFile": "",
+    "accessLogFormat": _ACCESS_LOG,
     "defaultHttpRetryPolicy": {"attempts": 2, "retryOn": _RETRY_ON},
     "defaultConfig": {
         # A changed policy drains its listener. Until then a refused caller may use each connection it has once more (45 s with

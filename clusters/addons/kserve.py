@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from clusters.addons import documents
+from clusters.addons import documents, vault
 from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from clusters.components.runtimes import container_security
+from clusters.components import catalogue
+from clusters.components.runtimes import VAULT_TOKEN, container_security
 from tidegate.model import names
 
 VERSION = "0.20.0"
@@ -26,7 +27,9 @@ _FOLDER = "config/overlays/standalone/kserve"
 """With the full definitions. Upstream's minimal ones spare an API server 0.3 GiB, but name no fields: Argo CD then takes any
 edit of an InferenceService for what a webhook wrote, calls it synced and never applies it."""
 
-_INITIALIZER = "kserve-storage-initializer"
+_INITIALIZER = "model-verifier"
+"""Fetches with upstream's script and verifies what came (decision 0022)."""
+
 _INJECTED_BY_CERT_MANAGER = "cert-manager.io/inject-ca-from"
 _RBAC_PROXY = frozenset(
     {
@@ -34,12 +37,6 @@ _RBAC_PROXY = frozenset(
     }
 )  # fmt: skip
 """What leads to the RBAC proxy, and its rights."""
-
-EMULATOR_CREDENTIALS: Mapping[str, str] = {
-    # The emulator takes any word; this is the one that the cloud stacks use too, and it opens nothing else.
-    "AWS_ACCESS_KEY_ID": "emulated",
-    "AWS_SECRET_ACCESS_KEY": "emulated",
-}
 
 
 def certificate_secret(region: Region) -> Document:
@@ -145,14 +142,28 @@ def _adapt_manager(manager: Document, region: Region) -> None:
 
 
 def _adapt_storage(storage: Document, region: Region) -> None:
-    """Models come from the emulated S3; a production pod gets endpoint and credentials from its identity instead."""
+    """Models come from the emulated S3, with credentials from Vault; a production pod gets both from its identity instead."""
     container = documents.section(storage, "spec", "container")
     container["image"] = region.image(_INITIALIZER)
     container["resources"] = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     container["securityContext"] = dict(container_security())
+    # What may be loaded is the platform's word, in a ConfigMap that tenants cannot write. A pod without it does not start.
+    trust = {"configMapKeyRef": {"name": catalogue.TRUST, "key": catalogue.TRUST_KEY}}
+    served_model = {"fieldRef": {"fieldPath": f"metadata.labels['{names.KSERVE_LABEL_MODEL}']"}}
+    tenant = {"fieldRef": {"fieldPath": f"metadata.labels['{names.LABEL_TENANT}']"}}
+    container["env"] = [
+        {"name": "MODEL_TRUST", "valueFrom": trust},
+        {"name": "SERVED_MODEL", "valueFrom": served_model},
+        {"name": "VAULT_ROLE", "valueFrom": tenant},
+    ]
     documents.set_environment(
-        container, {**EMULATOR_CREDENTIALS, "AWS_ENDPOINT_URL": region.facts.s3_endpoint, "AWS_DEFAULT_REGION": region.cluster.region}
-    )
+        container,
+        {
+            "AWS_ENDPOINT_URL": region.facts.s3_endpoint, "AWS_DEFAULT_REGION": region.cluster.region,
+            "VAULT_ADDR": f"https://{vault.HOST}:{vault.PORT}", "VAULT_CACERT_BYTES": region.facts.ca_certificate,
+        },
+    )  # fmt: skip
+    container["volumeMounts"] = [{"name": VAULT_TOKEN, "mountPath": "/var/run/secrets/vault", "readOnly": True}]
 
 
 ADD_ON = AddOn(

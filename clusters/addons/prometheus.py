@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from clusters import ports
 from clusters.addons import documents
 from clusters.addons.add_on import AddOn, UpstreamImage
 from clusters.addons.documents import Document
@@ -106,9 +107,13 @@ def _pods() -> Document:
         {"source_labels": [f"__meta_kubernetes_pod_label_{_sanitized(label)}"], "target_label": target}
         for target, label in _KEPT_LABELS.items()
     ]
+    tenant = f"__meta_kubernetes_pod_label_{_sanitized(names.LABEL_TENANT)}"
+    of_tenant: Document = {"source_labels": ["__meta_kubernetes_pod_ip", tenant], "regex": "(.+);.+"}
     return {
         "job_name": "pods",
         "kubernetes_sd_configs": [{"role": "pod"}],
+        # Envoy's histograms of its own connections, and the agent's of its own doings: half of a sidecar's series.
+        "metric_relabel_configs": [_drop(["__name__"], "envoy_.*_bucket|istio_agent_.*")],
         "relabel_configs": [
             _keep([f"{annotation}_scrape", "__meta_kubernetes_pod_phase"], "true;Running"),
             # Karpenter's KWOK provider names its nodes so; their pods have addresses where nothing listens.
@@ -122,6 +127,9 @@ def _pods() -> Document:
                 "regex": "(.+:.+)",
                 "target_label": "__address__",
             },
+            # KServe's own annotations come after the sidecar's and name a port that STRICT mTLS closes.
+            {**of_tenant, "target_label": "__address__", "replacement": f"$1:{ports.SIDECAR_METRICS_PORT}"},
+            {**of_tenant, "target_label": "__metrics_path__", "replacement": "/stats/prometheus"},
             {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
             {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
             *kept,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn
 from clusters.addons.catalogue import ADD_ONS
-from clusters.components import delivery
+from clusters.components import delivery, gpu_operator
 from clusters.custom_resources.argo_cd import Application, AppProject, ChartSource, GroupKind, IgnoredDifference, Source
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
@@ -20,12 +20,15 @@ RELEASE_REVISION = "add-ons"
 
 _CLUSTER_KINDS: list[GroupKind] = [
     {"group": "", "kind": "Namespace"},
+    {"group": "", "kind": "PersistentVolume"},
     {"group": "admissionregistration.k8s.io", "kind": "MutatingWebhookConfiguration"},
     {"group": "admissionregistration.k8s.io", "kind": "ValidatingWebhookConfiguration"},
     {"group": "admissionregistration.k8s.io", "kind": "ValidatingAdmissionPolicy"},
     {"group": "admissionregistration.k8s.io", "kind": "ValidatingAdmissionPolicyBinding"},
     {"group": "apiextensions.k8s.io", "kind": "CustomResourceDefinition"},
     {"group": "gateway.networking.k8s.io", "kind": "GatewayClass"},
+    {"group": "nfd.k8s-sigs.io", "kind": "NodeFeatureRule"},
+    {"group": "nvidia.com", "kind": "ClusterPolicy"},
     {"group": "rbac.authorization.k8s.io", "kind": "ClusterRole"},
     {"group": "rbac.authorization.k8s.io", "kind": "ClusterRoleBinding"},
     {"group": "serving.kserve.io", "kind": "ClusterStorageContainer"},
@@ -38,6 +41,7 @@ _NAMESPACED_KINDS: list[GroupKind] = [
     {"group": "apps", "kind": "DaemonSet"},
     {"group": "apps", "kind": "Deployment"},
     {"group": "apps", "kind": "StatefulSet"},
+    {"group": "batch", "kind": "Job"},
     {"group": "autoscaling", "kind": "HorizontalPodAutoscaler"},
     {"group": "caching.internal.knative.dev", "kind": "Image"},
     {"group": "networking.internal.knative.dev", "kind": "Certificate"},
@@ -52,7 +56,7 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     """The add-ons' project and an Application for each that Argo CD installs in `cluster`."""
     applied = [add_on for add_on in ADD_ONS if cluster.add_ons_from == "rendered" or not isinstance(add_on.production, ClusterAddOn)]
     sources = {add_on.name: _source(cluster, add_on) for add_on in applied}
-    yield _project(applied, sorted({source["repoURL"] for source in sources.values()}))
+    yield _project(applied, sorted({source["repoURL"] for source in sources.values()} | gpu_operator.repositories(cluster)))
     for add_on in applied:
         application = delivery.application(
             sources[add_on.name], names.add_on_application(add_on.name), names.component_labels("add-ons"), names.ADD_ONS_PROJECT,
@@ -72,7 +76,12 @@ def _source(cluster: Cluster, add_on: AddOn) -> Source | ChartSource:
 
 def _project(applied: list[AddOn], repositories: list[str]) -> AppProject:
     own = sorted(
-        {"kube-node-lease", "kube-system", *(namespace for add_on in applied for namespace in (add_on.namespace, *add_on.owned_namespaces))}
+        {
+            "kube-node-lease",
+            "kube-system",
+            names.NAMESPACE_GPU_OPERATOR,
+            *(namespace for add_on in applied for namespace in (add_on.namespace, *add_on.owned_namespaces)),
+        }
     )
     return {
         "apiVersion": "argoproj.io/v1alpha1",

@@ -25,8 +25,11 @@ SERVER = "https://kubernetes.default.svc"
 RENDERED = "gitops/rendered"
 
 WAVES = {
+    "catalogue": -15,  # with the policies that read it
+    "policies": -15,  # before anything that they judge
     "priorities": -10,
     "gpu-sharing": -10,
+    "cpu-pools": -10,
     "gpu-pools": -10,
     "gpu-pools-kwok": -10,
     "runtimes": -10,
@@ -53,6 +56,8 @@ _NOTHING = {"exclude": "*"}
 
 _CLUSTER_KINDS: list[GroupKind] = [
     {"group": "", "kind": "Namespace"},
+    {"group": "admissionregistration.k8s.io", "kind": "ValidatingAdmissionPolicy"},
+    {"group": "admissionregistration.k8s.io", "kind": "ValidatingAdmissionPolicyBinding"},
     {"group": "scheduling.k8s.io", "kind": "PriorityClass"},
     {"group": "serving.kserve.io", "kind": "ClusterServingRuntime"},
     {"group": "karpenter.sh", "kind": "NodePool"},
@@ -64,6 +69,7 @@ _NAMESPACED_KINDS: list[GroupKind] = [
     {"group": "", "kind": "ConfigMap"},
     {"group": "", "kind": "LimitRange"},
     {"group": "", "kind": "ResourceQuota"},
+    {"group": "", "kind": "Service"},
     {"group": "", "kind": "ServiceAccount"},
     {"group": "apps", "kind": "DaemonSet"},
     {"group": "apps", "kind": "Deployment"},
@@ -82,6 +88,7 @@ _NAMESPACED_KINDS: list[GroupKind] = [
     {"group": "security.istio.io", "kind": "AuthorizationPolicy"},
     {"group": "security.istio.io", "kind": "PeerAuthentication"},
     {"group": "security.istio.io", "kind": "RequestAuthentication"},
+    {"group": "telemetry.istio.io", "kind": "Telemetry"},
 ]
 
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Literal, TypedDict
 
 from clusters.components.gateways import metadata
-from clusters.custom_resources.istio import AuthorizationPolicy, EnvoyFilter, RequestAuthentication, Rule, TargetRef
+from clusters.custom_resources.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule, TargetRef
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.model.cluster import Cluster
+from tidegate.model.dense_pool import DensePool
 from tidegate.model.platform import Platform
 from tidegate.model.tenant import Tenant
+
+
+class _TokenRule(TypedDict):
+    """Whose tokens are believed, where they are looked for, and which of their claims go on as headers."""
+
+    issuer: str
+    jwksUri: str
+    audiences: list[str]
+    fromHeaders: list[dict[Literal["name", "prefix"], str]]
+    outputClaimToHeaders: list[dict[Literal["header", "claim"], str]]
+
 
 _EDGE: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_EDGE}
 
@@ -20,13 +33,24 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     """Token check, admission by tenant and rate limits of one cluster's edge."""
     tenants = [tenant for tenant in platform.tenants_of(cluster.name) if subjects(tenant)]
     issuer = cluster.token_issuer
+    rule: _TokenRule = {
+        "issuer": issuer.issuer,
+        "jwksUri": issuer.jwks_uri,
+        "audiences": [issuer.audience],
+        # Said because a token in the query is taken otherwise, and addresses end up in everybody's logs.
+        "fromHeaders": [{"name": "Authorization", "prefix": "Bearer "}],
+        "outputClaimToHeaders": [
+            {"header": names.HEADER_TENANT, "claim": issuer.tenant_claim},
+            {"header": names.HEADER_SUBJECT, "claim": "sub"},
+        ],
+    }
     authentication: RequestAuthentication = {
         "apiVersion": "security.istio.io/v1",
         "kind": "RequestAuthentication",
         "metadata": metadata("tokens"),
         "spec": {
             "targetRefs": [_EDGE],
-            "jwtRules": [{"issuer": issuer.issuer, "jwksUri": issuer.jwks_uri, "audiences": [issuer.audience]}],
+            "jwtRules": [rule],
         },
     }
     yield authentication
@@ -38,7 +62,7 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     }
     if tenants:
         admission["spec"]["action"] = "ALLOW"
-        admission["spec"]["rules"] = [_admission(cluster, tenant) for tenant in tenants]
+        admission["spec"]["rules"] = [rule for tenant in tenants for rule in _admissions(cluster, tenant)]
     yield admission
     if tenants:
         yield _rate_limits(cluster, tenants)
@@ -49,14 +73,49 @@ def subjects(tenant: Tenant) -> list[str]:
     return [caller.subject for caller in tenant.callers if caller.subject]
 
 
-def _admission(cluster: Cluster, tenant: Tenant) -> Rule:
-    """Host, claim and subject must all fit; a missing token has no principal and so fits nothing."""
+def _admissions(cluster: Cluster, tenant: Tenant) -> Iterator[Rule]:
+    """Host, claim and subject must all fit; a missing token has no principal and so fits nothing.
+
+    A caller that reaches only some models of a dense pool has a rule of its own, with the paths that it reaches.
+    """
+    whole = [subject for subject in subjects(tenant) if _reaches_everything(tenant, subject)]
+    if whole:
+        yield _admission(cluster, tenant, whole, [])
+    for subject in subjects(tenant):
+        if subject not in whole and (paths := list(_paths(tenant, subject))):
+            yield _admission(cluster, tenant, [subject], paths)
+
+
+def _admission(cluster: Cluster, tenant: Tenant, admitted: Sequence[str], paths: list[str]) -> Rule:
+    """`admitted` may call any path, or `paths` when there are some."""
     issuer, host = cluster.token_issuer, tenant.host_in(cluster.domain)
+    operation: Operation = {"hosts": [host, f"{host}:*"]}
+    if paths:
+        operation["paths"] = paths
     return {
-        "from": [{"source": {"requestPrincipals": [f"{issuer.issuer}/{subject}" for subject in subjects(tenant)]}}],
-        "to": [{"operation": {"hosts": [host, f"{host}:*"]}}],
+        "from": [{"source": {"requestPrincipals": [f"{issuer.issuer}/{subject}" for subject in admitted]}}],
+        "to": [{"operation": operation}],
         "when": [{"key": f"request.auth.claims[{issuer.tenant_claim}]", "values": [tenant.name]}],
     }
+
+
+def _reaches_everything(tenant: Tenant, subject: str) -> bool:
+    return all("*" in _pooled(model.dense_pool, subject) for model in tenant.models.values() if model.dense_pool)
+
+
+def _paths(tenant: Tenant, subject: str) -> Iterator[str]:
+    """What `subject` reaches, as Istio writes paths: exactly, or a beginning and a star."""
+    for name, model in tenant.models.items():
+        if model.dense_pool is None:
+            yield from (f"/{name}", f"/{name}/*")
+            continue
+        for pooled in _pooled(model.dense_pool, subject):
+            path = f"/{name}/v2/models/{pooled}"
+            yield from (path,) if pooled.endswith("*") else (path, f"{path}/*")
+
+
+def _pooled(pool: DensePool, subject: str) -> tuple[str, ...]:
+    return next((one.models for one in pool.access if one.subject == subject), ())
 
 
 def requests_per_proxy(cluster: Cluster, tenant: Tenant) -> int:

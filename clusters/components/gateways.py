@@ -22,21 +22,27 @@ COMPONENT = "edge"
 TLS_SECRET = "edge-tls"  # noqa: S105 - the name of a Secret, not its content
 """The certificate of every tenant host; it is put there by the secrets add-on, never rendered."""
 
-_OPTIONS = "gateway-options"
-_EDGE_OPTIONS = "edge-options"
+_EDGE_OPTIONS, _LOCAL_OPTIONS = "edge-options", "knative-local-options"
+_EDGE_PORT, _LOCAL_PROBE_PORT = 443, 8081
+
+DEAF_SECONDS = 120
+"""A gateway that listens on no port of its own for so long is started anew.
+
+A proxy that connects while its control plane is still learning where pods are (every pod of a machine starts at once) can be told
+of no listener, and is never told again: seen once after a machine was stopped and started, with Istio's branch of 1.31. It is ready
+all the while, because Envoy is.
+"""
 
 
 def objects(cluster: Cluster) -> Iterator[Manifest]:
     """Both Gateways, how Istio runs them, and mTLS towards the local one."""
     replicas = cluster.edge.replicas
     # Istio merges these into what it makes for a Gateway; JSON is YAML, and its key order is ours.
-    merged: dict[str, object] = {
-        "deployment": {"spec": {"replicas": replicas}},
-        "podDisruptionBudget": {"spec": {"minAvailable": replicas - 1}},
-    }
-    yield _options(_OPTIONS, merged)
-    if cluster.edge.addresses:
-        yield _options(_EDGE_OPTIONS, {**merged, "service": {"spec": {"externalIPs": list(cluster.edge.addresses)}}})
+    budget: dict[str, object] = {"podDisruptionBudget": {"spec": {"minAvailable": replicas - 1}}}
+    addresses = list(cluster.edge.addresses)
+    service: dict[str, object] = {"service": {"spec": {"externalIPs": addresses}}} if addresses else {}
+    yield _options(_EDGE_OPTIONS, {"deployment": _deployment(replicas, _EDGE_PORT), **budget, **service})
+    yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, _LOCAL_PROBE_PORT), **budget})
     yield _edge(cluster)
     yield _local()
     host = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
@@ -47,6 +53,12 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
         "spec": {"host": host, "trafficPolicy": {"portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "ISTIO_MUTUAL"}}]}},
     }
     yield mutual
+
+
+def _deployment(replicas: int, port: int) -> dict[str, object]:
+    period = 10
+    hears = {"tcpSocket": {"port": port}, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": DEAF_SECONDS // period}
+    return {"spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "istio-proxy", "livenessProbe": hears}]}}}}
 
 
 def _options(name: str, merged: dict[str, object]) -> Manifest:
@@ -66,21 +78,20 @@ def metadata(name: str) -> Metadata:
 
 def _edge(cluster: Cluster) -> Gateway:
     """Routes come from this namespace only: a tenant's own route could rewrite itself into another tenant."""
-    described, options = metadata(names.GATEWAY_EDGE), _OPTIONS
+    described = metadata(names.GATEWAY_EDGE)
     if cluster.edge.addresses:  # the default, LoadBalancer, would wait for a balancer that never comes
         described["annotations"] = {"networking.istio.io/service-type": "ClusterIP"}
-        options = _EDGE_OPTIONS
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
         "metadata": described,
         "spec": {
             "gatewayClassName": "istio",
-            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": options}},
+            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": _EDGE_OPTIONS}},
             "listeners": [
                 {
                     "name": "https",
-                    "port": 443,
+                    "port": _EDGE_PORT,
                     "protocol": "HTTPS",
                     "allowedRoutes": {"namespaces": {"from": "Same"}},
                     "tls": {"mode": "Terminate", "certificateRefs": [{"name": TLS_SECRET}]},
@@ -98,7 +109,7 @@ def _local() -> Gateway:
         "metadata": {**metadata(names.GATEWAY_LOCAL), "annotations": {"networking.istio.io/service-type": "ClusterIP"}},
         "spec": {
             "gatewayClassName": "istio",
-            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": _OPTIONS}},
+            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": _LOCAL_OPTIONS}},
             "listeners": [
                 {
                     "name": "mesh",
@@ -107,7 +118,7 @@ def _local() -> Gateway:
                     "allowedRoutes": {"namespaces": {"from": "All"}},
                     "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
                 },
-                {"name": "probe", "port": 8081, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}},
+                {"name": "probe", "port": _LOCAL_PROBE_PORT, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}},
             ],
         },
     }

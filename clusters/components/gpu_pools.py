@@ -5,14 +5,24 @@ Both variants come from one function and differ in the node class only, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from clusters.custom_resources.karpenter import Ec2NodeClass, KwokNodeClass, NodeClassRef, NodeOverlay, NodePool, Requirement
+from clusters.custom_resources.karpenter import (
+    Ec2NodeClass,
+    KwokNodeClass,
+    NodeClassRef,
+    NodeOverlay,
+    NodePool,
+    NodeSpec,
+    Requirement,
+    Taint,
+)
 from clusters.placement import CAPACITY_TYPE_LABEL, resource_name
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.model.accelerators import AcceleratorShare, instance_shapes
 from tidegate.model.cluster import CapacityType, Cluster, GpuPool, MigSharing, TimeSlicing
+from tidegate.model.node_shapes import VOLUME_GIB
 
 COMPONENT = "gpu-pools"
 KWOK_COMPONENT = "gpu-pools-kwok"
@@ -26,9 +36,6 @@ EXPIRE_HOURS = 336
 DRAIN_SECONDS = 600
 """The longest a pod may hold up its node's end; above any model's request time-out (`Slo.p99_ms`)."""
 
-ROOT_VOLUME_GIB = 200
-"""Holds two of the largest server images (about 25 GiB unpacked) and the weights of the pods beside them."""
-
 INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
 _NODE_CLASS = "gpu"
 
@@ -37,7 +44,7 @@ def objects(cluster: Cluster, *, kwok: bool) -> Iterator[Manifest]:
     """NodePools, the overlays of shared cards and the node class; nothing for a cluster without GPU pools."""
     if not cluster.gpu_pools:
         return
-    yield _kwok_node_class() if kwok else _ec2_node_class(cluster)
+    yield _kwok_node_class() if kwok else ec2_node_class(cluster, _NODE_CLASS, "tidegate.dev/promoted-for", COMPONENT)
     node_class: NodeClassRef = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": _NODE_CLASS}
     if kwok:
         node_class = {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": _NODE_CLASS}
@@ -48,29 +55,40 @@ def objects(cluster: Cluster, *, kwok: bool) -> Iterator[Manifest]:
 
 
 def _node_pool(name: str, pool: GpuPool, node_class: NodeClassRef) -> NodePool:
+    return node_pool(
+        COMPONENT, name, node_class,
+        labels={names.LABEL_GPU_POOL: name, names.LABEL_ACCELERATOR: pool.accelerator.value, **_sharing_label(pool)},
+        taints=[{"key": names.GPU_TAINT_KEY, "value": name, "effect": "NoSchedule"}],
+        instance_types=pool.instance_types, capacity_types=pool.capacity_types, limits=_limits(pool),
+    )  # fmt: skip
+
+
+def node_pool(
+    component: str, name: str, node_class: NodeClassRef, *, labels: dict[str, str], taints: list[Taint], instance_types: Sequence[str],
+    capacity_types: Sequence[CapacityType], limits: dict[str, str],
+) -> NodePool:  # fmt: skip
+    """Nodes of these types from zero, which end when they are empty, and otherwise after two weeks."""
+    spec: NodeSpec = {
+        "nodeClassRef": node_class,
+        "taints": taints,
+        "requirements": [
+            requirement("kubernetes.io/arch", "amd64"),
+            requirement("kubernetes.io/os", "linux"),
+            requirement(INSTANCE_TYPE_LABEL, *instance_types),
+            requirement(CAPACITY_TYPE_LABEL, *(capacity.value for capacity in capacity_types)),
+        ],
+        "expireAfter": f"{EXPIRE_HOURS}h",
+        "terminationGracePeriod": f"{DRAIN_SECONDS}s",
+    }
+    if not taints:
+        del spec["taints"]
     return {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": {"name": name, "labels": names.component_labels(COMPONENT)},
+        "metadata": {"name": name, "labels": names.component_labels(component)},
         "spec": {
-            "template": {
-                "metadata": {
-                    "labels": {names.LABEL_GPU_POOL: name, names.LABEL_ACCELERATOR: pool.accelerator.value, **_sharing_label(pool)}
-                },
-                "spec": {
-                    "nodeClassRef": node_class,
-                    "taints": [{"key": names.GPU_TAINT_KEY, "value": name, "effect": "NoSchedule"}],
-                    "requirements": [
-                        _in("kubernetes.io/arch", "amd64"),
-                        _in("kubernetes.io/os", "linux"),
-                        _in(INSTANCE_TYPE_LABEL, *pool.instance_types),
-                        _in(CAPACITY_TYPE_LABEL, *(capacity.value for capacity in pool.capacity_types)),
-                    ],
-                    "expireAfter": f"{EXPIRE_HOURS}h",
-                    "terminationGracePeriod": f"{DRAIN_SECONDS}s",
-                },
-            },
-            "limits": {"nvidia.com/gpu": str(pool.max_gpus)},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "limits": limits,
             "disruption": {
                 # Moving a served model to pack nodes more tightly would cost a cold start, so only empty nodes go.
                 "consolidationPolicy": "WhenEmpty",
@@ -81,7 +99,13 @@ def _node_pool(name: str, pool: GpuPool, node_class: NodeClassRef) -> NodePool:
     }
 
 
-def _in(key: str, *values: str) -> Requirement:
+def _limits(pool: GpuPool) -> dict[str, str]:
+    """In cards, and in shares where cards are shared: a node whose device plugin runs reports shares and no card any more."""
+    return {"nvidia.com/gpu": str(pool.max_gpus), resource_name(pool): str(pool.max_gpus * shares_per_card(pool))}
+
+
+def requirement(key: str, *values: str) -> Requirement:
+    """A node label and its allowed values."""
     return {"key": key, "operator": "In", "values": list(values)}
 
 
@@ -118,25 +142,25 @@ def _overlay(name: str, pool: GpuPool, instance_type: str) -> NodeOverlay:
         "kind": "NodeOverlay",
         "metadata": {"name": names.node_overlay(name, instance_type), "labels": names.component_labels(COMPONENT)},
         "spec": {
-            "requirements": [_in("karpenter.sh/nodepool", name), _in(INSTANCE_TYPE_LABEL, instance_type)],
+            "requirements": [requirement("karpenter.sh/nodepool", name), requirement(INSTANCE_TYPE_LABEL, instance_type)],
             "capacity": {resource_name(pool): str(cards * shares_per_card(pool))},
         },
     }
 
 
-def _ec2_node_class(cluster: Cluster) -> Ec2NodeClass:
-    """The image is the account's own AL2023 NVIDIA image promoted for this Kubernetes minor, found by tag.
+def ec2_node_class(cluster: Cluster, name: str, image_tag: str, component: str) -> Ec2NodeClass:
+    """The image is the account's own AL2023 image promoted for this Kubernetes minor, found by `image_tag`.
 
-    So its driver changes when somebody promotes an image, not when AWS releases one.
+    So kernel and driver change when somebody promotes an image, not when AWS releases one. GPU nodes have the NVIDIA variant.
     """
     discovery = [{"tags": {"karpenter.sh/discovery": cluster.name}}]
     return {
         "apiVersion": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
-        "metadata": {"name": _NODE_CLASS, "labels": names.component_labels(COMPONENT)},
+        "metadata": {"name": name, "labels": names.component_labels(component)},
         "spec": {
             "amiFamily": "AL2023",
-            "amiSelectorTerms": [{"owner": "self", "tags": {"tidegate.dev/promoted-for": cluster.kubernetes_version}}],
+            "amiSelectorTerms": [{"owner": "self", "tags": {image_tag: cluster.kubernetes_version}}],
             "instanceProfile": names.node_instance_profile(cluster.name),
             "subnetSelectorTerms": discovery,
             "securityGroupSelectorTerms": discovery,
@@ -144,7 +168,7 @@ def _ec2_node_class(cluster: Cluster) -> Ec2NodeClass:
             "blockDeviceMappings": [
                 {
                     "deviceName": "/dev/xvda",
-                    "ebs": {"volumeSize": f"{ROOT_VOLUME_GIB}Gi", "volumeType": "gp3", "encrypted": True, "deleteOnTermination": True},
+                    "ebs": {"volumeSize": f"{VOLUME_GIB}Gi", "volumeType": "gp3", "encrypted": True, "deleteOnTermination": True},
                 }
             ],
             # Version 2 tokens and one hop: a pod cannot fetch the node's credentials.

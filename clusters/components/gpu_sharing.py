@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 COMPONENT = "gpu-sharing"
 
+NOT_CUT = "all-disabled"
+"""The entry of the MIG configuration for nodes whose pool does not cut its cards."""
+
+NOT_SLICED = "whole"
+"""The entry of the time-slicing configuration for nodes whose pool does not share its cards."""
+
 
 def objects(cluster: Cluster) -> Iterator[Manifest]:
     """The MIG manager's and the device plugin's ConfigMaps; nothing where no pool shares cards."""
@@ -37,11 +43,12 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
         yield to_wire(_namespace(cluster))
     if profiles:
         # Nodes come up uncut until the pool's label says otherwise, which the operator needs an entry for.
-        profiles["all-disabled"] = [{"devices": "all", "mig-enabled": False}]
+        profiles[NOT_CUT] = [{"devices": "all", "mig-enabled": False}]
         yield to_wire(
             _config_map(names.MIG_CONFIG, {"config.yaml": _text({"version": "v1", "mig-configs": dict(sorted(profiles.items()))})})
         )
     if slicings:
+        slicings[NOT_SLICED] = {"version": "v1"}
         yield to_wire(_config_map(names.TIME_SLICING_CONFIG, {name: _text(entry) for name, entry in sorted(slicings.items())}))
 
 

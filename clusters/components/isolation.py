@@ -64,14 +64,16 @@ def _network_policies(tenant: Tenant, callers: Sequence[Tenant], called: Sequenc
     activator = _pods(names.NAMESPACE_KNATIVE, {"app": "activator"})
     autoscaler = _pods(names.NAMESPACE_KNATIVE, {"app": "autoscaler"})
     own_pods: NetworkPolicyPeerArgsDict = {"pod_selector": {}}
+    pooled = (ports.POOL_PORT,) if any(model.dense_pool for model in tenant.models.values()) else ()
+    among_own = _ports((*ports.SERVING_PORTS, *pooled))
     yield _policy(tenant, "default-deny", ingress=[], egress=[])
     yield _policy(
         tenant, "allow-dns", egress=[{"to": [_pods("kube-system", {"k8s-app": "kube-dns"})], "ports": [_port(53, "UDP"), _port(53)]}]
     )
     yield _policy(
         tenant, "allow-same-tenant",
-        ingress=[{"from_": [own_pods], "ports": _ports(ports.SERVING_PORTS)}],
-        egress=[{"to": [own_pods], "ports": _ports(ports.SERVING_PORTS)}],
+        ingress=[{"from_": [own_pods], "ports": among_own}],
+        egress=[{"to": [own_pods], "ports": among_own}],
     )  # fmt: skip
     yield _policy(
         tenant, "allow-gateways",
@@ -98,6 +100,7 @@ def _network_policies(tenant: Tenant, callers: Sequence[Tenant], called: Sequenc
             {"to": [{"ip_block": {"cidr": ports.POD_IDENTITY_ADDRESS}}], "ports": [_port(80)]},
         ],
     )  # fmt: skip
+    yield _policy(tenant, "allow-vault", egress=[{"to": [_pods("vault")], "ports": [_port(ports.VAULT_PORT)]}])
     if callers:
         sources = [_pods(caller.namespace_name) for caller in callers]
         yield _policy(tenant, "allow-callers", ingress=[{"from_": sources, "ports": _ports(ports.SERVING_PORTS)}])

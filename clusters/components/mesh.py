@@ -1,4 +1,4 @@
-"""Mesh-wide STRICT mTLS with nothing allowed by default, and the policies that keep tenants apart on Knative's shared path.
+"""Mesh-wide STRICT mTLS with nothing allowed by default, the policies that keep tenants apart, and the log of what is refused.
 
 The activator may reach every tenant, so it must know on whose behalf it calls. The policies below were attacked in a
 trial: a tenant's own certificate, past its own sidecar, reached no other tenant.
@@ -34,6 +34,7 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     }
     yield authentication
     yield _policy("allow-nothing", names.NAMESPACE_MESH, {})
+    yield _refusals()
     yield _policy(
         "local-gateway",
         names.NAMESPACE_EDGE,
@@ -109,6 +110,20 @@ def _activator_rules(platform: Platform, cluster: Cluster) -> list[Rule]:
         }
     )
     return rules
+
+
+def _refusals() -> Manifest:
+    """Every proxy writes a line for each request that it answered itself: refused, limited, broken off, without a route.
+
+    What a model answered is not written, good or bad. `envoy` is Istio's own name for the log on stdout.
+    """
+    log = {"providers": [{"name": "envoy"}], "filter": {"expression": "response.code_details != 'via_upstream'"}}
+    return {
+        "apiVersion": "telemetry.istio.io/v1",
+        "kind": "Telemetry",
+        "metadata": _metadata("refusals", names.NAMESPACE_MESH),
+        "spec": {"accessLogging": [log]},
+    }
 
 
 def _policy(name: str, namespace: str, spec: AuthorizationPolicySpec) -> Manifest:

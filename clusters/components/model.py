@@ -7,14 +7,17 @@ fields otherwise, and tainted pools are then unreachable.
 from __future__ import annotations
 
 from clusters import quantities
-from clusters.components.runtimes import MODEL_FORMATS, PROTOCOLS, container_security
+from clusters.components import dense_pool
+from clusters.components.runtimes import DENSE_POOL, MODEL_FORMATS, PROTOCOLS, container_security
 from clusters.custom_resources.kserve import InferenceService, Part, Predictor, Resources, TopologySpread
 from clusters.placement import placement, priority_class
 from tidegate.model import names
 from tidegate.model.accelerators import AcceleratorShare
 from tidegate.model.accelerators import Resources as ResourceFacts
 from tidegate.model.cluster import Cluster
+from tidegate.model.cold_start import deadline_seconds
 from tidegate.model.served_model import Companion, ServedModel
+from tidegate.model.storm import start_waves
 from tidegate.model.tenant import Tenant
 
 KNATIVE_FEATURES = (
@@ -25,10 +28,6 @@ KNATIVE_FEATURES = (
     "kubernetes.podspec-topologyspreadconstraints",
 )
 """Keys of Knative's `config-features` that must be `enabled` (knative.dev/serving v0.48.1, pkg/apis/serving/fieldmask.go)."""
-
-GPU_PROGRESS_DEADLINE_SECONDS = 1800
-"""How long Knative waits for a GPU model's first pod: node, image and weights come first. Its default of 600 s gave up on
-them (kserve issues 1247 and 3795)."""
 
 CPU_TARGET_PERCENT = 60
 """Standard mode scales on CPU, because its autoscaler does not see requests. 60 % leaves room for the next replica's start."""
@@ -41,13 +40,15 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
         **placement(cluster, model),
         "model": {
             "modelFormat": {"name": MODEL_FORMATS[model.runtime]},
-            "runtime": names.serving_runtime(model.runtime),
+            "runtime": names.serving_runtime(DENSE_POOL if model.dense_pool else model.runtime),
             "storageUri": names.in_models_bucket(model.artefact.uri, cluster.name, cluster.account_id),
             "resources": _resources(cluster, model.resources, model.accelerator),
         },
     }
     if protocols := PROTOCOLS.get(model.runtime):
         predictor["model"]["protocolVersion"] = protocols[0]
+    if model.dense_pool:
+        predictor["model"]["env"] = dense_pool.environment(tenant, name, model.dense_pool)
     service: InferenceService = {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -60,7 +61,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
                 # The edge is the only way in from outside.
                 "networking.knative.dev/visibility": "cluster-local",
             },
-            "annotations": _annotations(tenant, model),
+            "annotations": _annotations(tenant, name, model),
         },
         "spec": {"predictor": predictor},
     }
@@ -71,12 +72,18 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
     return service
 
 
-def _annotations(tenant: Tenant, model: ServedModel) -> dict[str, str]:
+def _annotations(tenant: Tenant, name: str, model: ServedModel) -> dict[str, str]:
     annotations = {
         "serving.kserve.io/deploymentMode": "Knative" if model.scaling.mode == "knative" else "Standard",
         "serving.kserve.io/enable-prometheus-scraping": "true",
         names.ANNOTATION_MODEL_SHA256: model.artefact.sha256,
+        names.ANNOTATION_ROLLOUT: model.rollout.strategy,
     }
+    if wave := start_waves(tenant)[name]:
+        # A new revision starts a pod whatever its floor; those of a large tenant do not all start together.
+        annotations["argocd.argoproj.io/sync-wave"] = str(wave)
+    if approval := model.approval:
+        annotations[names.ANNOTATION_APPROVAL] = f"{approval.system}/{approval.approver_group}/{approval.approvers_required}"
     if model.scaling.mode == "standard":
         annotations["serving.kserve.io/autoscalerClass"] = "hpa"
     if tenant.tier.is_hot:
@@ -113,7 +120,7 @@ def _pod_annotations(tenant: Tenant, model: ServedModel, *, part: str, floor: in
         # Warm calls go straight to the pods: through the activator the median rose from 1.3 to 3.9 ms in a trial.
         annotations["autoscaling.knative.dev/target-burst-capacity"] = "0"
     if model.accelerator and part == "predictor":
-        annotations["serving.knative.dev/progress-deadline"] = f"{GPU_PROGRESS_DEADLINE_SECONDS}s"
+        annotations["serving.knative.dev/progress-deadline"] = f"{deadline_seconds(model)}s"
     return annotations
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from clusters import images
-from clusters.components.tenant import pod_security_labels
 from clusters.wire_form import to_wire
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.apps.v1 import DaemonSetArgsDict
     from pulumi_kubernetes.core.v1 import (
         ContainerArgsDict,
-        NamespaceArgsDict,
         PodSecurityContextArgsDict,
         SecurityContextArgsDict,
         TolerationArgsDict,
@@ -33,18 +31,7 @@ _RESOURCES = {"cpu": "10m", "memory": "16Mi"}
 
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
-    """The platform's own namespace and one DaemonSet per pool that some tenant's model can land on."""
-    if not cluster.gpu_pools:
-        return
-    namespace: NamespaceArgsDict = {
-        "api_version": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": names.NAMESPACE_PLATFORM,
-            "labels": {**names.component_labels(COMPONENT), **pod_security_labels(f"v{cluster.kubernetes_version}")},
-        },
-    }
-    yield to_wire(namespace)
+    """One DaemonSet per pool that some tenant's model can land on."""
     for pool in sorted(cluster.gpu_pools):
         if pulled := _images(platform, cluster, pool):
             yield to_wire(_daemon_set(pool, pulled))

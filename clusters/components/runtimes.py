@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clusters import images
+from clusters import images, ports
 from clusters.custom_resources.kserve import ClusterServingRuntime, Container, EnvVar, SecurityContext
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.model.platform import Platform
-from tidegate.model.served_model import Runtime
+from tidegate.model.served_model import MLSERVER, Runtime
 
 COMPONENT = "runtimes"
+
+DENSE_POOL = "dense-pool"
+"""The runtime of every dense pool, whichever of MLServer's implementations its catalogue names."""
 
 MODEL_FORMATS = {
     Runtime.MLSERVER_SKLEARN: "sklearn",
@@ -81,6 +84,13 @@ _ENVIRONMENT: dict[Runtime, list[EnvVar]] = {
     # Caches go to /tmp, the only place an unprivileged user may write.
     Runtime.VLLM: [{"name": "HF_HOME", "value": "/tmp"}, {"name": "VLLM_CONFIG_ROOT", "value": "/tmp"}],  # noqa: S108 - a path in the image
 }
+_POOL_ENVIRONMENT: list[EnvVar] = [
+    {"name": "MLSERVER_DEBUG", "value": "false"},  # otherwise each pod logs every look of every other
+    {"name": "MLSERVER_HOST", "value": "0.0.0.0"},  # noqa: S104 - behind the sidecar
+    {"name": "MLSERVER_HTTP_PORT", "value": str(ports.POOL_PORT)},
+    {"name": "MLSERVER_METRICS_PORT", "value": "8082"},
+    {"name": "OMP_NUM_THREADS", "value": "1"},
+]
 _READINESS_PATHS = {
     Runtime.MLSERVER_SKLEARN: "/v2/health/ready",
     Runtime.MLSERVER_LIGHTGBM: "/v2/health/ready",
@@ -89,43 +99,76 @@ _READINESS_PATHS = {
     Runtime.VLLM: "/v1/models",
     Runtime.NGRAM: "/v1/models",
 }
+_SILENT_SECONDS = 30
+"""A server that answers no readiness probe for so long gets no more callers.
+
+Kubernetes' own limit is three probes. With a probe a second, a stall of three seconds took the only pod of a model away from its
+callers, who would rather have waited: 503 "no healthy upstream" in a test on a busy machine. A server that ended is out at once.
+"""
 _SHARED_MEMORY = {Runtime.VLLM, Runtime.HUGGINGFACE}
 """Servers whose worker processes talk through /dev/shm; the runtime's default of 64 MiB is too small for them."""
 
 
+VAULT_TOKEN = "vault-token"  # noqa: S105 - the name of a volume
+"""The pod's identity towards Vault, for the init container that fetches the model (clusters/addons/kserve.py mounts it there)."""
+
+_FOR_VAULT: dict[str, object] = {
+    "name": VAULT_TOKEN,
+    "projected": {"sources": [{"serviceAccountToken": {"audience": "vault", "expirationSeconds": 600, "path": "token"}}]},
+}
+_NOTHING_OF_IT: dict[str, str] = {"name": VAULT_TOKEN, "mountPath": "/var/empty", "subPath": "nothing"}
+"""Knative refuses a volume that no container of the server's mounts. This folder of it is empty: the server gets no token."""
+
+
 def objects(platform: Platform, cluster: str) -> Iterator[Manifest]:
     """Every runtime that a tenant of `cluster` names."""
-    used = {model.runtime for tenant in platform.tenants_of(cluster) for model in tenant.models.values()}
-    for runtime in sorted(used):
+    models = [model for tenant in platform.tenants_of(cluster) for model in tenant.models.values()]
+    for runtime in sorted({model.runtime for model in models if not model.dense_pool}):
         yield serving_runtime(runtime)
+    if any(model.dense_pool for model in models):
+        yield pool_runtime()
 
 
 def serving_runtime(runtime: Runtime) -> ClusterServingRuntime:
     """The ClusterServingRuntime of one model server."""
-    container = _container(runtime)
-    described: ClusterServingRuntime = {
+    container, mounts, volumes = _container(runtime), [_NOTHING_OF_IT], [_FOR_VAULT]
+    if runtime in _SHARED_MEMORY:
+        mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})  # noqa: S108 - a path in the image
+        volumes.append({"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}})
+    container["volumeMounts"] = mounts
+    formats, port = [MODEL_FORMATS[runtime]], _METRICS_PORTS.get(runtime, "8080")
+    described = _described(runtime, _SERVER_TYPES[runtime], port, formats, container)
+    if protocols := PROTOCOLS.get(runtime):
+        described["spec"]["protocolVersions"] = protocols
+    described["spec"]["volumes"] = volumes
+    return described
+
+
+def pool_runtime() -> ClusterServingRuntime:
+    """The ClusterServingRuntime of dense pools."""
+    container = _server(images.DENSE_POOL, _POOL_ENVIRONMENT, "/router/ready")
+    container["volumeMounts"] = [_NOTHING_OF_IT]
+    formats = [MODEL_FORMATS[runtime] for runtime in sorted(MLSERVER)]
+    described = _described(DENSE_POOL, "mlserver", "8082", formats, container)
+    described["spec"]["protocolVersions"], described["spec"]["volumes"] = ["v2"], [_FOR_VAULT]
+    return described
+
+
+def _described(runtime: str, server_type: str, metrics_port: str, formats: list[str], container: Container) -> ClusterServingRuntime:
+    return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ClusterServingRuntime",
         "metadata": {
             "name": names.serving_runtime(runtime),
             "labels": names.component_labels(COMPONENT),
-            "annotations": {"serving.kserve.io/server-type": _SERVER_TYPES[runtime]},
+            "annotations": {"serving.kserve.io/server-type": server_type},
         },
         "spec": {
-            "annotations": {
-                "prometheus.kserve.io/port": _METRICS_PORTS.get(runtime, "8080"),
-                "prometheus.kserve.io/path": "/metrics",
-            },
-            "supportedModelFormats": [{"name": MODEL_FORMATS[runtime]}],
+            "annotations": {"prometheus.kserve.io/port": metrics_port, "prometheus.kserve.io/path": "/metrics"},
+            "supportedModelFormats": [{"name": name} for name in formats],
             "containers": [container],
         },
     }
-    if protocols := PROTOCOLS.get(runtime):
-        described["spec"]["protocolVersions"] = protocols
-    if runtime in _SHARED_MEMORY:
-        container["volumeMounts"] = [{"name": "shared-memory", "mountPath": "/dev/shm"}]  # noqa: S108 - a path in the image
-        described["spec"]["volumes"] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}]
-    return described
 
 
 def container_security() -> SecurityContext:
@@ -140,16 +183,24 @@ def container_security() -> SecurityContext:
 
 
 def _container(runtime: Runtime) -> Container:
-    container: Container = {"name": "kserve-container", "image": images.RUNTIMES[runtime]}  # pyright: ignore[reportAssignmentType] - completed below
+    container = _server(images.RUNTIMES[runtime], _ENVIRONMENT.get(runtime, []), _READINESS_PATHS.get(runtime, ""))
     if runtime is Runtime.VLLM:
         container["command"] = ["python3", "-m", "vllm.entrypoints.openai.api_server"]
     if arguments := _ARGUMENTS.get(runtime):
         container["args"] = arguments
-    if environment := _ENVIRONMENT.get(runtime):
+    return container
+
+
+def _server(image: str, environment: list[EnvVar], ready_path: str) -> Container:
+    container: Container = {"name": "kserve-container", "image": image}  # pyright: ignore[reportAssignmentType] - completed below
+    if environment:
         container["env"] = environment
     # Every model states its own resources; these hold for a service written by hand.
     container["resources"] = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
-    if path := _READINESS_PATHS.get(runtime):
-        container["readinessProbe"] = {"httpGet": {"path": path, "port": 8080}, "periodSeconds": 1 if path.startswith("/v2") else 10}
+    if ready_path:
+        period = 10 if ready_path.startswith("/v1") else 1
+        container["readinessProbe"] = {
+            "httpGet": {"path": ready_path, "port": 8080}, "periodSeconds": period, "failureThreshold": _SILENT_SECONDS // period,
+        }  # fmt: skip
     container["securityContext"] = container_security()
     return container

@@ -38,6 +38,7 @@ class Operation(TypedDict, total=False):
 
     hosts: list[str]
     ports: list[str]
+    paths: list[str]
 
 
 class Condition(TypedDict):

@@ -93,6 +93,7 @@ class Model(TypedDict):
     runtime: str
     storageUri: str
     protocolVersion: NotRequired[str]
+    env: NotRequired[list[EnvVar]]
     resources: Resources
 
 

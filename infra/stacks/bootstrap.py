@@ -22,7 +22,7 @@ from tidegate.model import names
 HELM_PROVIDER_VERSION = "3.1.1"
 """Exact, and the same for both libraries' bindings."""
 
-ARGOCD_VERSION = "v3.5.1"
+ARGOCD_VERSION = "v3.5.4"
 ARGOCD_CHART_VERSION = "10.1.3"
 APPLICATIONS_CHART_VERSION = "2.0.4"
 CHART_REPOSITORY = "https://argoproj.github.io/argo-helm"

@@ -202,3 +202,45 @@ def test_diff_of_an_unknown_revision_is_refused(checkout: Path) -> None:
 def test_outside_a_checkout_the_way_in_is_told(tmp_path: Path) -> None:
     error = refusal([TIDEGATE, "status"], tmp_path)
     assert f"{tmp_path} is not inside a Tidegate checkout" in error.stderr
+
+
+def test_pod_without_a_place_is_refused_with_file_pod_lack_and_nearest_pool(checkout: Path) -> None:
+    path = checkout / "gitops" / "rendered" / "live-1" / "assistant" / "inferenceservice-chat.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count('cpu: "3"') == 1
+    path.write_text(text.replace('cpu: "3"', 'cpu: "6"').replace('nvidia.com/gpu: "1"', 'nvidia.com/gpu: "2"'), encoding="utf-8")
+    refused = refusal([TIDEGATE, "validate"], checkout)
+    assert refused.exit_code == 1
+    for said in (
+        "live-1/assistant/inferenceservice-chat.yaml: spec.predictor: no pool can host pod chat-predictor:",
+        "on l4-whole (g6.2xlarge, on-demand, eu-west-1a), which comes nearest,",
+        "it needs 2 of nvidia.com/gpu, 1 are left for it; ask for 1 of nvidia.com/gpu less [pod-fits-no-pool]",
+    ):
+        assert said in " ".join(refused.stderr.split())
+
+
+def test_model_that_knative_would_give_up_on_is_refused(checkout: Path) -> None:
+    path = checkout / "gitops" / "tenants" / "assistant.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("      version: 1\n", "      version: 1\n      size_gib: 150\n", 1), encoding="utf-8")
+    refused = refusal([TIDEGATE, "validate"], checkout)
+    assert "from nothing the model takes 2033.3 s (node 180 s, image 183.3 s, weights 1250 s, load 420 s)" in " ".join(
+        refused.stderr.split()
+    )
+
+
+def test_explained_model_shows_its_cold_start_and_what_was_measured(checkout: Path) -> None:
+    path = checkout / "gitops" / "tenants" / "assistant.yaml"
+    text = path.read_text(encoding="utf-8")
+    measured = '    cold_start:\n      - phase: load\n        seconds: 95.5\n        measured_on: "2026-11-21"\n    scaling:\n'
+    path.write_text(text.replace("    scaling:\n", measured, 1), encoding="utf-8")
+    rows = {
+        row["path"]: row for row in json.loads(tools.run([TIDEGATE, "explain", "model", "assistant/chat", "--json"], cwd=checkout).stdout)
+    }
+    assert rows["live-1.cold_start.node_seconds"]["source"] == "table of tidegate/model/cold_start.py"
+    assert rows["live-1.cold_start.load_seconds"]["value"] == "95.5"
+    assert rows["live-1.cold_start.load_seconds"]["source"].endswith("assistant.yaml (models.chat.cold_start), measured on 2026-11-21")
+    assert (rows["live-2.cold_start.seconds"]["value"], rows["live-2.cold_start.seconds"]["why"]) == (
+        "558.8",
+        "Knative gives up after 1800 s",
+    )

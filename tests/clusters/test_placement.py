@@ -8,13 +8,16 @@ import pytest
 from selection import Select
 
 from clusters import cluster_tree
+from clusters.components import gpu_operator, gpu_sharing
+from clusters.components.model import inference_service
 from clusters.components.priorities import IDLE_PRIORITY, PRIORITIES
 from clusters.placement import placement, priority_class
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import RenderedObject, file_path
 from tidegate.manifests.validate import judge
-from tidegate.model.cluster import CapacityType
+from tidegate.model.cluster import CapacityType, TimeSlicing
+from tidegate.model.embedding import Embedding, embed
 from tidegate.model.platform import Platform, pools_for
 from tidegate.model.tenant import Tier
 
@@ -41,7 +44,8 @@ def test_every_pool_is_tainted_and_bounded(select: Select, platform: Platform, c
     for name, pool in platform.clusters[cluster].gpu_pools.items():
         (node_pool,) = select(f"{cluster}/gpu-pools", "NodePool", name)
         assert node_pool["spec"]["template"]["spec"]["taints"]
-        assert node_pool["spec"]["limits"] == {"nvidia.com/gpu": str(pool.max_gpus)}
+        shares = {"nvidia.com/mig-1g.10gb": str(7 * pool.max_gpus)} if pool.sharing else {}
+        assert node_pool["spec"]["limits"] == {"nvidia.com/gpu": str(pool.max_gpus), **shares}, "cut cards are reported as shares only"
         assert node_pool["spec"]["disruption"]["consolidationPolicy"] == "WhenEmpty"
 
 
@@ -83,6 +87,60 @@ def test_slices_are_told_to_karpenter_and_to_the_gpu_operator(select: Select) ->
     assert '"all-1g.10gb"' in config["data"]["config.yaml"]
     (pool,) = select("live-1/gpu-pools", "NodePool", "h100-slices")
     assert pool["spec"]["template"]["metadata"]["labels"]["nvidia.com/mig.config"] == "all-1g.10gb"
+
+
+def test_cpu_pools_bear_every_pod_and_bring_no_card(select: Select) -> None:
+    (pool,) = select("live-1/cpu-pools", "NodePool")
+    template = pool["spec"]["template"]["spec"]
+    assert "taints" not in template, "models without a card tolerate nothing"
+    values = {each["key"]: each["values"] for each in template["requirements"]}
+    assert values["karpenter.sh/capacity-type"] == ["on-demand"], "hot tiers share these nodes"
+    assert pool["spec"]["limits"] == {"cpu": "160"}
+    (node_class,) = select("live-1/cpu-pools", "EC2NodeClass")
+    (of_cards,) = select("live-1/gpu-pools", "EC2NodeClass")
+    tags = [each["spec"]["amiSelectorTerms"][0]["tags"] for each in (node_class, of_cards)]
+    assert not set(tags[0]) & set(tags[1]), "the newest image with the tag is taken"
+
+
+def test_pretended_cpu_nodes_take_no_pod_away_from_the_real_one(platform: Platform) -> None:
+    embedded = embed(platform, Embedding(repository_url="git://git.example.com/tidegate.git", edge_addresses={"live-1": "192.0.2.1"}))
+    objects = list(cluster_tree.objects(embedded))
+    assert not [each for each in objects if "cpu-pools" in each.folder or "cpu-pools" in file_path(each)]
+    assert not [each for each in objects if file_path(each).endswith("application-add-on-gpu-operator.yaml")]
+
+
+def test_gpu_operator_cuts_as_the_pools_say_and_leaves_the_driver_alone(select: Select) -> None:
+    (application,) = select("live-1/delivery", "Application", "add-on-gpu-operator")
+    told = application["spec"]["source"]["helm"]["valuesObject"]
+    assert (told["driver"], told["toolkit"], told["mig"]) == ({"enabled": False}, {"enabled": False}, {"strategy": "mixed"})
+    (config,) = select("live-1/gpu-sharing", "ConfigMap")
+    assert told["migManager"]["config"]["name"] == config["metadata"]["name"]
+    assert f'"{told["migManager"]["config"]["default"]}"' in config["data"]["config.yaml"]
+    (project,) = select("live-1/delivery", "AppProject", "add-ons")
+    assert application["spec"]["source"]["repoURL"] in project["spec"]["sourceRepos"]
+    assert {"group": "nvidia.com", "kind": "ClusterPolicy"} in project["spec"]["clusterResourceWhitelist"]
+
+
+def test_shared_cards_have_an_entry_for_nodes_that_share_none(platform: Platform) -> None:
+    cluster = platform.clusters["live-1"]
+    pool = cluster.gpu_pools["l4-whole"].model_copy(update={"sharing": TimeSlicing(kind="time-slicing", replicas=4)})
+    shared = cluster.model_copy(update={"gpu_pools": {"l4-shared": pool, "l4-whole": cluster.gpu_pools["l4-whole"]}})
+    told: Any = gpu_operator.values(shared)
+    configs: list[Any] = [each for each in gpu_sharing.objects(shared) if each["kind"] == "ConfigMap"]
+    (config,) = configs
+    assert told["devicePlugin"]["config"]["name"] == config["metadata"]["name"]
+    assert {told["devicePlugin"]["config"]["default"], "shared-by-4"} == set(config["data"])
+    assert told["migManager"] == {"enabled": False}
+
+
+def test_models_of_a_large_tenant_are_applied_by_waves(platform: Platform) -> None:
+    cluster, whole = platform.clusters["live-1"], platform.tenants["assistant"]
+    many = whole.model_copy(update={"models": {f"chat-{index:02}": whole.models["chat"] for index in range(30)}})
+    waves = [
+        inference_service(cluster, many, name, model)["metadata"]["annotations"].get("argocd.argoproj.io/sync-wave")  # pyright: ignore[reportTypedDictNotRequiredAccess] - it has annotations
+        for name, model in many.models.items()
+    ]
+    assert waves == [None] * 25 + ["1"] * 5
 
 
 def test_priorities_let_hot_tiers_preempt_and_batch_give_way(select: Select) -> None:
@@ -137,7 +195,7 @@ def test_cluster_without_gpu_pools_gets_nothing_about_gpus(platform: Platform) -
     bare = {name: cluster.model_copy(update={"gpu_pools": {}}) for name, cluster in platform.clusters.items()}
     only_cpu = {name: tenant for name, tenant in platform.tenants.items() if name in {"fraud", "merchants"}}
     folders = {each.folder.split("/")[1] for each in cluster_tree.objects(Platform(bare, only_cpu))}
-    assert folders == {"delivery", "edge", "fraud", "merchants", "mesh", "priorities", "runtimes"}
+    assert folders == {"catalogue", "cpu-pools", "delivery", "edge", "fraud", "merchants", "mesh", "policies", "priorities", "runtimes"}
 
 
 def test_warm_floor_holds_every_share_and_gives_way_to_all(platform: Platform, schemas: SchemaSet) -> None:

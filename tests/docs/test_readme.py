@@ -131,8 +131,8 @@ def test_readme_names_what_is_needed_beforehand(monkeypatch: pytest.MonkeyPatch)
 
 def test_addresses_are_those_of_the_machines() -> None:
     addresses = read_addresses(Checkout(ROOT))
-    expected = [[name, region.node, region.pods, region.services] for name, region in addresses.regions.items()]
-    assert table(EMBEDDED, "| region | node | pods | services |") == expected
+    expected = [[name, region.node, region.pods, region.services, region.pretended_pods] for name, region in addresses.regions.items()]
+    assert table(EMBEDDED, "| region | node | pods | services | pods on KWOK nodes |") == expected
     assert f"`internet` is {addresses.internet}," in EMBEDDED
 
 

@@ -83,15 +83,18 @@ class Running:
         """Seconds until nothing of the region is waited for any more."""
         return wait_for(f"{region} is live", lambda: self.state(region).waiting_for, lambda waiting: not waiting, patience_seconds, 2)
 
+    def places(self, region: str, reference: str) -> list[str]:
+        """The node of each of a model's pods, or nothing while it has none; pods on their way out are left aside."""
+        tenant, _ = model_of(reference)
+        selector = f"--selector={names.KSERVE_LABEL_MODEL}={reference.split('/')[1]}"
+        pods = self.read(region, "pods", f"--namespace={tenant.namespace_name}", selector)["items"]
+        return [pod["spec"].get("nodeName", "") for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
     def schedule(self, region: str, reference: str) -> list[str]:
         """The nodes of the pods of a model for a GPU alone; asks for it once when it is at zero, which nobody answers."""
-        tenant, _ = model_of(reference)
-        name = reference.split("/")[1]
 
         def look() -> list[str]:
-            selector = f"--selector={names.KSERVE_LABEL_MODEL}={name}"
-            pods = self.read(region, "pods", f"--namespace={tenant.namespace_name}", selector)["items"]
-            return [pod["spec"]["nodeName"] for pod in pods if "nodeName" in pod["spec"] and "deletionTimestamp" not in pod["metadata"]]
+            return [node for node in self.places(region, reference) if node]
 
         if not look():
             with contextlib.suppress(prediction.PredictionError):

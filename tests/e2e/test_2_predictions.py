@@ -25,9 +25,10 @@ FRAUD = INVENTORY.tenants["fraud"]
 IN_PROCESS = """
 import io, json, sys, zipfile, joblib, numpy
 archive = zipfile.ZipFile(sys.argv[1])
-asked = json.load(sys.stdin)
+models = json.loads(archive.read("catalogue.json"))["models"]
 print(json.dumps({
-    name: joblib.load(io.BytesIO(archive.read(f"{name}/model.joblib"))).predict(numpy.array(rows)).tolist() for name, rows in asked.items()
+    name: joblib.load(io.BytesIO(archive.read(f"objects/{models[name]['sha256']}"))).predict(numpy.array(rows)).tolist()
+    for name, rows in json.load(sys.stdin).items()
 }))
 """
 """What a merchant's model says without any server around it, in the environment that the models were trained in."""

@@ -116,7 +116,7 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "unknown-runtime": (setting("runtime", "tidegate-no-such-runtime"), "RuntimeNotRecognized|no-such-runtime"),
     "unknown-field": (lambda text: text.replace("  predictor:\n", "  predictor:\n    noSuchField: true\n", 1), "noSuchField"),
     "wrong-type": (setting("maxReplicas", '"many"'), "maxReplicas"),
-    "missing-model": (lambda text: text.replace("/fraud-shadow/2", "/fraud-shadow/99"), "fraud-shadow/99"),
+    "another-version": (lambda text: text.replace("/fraud-shadow/2", "/fraud-shadow/99"), "knows this digest under another"),
 }
 """How the file is broken, and what whoever broke it must find named in the status."""
 

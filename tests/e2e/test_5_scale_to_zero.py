@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -57,7 +57,31 @@ def start_cold_often(running: Running, count: int) -> dict[str, list[tuple[int, 
 
 
 @pytest.fixture(scope="module")
-def idle(platform: Running) -> dict[str, float]:
+def leaves_soon(platform: Running) -> Iterator[None]:
+    """Pods leave after 6 idle seconds for the time of these tests, the shortest that Knative takes."""
+    repository = Repository(platform)
+    for region in REGIONS:
+        repository.edit(model_file(region, "assistant", "chat"), leave_soon)
+    try:
+        repository.commit("Let chat leave soon")
+        for region in REGIONS:
+
+            def look(region: str = region) -> str:
+                found = platform.read(region, "services.serving.knative.dev/chat-predictor", "--namespace=tenant-assistant")
+                annotations = found["spec"]["template"]["metadata"]["annotations"]
+                fresh = found["status"].get("latestReadyRevisionName") == found["status"].get("latestCreatedRevisionName")
+                return annotations.get("autoscaling.knative.dev/window", "") if fresh else "not ready"
+
+            wait_for(f"chat of {region} leaves after 6 s", look, lambda window: window == "6s", 180, 1)
+        yield
+    finally:
+        repository.revert()
+        for region in REGIONS:
+            platform.wait_until_live(region)
+
+
+@pytest.fixture(scope="module")
+def idle(platform: Running, leaves_soon: None) -> dict[str, float]:  # noqa: ARG001 - so that nobody waits for a minute each time
     """Seconds from the last request to no pods, by region; both wait beside each other."""
     for region in REGIONS:
         platform.ask(region, MODEL)
@@ -98,20 +122,8 @@ def test_model_at_zero_keeps_its_application_healthy_when_kserve_judges_it_anew(
         cluster.run("annotate", "inferenceservice", "chat", "--namespace=tenant-assistant", "example.com/judged-at-")
 
 
-def test_cold_starts_one_after_another_are_all_answered(platform: Running, repository: Repository, record_property: RecordProperty) -> None:
-    """Its pods leave after 6 idle seconds for the time of this test, the shortest that Knative takes."""
-    for region in REGIONS:
-        repository.edit(model_file(region, "assistant", "chat"), leave_soon)
-    repository.commit("Let chat leave soon")
-    for region in REGIONS:
-
-        def look(region: str = region) -> str:
-            found = platform.read(region, "services.serving.knative.dev/chat-predictor", "--namespace=tenant-assistant")
-            annotations = found["spec"]["template"]["metadata"]["annotations"]
-            fresh = found["status"].get("latestReadyRevisionName") == found["status"].get("latestCreatedRevisionName")
-            return annotations.get("autoscaling.knative.dev/window", "") if fresh else "not ready"
-
-        wait_for(f"chat of {region} leaves after 6 s", look, lambda window: window == "6s", 180, 1)
+def test_cold_starts_one_after_another_are_all_answered(platform: Running, idle: dict[str, float], record_property: RecordProperty) -> None:
+    assert idle
     found = start_cold_often(platform, COLD_STARTS)
     seconds = sorted(one[1] for each in found.values() for one in each)
     record_property("cold_starts", {"count": len(seconds), "median_seconds": seconds[len(seconds) // 2], "worst_seconds": seconds[-1]})

@@ -48,6 +48,7 @@ ADD_ONS = [
     ("kube-system", "coredns"),
     ("monitoring", "kube-state-metrics"),
     ("monitoring", "prometheus"),
+    ("vault", "vault"),
 ]
 
 

@@ -97,7 +97,7 @@ class TestEdge:
 class TestBootstrap:
     def test_argocd_is_pinned_and_its_first_application_reads_the_clusters_folder(self, production: Synthesis) -> None:
         argocd = production.one("live-1-bootstrap/helm_release.argocd")
-        assert json.loads(argocd["values"][0])["global"]["image"]["tag"] == "v3.5.1"
+        assert json.loads(argocd["values"][0])["global"]["image"]["tag"] == "v3.5.4"
         first = production.one("live-1-bootstrap/helm_release.bootstrap")
         assert first["depends_on"] == ["helm_release.argocd"]
         application = json.loads(first["values"][0])["applications"]["bootstrap"]

@@ -10,9 +10,13 @@ from tidegate import inventory
 from tidegate.errors import InventoryError
 from tidegate.model.embedding import Embedding, embed
 from tidegate.model.platform import Platform
+from tidegate.model.signature import ApprovedModel, Catalogue
 
 ROOT = Path(__file__).parents[2]
 DIGEST = "a" * 64
+TRAINED = Catalogue(
+    models=(ApprovedModel(model="fraud/scorer/2", uri="s3://tidegate-models/fraud/scorer/2", sha256="b" * 64, key_id="fraud-release"),)
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +30,7 @@ def embedded(platform: Platform) -> Platform:
         repository_url="git://git.example.com/payments/tidegate.git",
         edge_addresses={"live-1": "172.31.250.11", "live-2": "172.31.250.12"},
         model_digests={"s3://tidegate-models/fraud/scorer/1": DIGEST},
+        catalogue=TRAINED,
     )
     return embed(platform, facts)
 
@@ -42,6 +47,10 @@ def test_a_gpu_model_without_an_alternative_keeps_its_card(platform: Platform, e
 def test_floors_shrink_but_zero_stays_zero(embedded: Platform) -> None:
     assert embedded.tenants["fraud"].models["scorer"].scaling.min_replicas == 1
     assert embedded.tenants["assistant"].models["chat"].scaling.min_replicas == 0
+
+
+def test_every_version_trained_here_may_be_served(platform: Platform, embedded: Platform) -> None:
+    assert (platform.catalogue, embedded.catalogue) == (Catalogue(), TRAINED)
 
 
 def test_a_trained_model_is_named_by_its_true_digest(platform: Platform, embedded: Platform) -> None:

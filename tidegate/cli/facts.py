@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from tidegate.cli.cost import NewRevision, OldRevision, show_floors
 from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
-
-if TYPE_CHECKING:
-    from tidegate.model.money import Floor
 
 
 class TierChoice(StrEnum):
@@ -45,13 +43,13 @@ def validate(json: Json = False) -> None:
 
     screen = Screen(json)
     checked = rendering.validate(find_checkout(), lambda text: screen.progress("schemas", text))
-    screen.text(f"The inventory is sound; {checked} rendered objects fit their schemas and the platform's rules.")
+    screen.text(f"The inventory is sound; {checked} rendered objects fit their schemas and the platform's rules, and every pod some node.")
     screen.answer({"objects": checked, "findings": []})
 
 
 def diff(
-    old: Annotated[str, typer.Argument(help="A Git revision.")] = "HEAD",
-    new: Annotated[str, typer.Argument(help="A Git revision; default the files as they are.")] = "working tree",
+    old: OldRevision = "HEAD",
+    new: NewRevision = "working tree",
     json: Json = False,
 ) -> None:
     """Compare two revisions: objects, GPUs and floor money."""
@@ -64,9 +62,7 @@ def diff(
     for sign, paths in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for path in paths:
             screen.text(f"  {sign} {path}")
-    rows = [(change.tenant, *_difference(change.before, change.after)) for change in found.tenants]
-    rows.append(("all, with warm floors", *_difference(found.before, found.after)))
-    screen.table("Floors", ["tenant", "GPU cards", "USD per month"], rows)
+    show_floors(screen, "Floors", found)
     screen.answer(found)
 
 
@@ -129,8 +125,3 @@ def explain_model(
         show_diagnosis(screen, region, diagnosis)
         live += diagnosis.explained(region)
     screen.answer([*rows, *live])
-
-
-def _difference(before: Floor, after: Floor) -> tuple[str, str]:
-    cards = f"{before.gpu_cards:g} -> {after.gpu_cards:g}"
-    return cards, f"{before.usd_per_month:,.2f} -> {after.usd_per_month:,.2f} ({after.usd_per_month - before.usd_per_month:+,.2f})"

@@ -142,6 +142,27 @@ def start(json: Json = False) -> None:
     screen.answer({"started": regions})
 
 
+@local.command("rotate-credentials")
+def rotate_credentials(
+    region: Annotated[str, typer.Argument(help="Such as live-1.")],
+    json: Json = False,
+) -> None:
+    """Give a region's Vault another access key for AWS, and take back every token that it lent."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local.bring_up import cluster_of, open_local
+    from tidegate.operations.local.builds import build
+    from tidegate.operations.local.machine_view import find_kubeconfig
+    from tidegate.operations.local.vault_region import rotate
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    opened = open_local(checkout)
+    find_kubeconfig(opened, region)
+    key = rotate(opened, region, cluster_of(opened, region, build(checkout, screen.progress, ["kubectl"])))
+    screen.text(f"Vault of {region} has the access key {key}; pods that serve go on, and the next one is lent new credentials.")
+    screen.answer({"region": region, "access_key": key})
+
+
 def _cost(machine: MachineState) -> tuple[str, str, str]:
     if not machine.running:
         return "-", "-", "-"

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli import cloud, facts, platform, serving
+from tidegate.cli import cloud, facts, model, platform, serving, tenant_attack
+from tidegate.cli.cost import cost
 from tidegate.cli.local import local
 from tidegate.cli.screen import Screen
 from tidegate.errors import TidegateError, UsageError
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 new = typer.Typer(help="Start something new.", no_args_is_help=True)
 explain = typer.Typer(help="Tell where values come from.", no_args_is_help=True)
-tenant = typer.Typer(help="Remove tenants.", no_args_is_help=True)
+tenant = typer.Typer(help="Try and end tenants.", no_args_is_help=True)
 state = typer.Typer(help="Make and mend the cloud stacks' state.", no_args_is_help=True)
 
 app.command("doctor")(platform.doctor)
@@ -36,6 +37,7 @@ app.command("diff")(facts.diff)
 app.command("predict")(serving.predict)
 new.command("tenant")(facts.new_tenant)
 explain.command("model")(facts.explain_model)
+tenant.command("attack")(tenant_attack.attack)
 tenant.command("remove")(facts.remove_tenant)
 state.command("create-state-bucket")(cloud.create_state_bucket)
 state.command("restore-state")(cloud.restore_state)
@@ -44,7 +46,9 @@ app.add_typer(new, name="new")
 app.add_typer(explain, name="explain")
 app.add_typer(state, name="cloud")
 app.add_typer(local, name="local")
+app.add_typer(cost, name="cost")
 app.add_typer(tenant, name="tenant")
+app.add_typer(model.model, name="model")
 
 
 @app.callback()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tidegate.errors import Finding, InventoryError
+from tidegate.inventory.catalogue import load_catalogue
 from tidegate.inventory.refusals import findings_of
 from tidegate.inventory.yaml_files import RefusedDocument, read_document
 from tidegate.model.cluster import Cluster
@@ -29,7 +31,7 @@ def load(root: Path) -> Platform:
     platform, findings = load_folder_findings(root)
     if findings or platform is None:
         raise InventoryError(findings)
-    return platform
+    return replace(platform, catalogue=load_catalogue(root))
 
 
 def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:

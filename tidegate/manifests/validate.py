@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from tidegate.errors import Finding
+from tidegate.manifests.cold_starts import cold_start_findings
+from tidegate.manifests.fit.check import fit_findings
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.yaml_text import Manifest, parse
 from tidegate.model.names import LABEL_TENANT
+from tidegate.model.platform import Platform
 
 
-def validate_folder(folder: Path, schemas: SchemaSet) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class ReadFolder:
+    """What a folder holds: objects by the first part of their path (of `gitops/rendered`: by cluster), and files that are none."""
+
+    objects: Mapping[str, Sequence[Placed]]
+    findings: Sequence[Finding]
+
+
+def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None = None) -> list[Finding]:
     """Every finding about every `.yaml` file below `folder`, sorted; sources are paths below `folder`.
 
     A folder with a Namespace that carries a tenant's label is that tenant's: everything in it must stay in that namespace.
     An empty or missing folder is a finding, because a mistyped path must not look like a clean bill.
+    Where the facts are given, the objects of each cluster (`<cluster>/...`) are also judged together: whether some node can host
+    each pod, and whether each model is up before Knative gives up on it.
     """
+    read = read_folder(folder)
+    findings = [*read.findings, *(found for placed in read.objects.values() for each in placed for found in judge(each, schemas))]
+    if platform:
+        for name, cluster in sorted(platform.clusters.items()):
+            placed = read.objects.get(name, ())
+            findings += [*fit_findings(cluster, placed), *cold_start_findings(platform, name, placed)]
+    return sorted(findings)
+
+
+def read_folder(folder: Path) -> ReadFolder:
+    """Every object of every `.yaml` file below `folder`."""
     findings: list[Finding] = []
+    objects: dict[str, list[Placed]] = {}
     count = 0
     for at, names in _folders(folder):
         manifests: list[tuple[str, Manifest]] = []
@@ -35,10 +61,10 @@ def validate_folder(folder: Path, schemas: SchemaSet) -> list[Finding]:
                 findings.append(Finding(source, "", "yaml-syntax", str(error).strip().replace("\n", " "), "write one object in plain YAML"))
         namespace = _tenant_namespace(manifests)
         for source, manifest in manifests:
-            findings += judge(Placed(source, manifest, namespace), schemas)
+            objects.setdefault(source.partition("/")[0], []).append(Placed(source, manifest, namespace))
     if not count:
         findings.append(Finding(str(folder), "", "folder-empty", "no .yaml file in it", "run `tidegate render`, or correct the path"))
-    return sorted(findings)
+    return ReadFolder(objects, findings)
 
 
 def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from tidegate.model.facts import Fact, Sha256, refuse
+from tidegate.model.facts import Fact, MemoryGib, Sha256, refuse
 
 ImmutableUri = Annotated[str, StringConstraints(pattern=r"^(s3|oci|gs|https)://[A-Za-z0-9][A-Za-z0-9._/:@=-]*$", max_length=512)]
 PinnedImage = Annotated[
@@ -46,6 +46,8 @@ class Artefact(Fact):
     uri: ImmutableUri
     sha256: Sha256
     signature: Signature
+    size_gib: MemoryGib | None = None
+    """How large the weights are in GiB; without it the cold-start budget takes them to be as large as a replica's memory."""
 
     @field_validator("uri")
     @classmethod

@@ -9,14 +9,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from tidegate.model.accelerators import Accelerator, Share, instance_shapes
+from tidegate.model.cpu_pools import CpuPool, SystemPool
 from tidegate.model.facts import Fact, refuse
 from tidegate.model.names import ClusterName, Domain, Host, PoolName
+from tidegate.model.node_shapes import InstanceType
 
 AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$")]
 Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9][a-z]$")]
-InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{1,15}$")]
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9.]+/[0-9]{1,2}$")]
 
 
@@ -95,26 +96,6 @@ class Endpoint(Fact):
                 "remove it",
                 at="allowed_cidrs",
                 value=", ".join(self.allowed_cidrs),
-            )
-        return self
-
-
-class SystemPool(Fact):
-    """The small managed node group for the platform's own pods; it never scales to zero."""
-
-    instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
-    min_nodes: Annotated[int, Field(ge=2, le=20)]
-    max_nodes: Annotated[int, Field(ge=2, le=20)]
-
-    @model_validator(mode="after")
-    def _min_below_max(self) -> Self:
-        if self.min_nodes > self.max_nodes:
-            raise refuse(
-                "system-pool-min-above-max",
-                f"is above max_nodes, {self.max_nodes}",
-                "raise max_nodes",
-                at="min_nodes",
-                value=self.min_nodes,
             )
         return self
 
@@ -252,6 +233,7 @@ class Cluster(Fact):
     """IAM roles with an access entry as cluster administrator."""
     system_pool: SystemPool
     gpu_pools: dict[PoolName, GpuPool] = Field(default_factory=dict[str, GpuPool])
+    cpu_pools: dict[PoolName, CpuPool] = Field(default_factory=dict[str, CpuPool])
     token_issuer: TokenIssuer
     edge: Edge
     overcommit: Overcommit = Overcommit()
@@ -277,6 +259,8 @@ class Cluster(Fact):
                     at=f"network.availability_zones[{index}]",
                     value=zone,
                 )
+        if twice := sorted(set(self.gpu_pools) & set(self.cpu_pools)):
+            raise refuse("pool-name-twice", "a GPU pool has this name", "rename one of the two", at=f"cpu_pools.{twice[0]}", value=twice[0])
         if len(set(zones)) != len(zones):
             raise refuse(
                 "zone-twice",

@@ -14,6 +14,7 @@ from tidegate.model.facts import Fact
 from tidegate.model.names import ClusterName
 from tidegate.model.platform import Platform
 from tidegate.model.served_model import Companion, ServedModel
+from tidegate.model.signature import Catalogue
 from tidegate.model.tenant import Tenant
 
 
@@ -42,6 +43,8 @@ class Embedding(Fact):
     """Of the images built on this machine, by `repository:tag`."""
     model_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
     """Of the models trained on this machine, by their URI in the registry."""
+    catalogue: Catalogue = Catalogue()
+    """Every version trained and signed on this machine, and the keys."""
 
 
 def embed(platform: Platform, embedding: Embedding) -> Platform:
@@ -50,6 +53,7 @@ def embed(platform: Platform, embedding: Embedding) -> Platform:
         {name: _cluster(cluster, embedding) for name, cluster in platform.clusters.items() if name in embedding.edge_addresses},
         {name: _tenant(tenant, embedding) for name, tenant in platform.tenants.items()},
         platform.tombstones,
+        embedding.catalogue,
     )
 
 
@@ -57,8 +61,8 @@ def _cluster(cluster: Cluster, embedding: Embedding) -> Cluster:
     edge = cluster.edge.model_copy(
         update={"replicas": embedding.sizes.edge_replicas, "addresses": (embedding.edge_addresses[cluster.name],)}
     )
-    changed = {
-        "repository_url": embedding.repository_url, "edge": edge, "gpu_nodes": "kwok", "add_ons_from": "rendered",
+    changed: dict[str, object] = {
+        "repository_url": embedding.repository_url, "edge": edge, "gpu_nodes": "kwok", "cpu_pools": {}, "add_ons_from": "rendered",
         "overcommit": embedding.sizes.overcommit,
     }  # fmt: skip
     return cluster.model_copy(update=changed)

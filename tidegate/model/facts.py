@@ -55,3 +55,6 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 Email = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,62}@[a-z0-9][a-z0-9.-]{0,252}\.[a-z]{2,}$")]
 """A mail address that reaches people; lower case, because owners are compared."""
+
+Subject = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$")]
+"""The `sub` of a token, exactly; no wildcards."""

@@ -44,6 +44,7 @@ class WheelFile(Fact):
     lock: CheckoutPath
     """The lock that pins the wheel; it is installed whole."""
     file: CheckoutPath
+    """Relative to where all wheels of the lock are installed; `.` is all of it."""
 
 
 class ImageFile(Fact):

@@ -34,6 +34,8 @@ class RegionAddresses(Fact):
     node: Address
     pods: Cidr
     services: Cidr
+    pretended_pods: Cidr
+    """Of pods on KWOK's nodes."""
 
 
 class Addresses(Fact):

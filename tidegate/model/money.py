@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tidegate.model.accelerators import card_usd_per_hour
 from tidegate.model.platform import Platform
+from tidegate.model.prices import SPOT_SHARE_OF_ON_DEMAND
 from tidegate.model.served_model import ServedModel
 from tidegate.model.tenant import Tenant, replica_parts
 
@@ -19,9 +20,6 @@ HOURS_PER_MONTH = 730
 CPU_USD_PER_HOUR = 0.0336
 MEMORY_GIB_USD_PER_HOUR = 0.0042
 """An m7i.xlarge (4 vCPU, 16 GiB, 0.2016 USD) split two thirds to its cores and one third to its memory."""
-
-SPOT_SHARE_OF_ON_DEMAND = 0.4
-"""What a spot hour costs of an on-demand hour; the long-run mean of the GPU sizes used here lies between 0.3 and 0.5."""
 
 
 @dataclass(frozen=True, slots=True)

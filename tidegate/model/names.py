@@ -28,7 +28,8 @@ RESERVED_NAMES = frozenset(
     {
         "argocd", "cert-manager", "default", "gpu-operator", "istio-ingress", "istio-system", "karpenter", "knative-serving",
         "kserve", "kube-node-lease", "kube-public", "kube-system", "monitoring", "platform", "vault",
-        "add-ons", "delivery", "edge", "gpu-pools", "gpu-pools-kwok", "gpu-sharing", "mesh", "prepull", "priorities", "runtimes", "warm-floor",
+        "add-ons", "catalogue", "cpu-pools", "delivery", "edge", "gpu-pools", "gpu-pools-kwok", "gpu-sharing", "mesh", "policies", "prepull", "priorities",
+        "runtimes", "warm-floor",
     }
 )  # fmt: skip
 """Namespaces and rendered folders of the platform itself; a tenant of that name could be mistaken for it."""
@@ -40,11 +41,22 @@ LABEL_CLUSTER = "tidegate.dev/cluster"
 LABEL_STACK = "tidegate.dev/stack"
 LABEL_COMPONENT = "tidegate.dev/component"
 LABEL_GPU_POOL = "tidegate.dev/gpu-pool"
+LABEL_CPU_POOL = "tidegate.dev/cpu-pool"
 LABEL_ACCELERATOR = "tidegate.dev/accelerator"
 ANNOTATION_MODEL_SHA256 = "tidegate.dev/model-sha256"
 ANNOTATION_OWNERS = "tidegate.dev/owners"
 ANNOTATION_BUDGET = "tidegate.dev/budget-usd-per-month"
+ANNOTATION_ROLLOUT = "tidegate.dev/rollout"
+"""The strategy by which a served model is released; admission wants `canary` of regulated tenants."""
+ANNOTATION_APPROVAL = "tidegate.dev/approval"
+"""Who has to approve a release: `<system>/<group>/<approvers>`."""
+ANNOTATION_REASON = "tidegate.dev/reason"
+"""Why an admission policy is there."""
+ANNOTATION_REFUSES = "tidegate.dev/refuses"
+"""The anti-pattern that an admission policy refuses."""
 GPU_TAINT_KEY = "nvidia.com/gpu"
+HEADER_TENANT, HEADER_SUBJECT = "x-tidegate-tenant", "x-tidegate-subject"
+"""The verified caller, as models see it. The edge takes away what a caller sends under these names."""
 
 NAMESPACE_ARGOCD = "argocd"
 NAMESPACE_EDGE = "istio-ingress"
@@ -53,6 +65,21 @@ NAMESPACE_KNATIVE = "knative-serving"
 NAMESPACE_MESH = "istio-system"
 NAMESPACE_MONITORING = "monitoring"
 NAMESPACE_PLATFORM = "platform"
+
+PLATFORM_NAMESPACES = (
+    NAMESPACE_ARGOCD, "cert-manager", NAMESPACE_EDGE, NAMESPACE_GPU_OPERATOR, "karpenter", NAMESPACE_KNATIVE, "kserve", "kube-system",
+    NAMESPACE_MESH, NAMESPACE_MONITORING, NAMESPACE_PLATFORM, "vault",
+)  # fmt: skip
+"""Where the platform's own controllers run; no tenant can have one of these, because they are in `RESERVED_NAMES`."""
+
+CONTROLLER_ARGOCD = "argocd-application-controller"
+"""The ServiceAccount that Argo CD applies objects as, where it impersonates nobody."""
+
+CONTROLLER_KNATIVE = "controller"
+"""The ServiceAccount of Knative's controllers, the one of its ingress included."""
+
+MODEL_CATALOGUE = "model-catalogue"
+"""The ConfigMap of `NAMESPACE_PLATFORM` that lists what was signed: `<sha256>: <tenant>/<model>/<version> <key id>`."""
 
 GATEWAY_EDGE = "edge"
 """Takes callers from outside; Istio runs it as the ServiceAccount and Service `edge-istio`."""
@@ -113,6 +140,16 @@ def priority_class(tier: str) -> str:
     return f"tidegate-{tier}"
 
 
+def kubernetes_account(namespace: str, service_account: str) -> str:
+    """A ServiceAccount as the API server knows it: the user name of its requests."""
+    return f"system:serviceaccount:{namespace}:{service_account}"
+
+
+def account_group(namespace: str) -> str:
+    """The group that the API server puts every ServiceAccount of a namespace into."""
+    return f"system:serviceaccounts:{namespace}"
+
+
 def project(tenant: str) -> str:
     """The Argo CD AppProject of a tenant."""
     return f"tenant-{tenant}"
@@ -136,6 +173,11 @@ def gateway_workload(gateway: str) -> str:
 def serving_runtime(runtime: str) -> str:
     """The ClusterServingRuntime of a model server."""
     return f"tidegate-{runtime}"
+
+
+def pool_peers(model: str) -> str:
+    """The Service that stands for every pod of a dense pool."""
+    return f"{model}-peers"
 
 
 def inference_part(model: str, part: str) -> str:
@@ -184,7 +226,7 @@ def warm_floor(pool: str) -> str:
 
 
 def node_instance_profile(cluster: str) -> str:
-    """The instance profile of the GPU nodes that Karpenter brings to a cluster; the stack `accelerators` makes it."""
+    """The instance profile of the nodes that Karpenter brings to a cluster, with cards or without; the stack `accelerators` makes it."""
     return f"{cluster}-gpu-node"
 
 

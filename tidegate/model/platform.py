@@ -12,7 +12,9 @@ from tidegate.errors import Finding
 from tidegate.model import names
 from tidegate.model.accelerators import instance_shapes
 from tidegate.model.cluster import CapacityType, Cluster, GpuPool
+from tidegate.model.prices import price_findings
 from tidegate.model.served_model import ServedModel
+from tidegate.model.signature import Catalogue
 from tidegate.model.tenant import Tenant, replica_parts
 from tidegate.model.tombstone import Tombstone, life_findings, tombstone_source
 
@@ -24,6 +26,8 @@ class Platform:
     clusters: Mapping[str, Cluster]
     tenants: Mapping[str, Tenant]
     tombstones: Mapping[str, Tombstone] = dataclass_field(default_factory=dict[str, Tombstone])
+    catalogue: Catalogue = dataclass_field(default_factory=Catalogue)
+    """Models that may be served beside those that tenants name now, and the keys of both."""
 
     def tenants_of(self, cluster: str) -> list[Tenant]:
         """The tenants that run in `cluster`, by name."""
@@ -47,6 +51,8 @@ def tenant_source(name: str) -> str:
 def check(platform: Platform) -> list[Finding]:
     """Every contradiction between facts, in no particular order; empty means the platform can be rendered."""
     findings = [*_pair_findings(platform), *_namespace_findings(platform), *_host_findings(platform)]
+    for name, cluster in platform.clusters.items():
+        findings += price_findings(cluster, cluster_source(name))
     for tenant in platform.tenants.values():
         findings += _placement_findings(platform, tenant)
         findings += _quota_findings(tenant)
@@ -198,6 +204,10 @@ def _tier_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Fi
         )  # fmt: skip
     if tier.is_hot and model.capacity == "spot":
         yield Finding(source, f"{path}.capacity", "hot-tier-on-spot", f"tier {tier} cannot run on spot", "remove it", "spot")
+    gives_way = tier == "batch" or (model.rollout.strategy == "shadow" and not tier.is_hot)
+    if gives_way and model.accelerator and model.capacity != "spot":
+        what = "batch work" if tier == "batch" else "a shadow"
+        yield Finding(source, f"{path}.capacity", "batch-off-spot", f"{what} holds a card at full price", "set spot", model.capacity)
     if tier == "regulated" and model.rollout.strategy != "canary":
         yield Finding(
             source, f"{path}.rollout.strategy", "regulated-without-canary", "regulated models are released by canary",

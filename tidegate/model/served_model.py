@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.model.accelerators import AcceleratorShare, Resources
 from tidegate.model.artefact import Artefact, GoldenSet, PinnedImage
+from tidegate.model.dense_pool import DensePool
 from tidegate.model.facts import Fact, refuse
 
 
@@ -26,6 +27,9 @@ class Runtime(StrEnum):
     NGRAM = "ngram"
     """A tiny language model of word sequences on CPU; it stands in where there is no GPU, and speaks OpenAI's protocol."""
 
+
+MLSERVER = frozenset({Runtime.MLSERVER_SKLEARN, Runtime.MLSERVER_LIGHTGBM, Runtime.MLSERVER_XGBOOST})
+"""Those whose server can load and unload models while it runs."""
 
 _GPU_ONLY = frozenset({Runtime.VLLM, Runtime.TRITON, Runtime.TORCHSERVE})
 """Servers whose images we run with GPU libraries only."""
@@ -149,20 +153,25 @@ class LoadProfile(Fact):
     duration_seconds: Annotated[int, Field(ge=10, le=3600)]
 
 
-class DensePool(Fact):
-    """Many small models in few pods; the artefact's URI is then a catalogue of models."""
-
-    models: Annotated[int, Field(ge=2, le=5000)]
-    max_pods: Annotated[int, Field(ge=1, le=200)]
-    memory_budget_gib: Annotated[float, Field(gt=0, le=64)]
-    """Weights held per pod; above it the least recently used model leaves."""
-
-
 class CpuAlternative(Fact):
     """How a GPU model runs where there is no GPU: same artefact, another server."""
 
     runtime: Runtime
     resources: Resources
+
+
+Phase = Literal["node", "image", "weights", "load"]
+"""What a model waits for when it starts from nothing, in this order."""
+
+
+class MeasuredPhase(Fact):
+    """What one phase of a cold start took, where somebody looked."""
+
+    phase: Phase
+    seconds: Annotated[float, Field(gt=0, le=86_400)]
+    """The slowest of the trials: a budget must hold on a bad day."""
+    measured_on: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$")]
+    """The day, such as "2026-11-21"."""
 
 
 class ServedModel(Fact):
@@ -186,6 +195,53 @@ class ServedModel(Fact):
     golden_set: GoldenSet
     load_profile: LoadProfile
     dense_pool: DensePool | None = None
+    cold_start: tuple[MeasuredPhase, ...] = ()
+    """Measured phases of a start from nothing; phases that are not listed count as in tidegate/model/cold_start.py."""
+
+    @model_validator(mode="after")
+    def _phases_are_listed_once(self) -> Self:
+        phases = [one.phase for one in self.cold_start]
+        if len(set(phases)) != len(phases):
+            raise refuse("cold-start-phase-twice", "a phase is listed twice", "keep the slowest", at="cold_start", value=", ".join(phases))
+        return self
+
+    @model_validator(mode="after")
+    def _pool_fits(self) -> Self:
+        if self.dense_pool is None:
+            return self
+        if self.accelerator:
+            raise refuse(
+                "dense-pool-on-gpu",
+                "a dense pool packs CPU models",
+                "remove accelerator or dense_pool",
+                at="accelerator",
+                value=self.accelerator.accelerator,
+            )
+        if self.runtime not in MLSERVER:
+            raise refuse(
+                "dense-pool-runtime",
+                "cannot load models while it runs, as a dense pool has to",
+                f"choose one of {', '.join(sorted(MLSERVER))}",
+                at="runtime",
+                value=self.runtime,
+            )
+        if self.scaling.max_replicas > self.dense_pool.max_pods:
+            raise refuse(
+                "dense-pool-too-many-pods",
+                f"is above dense_pool.max_pods, {self.dense_pool.max_pods}",
+                "lower it",
+                at="scaling.max_replicas",
+                value=self.scaling.max_replicas,
+            )
+        if self.dense_pool.memory_budget_gib >= self.resources.memory_gib:
+            raise refuse(
+                "dense-pool-memory",
+                f"leaves no memory of {self.resources.memory_gib:g} GiB for the server",
+                "raise resources.memory_gib",
+                at="dense_pool.memory_budget_gib",
+                value=self.dense_pool.memory_budget_gib,
+            )
+        return self
 
     @model_validator(mode="after")
     def _facts_agree(self) -> Self:
@@ -212,30 +268,6 @@ class ServedModel(Fact):
                 "choose a runtime that runs on CPU",
                 at="also_on_cpu.runtime",
                 value=self.also_on_cpu.runtime,
-            )
-        if self.dense_pool and self.accelerator:
-            raise refuse(
-                "dense-pool-on-gpu",
-                "a dense pool packs CPU models",
-                "remove accelerator or dense_pool",
-                at="accelerator",
-                value=self.accelerator.accelerator,
-            )
-        if self.dense_pool and self.scaling.max_replicas > self.dense_pool.max_pods:
-            raise refuse(
-                "dense-pool-too-many-pods",
-                f"is above dense_pool.max_pods, {self.dense_pool.max_pods}",
-                "lower it",
-                at="scaling.max_replicas",
-                value=self.scaling.max_replicas,
-            )
-        if self.dense_pool and self.dense_pool.memory_budget_gib >= self.resources.memory_gib:
-            raise refuse(
-                "dense-pool-memory",
-                f"leaves no memory of {self.resources.memory_gib:g} GiB for the server",
-                "raise resources.memory_gib",
-                at="dense_pool.memory_budget_gib",
-                value=self.dense_pool.memory_budget_gib,
             )
         if self.accelerator and self.accelerator.count < 1:
             raise refuse(

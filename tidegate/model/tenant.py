@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.model import names
 from tidegate.model.accelerators import Resources
-from tidegate.model.facts import Cpu, Email, Fact, MemoryGib, refuse
+from tidegate.model.facts import Cpu, Email, Fact, MemoryGib, Subject, refuse
 from tidegate.model.names import ClusterName, Host, Namespace, ServedModelName, TenantName
 from tidegate.model.served_model import Companion, ServedModel
 
@@ -44,7 +44,7 @@ class Quota(Fact):
 class Caller(Fact):
     """Somebody who may call this tenant's models: a subject of the token issuer, or another tenant in the mesh."""
 
-    subject: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$")] | None = None
+    subject: Subject | None = None
     """The `sub` of a token, exactly; no wildcards."""
     tenant: TenantName | None = None
     """A tenant whose pods may call from inside the mesh."""
@@ -86,6 +86,24 @@ class Tenant(Fact):
         ):
             if len(set(listed)) != len(listed):
                 raise refuse(rule, "an entry is listed twice", "list each once", at=rule.removesuffix("-twice"), value=", ".join(listed))
+        return self
+
+    @model_validator(mode="after")
+    def _pools_know_their_callers(self) -> Self:
+        subjects = [caller.subject for caller in self.callers if caller.subject]
+        pools = [(f"models.{name}.dense_pool.access", model.dense_pool) for name, model in self.models.items() if model.dense_pool]
+        for path, pool in pools:
+            for number, one in enumerate(pool.access):
+                if one.subject not in subjects:
+                    raise refuse(
+                        "pool-access-subject-unknown", "is none of the tenant's callers", "add it to callers, or remove the entry",
+                        at=f"{path}[{number}].subject", value=one.subject,
+                    )  # fmt: skip
+            if tenant := next((caller.tenant for caller in self.callers if caller.tenant), None):
+                raise refuse(
+                    "pool-access-from-mesh", f"pods of {tenant} could say to be any caller",
+                    f"let {tenant} call through the edge with a subject of its own", at=path,
+                )  # fmt: skip
         return self
 
     @property

@@ -20,12 +20,12 @@ from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.state import stores
-from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, prediction
+from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, prediction, vault_region
 from tidegate.operations.local.bring_up import Local, OnProgress, Prepared, cluster_of
 from tidegate.operations.local.builds import build
 from tidegate.operations.local.kubernetes import Kubernetes, wait_until
-from tidegate.operations.local.model_index import read_index
 from tidegate.operations.local.region_status import RegionState, is_executed, read_region, read_regions
+from tidegate.operations.signing.registry import catalogue_of, key_ids, sign_registry
 
 ANSWER_PATIENCE_SECONDS = 300
 """How long a live region may take to give a model's first right answer: a cold start, or pods that a restart makes anew."""
@@ -103,7 +103,7 @@ def bring_up_regions(
 
     with phases.phase("build"):
         prepared = bring_up.prepare(checkout, say)
-        registry = models.train(checkout, say)
+        registry = sign_registry(models.train(checkout, say), key_ids(platform), say)
     run = _Run(local, prepared, registry, phases, say)
     with phases.phase("machines"):
         bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
@@ -112,6 +112,8 @@ def bring_up_regions(
     run.in_each_region(run.hand_over)
     with phases.phase("models"):
         run.upload(Account(endpoint))
+    with phases.phase("vault"):
+        run.in_each_region(run.set_up_vault)
     with phases.phase("live"):
         states = tuple(run.wait_until_live(name) for name in local.regions)
     with phases.phase("answers"):
@@ -141,8 +143,8 @@ class _Run:
 
     def render(self) -> None:
         """Renders tenants and add-ons and commits them to the Git server."""
-        digests = {f"s3://tidegate-models/{version.path}": version.sha256 for version in read_index(self.registry)}
-        delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, digests))
+        catalogue = catalogue_of(self.registry, key_ids(self.local.platform))
+        delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, catalogue))
         certificate, modules = bootstrap.webhook_certificate(self.local), delivery.module_folders(self.local.checkout)
 
         def render_add_ons(name: str) -> None:
@@ -176,6 +178,10 @@ class _Run:
 
         wait_until(is_there, "the stacks of the model registry", patience_seconds=900, pause_seconds=2)
         models.upload(self.registry, models.registries_of(self.local.platform, account), self.say)
+
+    def set_up_vault(self, name: str) -> None:
+        """Waits for a region's Vault and writes into it what tenants' pods ask for before they serve."""
+        vault_region.set_up(self.local, name, self._cluster(name), sorted(set(key_ids(self.local.platform).values())), self.say)
 
     def wait_until_live(self, name: str) -> RegionState:
         """Waits until nothing of a region is missing, telling what is whenever that changes."""

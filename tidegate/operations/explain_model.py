@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from tidegate import inventory
 from tidegate.errors import UsageError
 from tidegate.model import names
+from tidegate.model.cold_start import ColdStart, cold_start
 from tidegate.model.money import model_floor
 from tidegate.model.platform import Platform, cluster_source, pools_for, tenant_source
 from tidegate.model.served_model import ServedModel
@@ -73,11 +74,22 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
         for pool_name, pool in pools_for(cluster, model).items():
             at, why = f"{cluster_source(cluster_name)} (gpu_pools.{pool_name})", f"offers {pool.accelerator} {pool.share}"
             yield Explanation(f"{cluster_name}.gpu_pool", pool_name, at, why)
+        yield from _cold_start(cluster_name, source, name, cold_start(cluster, model))
     if model.accelerator:
         yield Explanation("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
     floor = model_floor(model, len(tenant.clusters))
     yield Explanation("floor.usd_per_month", f"{floor.usd_per_month:g}", "rule: floors x planning prices of tidegate/model/money.py")
     yield Explanation("floor.gpu_cards", f"{floor.gpu_cards:g}", "rule: min_replicas x share, in all clusters")
+
+
+def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iterator[Explanation]:
+    """The budget from nothing to the first answer, phase by phase."""
+    for one in budget.phases:
+        measured = f"{source} (models.{name}.cold_start), measured on {one.measured_on}"
+        origin = measured if one.measured_on else "table of tidegate/model/cold_start.py"
+        yield Explanation(f"{cluster}.cold_start.{one.phase}_seconds", f"{one.seconds:g}", origin)
+    why = f"Knative gives up after {budget.deadline_seconds} s"
+    yield Explanation(f"{cluster}.cold_start.seconds", f"{budget.seconds:g}", "rule: node, image, weights and load, one after another", why)
 
 
 def _lines(path: Path) -> dict[str, int]:

@@ -13,6 +13,7 @@ from tidegate.manifests.validate import validate_folder
 from tidegate.model.editor_schemas import editor_schemas
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.schemas import load_schemas, version_findings
+from tidegate.operations.signing.committed import check_catalogue
 
 
 class Rendered(BaseModel):
@@ -49,7 +50,11 @@ def validate(checkout: Checkout, on_progress: Callable[[str], None]) -> int:
     platform = inventory.load(checkout.root)
     schemas = load_schemas(on_progress)
     folders = [folder for folder in (checkout.rendered, checkout.root / "gitops" / "bootstrap") if folder.is_dir()]
-    findings = [*version_findings(platform), *(finding for folder in folders for finding in validate_folder(folder, schemas))]
+    findings = [
+        *check_catalogue(checkout.root, platform, platform.catalogue),
+        *version_findings(platform),
+        *(finding for folder in folders for finding in validate_folder(folder, schemas, platform if folder == checkout.rendered else None)),
+    ]
     if findings:
         raise ManifestError(findings)
     return sum(1 for folder in folders for _ in folder.rglob("*.yaml"))

@@ -60,7 +60,7 @@ OPERATORS = (
         ("config/crd/full/serving.kserve.io_*.yaml", "config/crd/full/clusterstoragecontainer/serving.*.yaml"),
     ),
     GoModule(
-        "github.com/argoproj/argo-cd/v3", "v3.5.1", "h1:jtwPLEFX9mNj3jSq88ugFcScGnOZVs2DWaXFuZxrRT8=",
+        "github.com/argoproj/argo-cd/v3", "v3.5.4", "h1:kngQVnz+M+ytW/urkUWTSh8+zI+Hi/XhLespL5roYK0=",
         ("manifests/crds/*-crd.yaml",),
     ),
     GoModule(

@@ -1,11 +1,13 @@
-"""merchants/anomaly: one small model per merchant, all in one folder that a few servers share."""
+"""merchants/anomaly: one small model per merchant, all in the catalogue of a dense pool."""
 
 from __future__ import annotations
+
+import hashlib
 
 from clusters.local.models import estimators, generated_data, metrics
 from clusters.local.models.boosted_models import v2_sample
 from clusters.local.models.generated_data import TAKINGS_COLUMNS
-from clusters.local.models.registry_layout import VERSIONS, GoldenSet, TrainedModel, Version, faulty, mlserver_settings
+from clusters.local.models.registry_layout import VERSIONS, GoldenSet, TrainedModel, Version, as_json, faulty
 
 MERCHANTS = 420
 """As many as the tenant's dense pool declares."""
@@ -42,11 +44,14 @@ def merchant_anomaly() -> TrainedModel:
     def version(name: str) -> Version:
         models = fitted[_SAME_AS.get(name, name)]
         implementation, extra = faulty(name, _RUNTIME)
-        files: dict[str, bytes] = {}
-        for number, model in enumerate(models):
-            merchant = merchant_name(number)
-            settings = mlserver_settings(implementation, name, "./model.joblib", name=merchant, extra=extra)
-            files |= {f"{merchant}/model-settings.json": settings, f"{merchant}/model.joblib": model}
+        digests = [hashlib.sha256(model).hexdigest() for model in models]
+        entries = {
+            merchant_name(number): {"sha256": digest, "bytes": len(model)}
+            for number, (digest, model) in enumerate(zip(digests, models, strict=True))
+        }
+        catalogue = {"format": 1, "version": name, "implementation": implementation, "extra": extra or {}, "models": entries}
+        objects = {f"objects/{digest}": model for digest, model in zip(digests, models, strict=True)}
+        files = {"catalogue.json": as_json(catalogue), **objects}
         scores = [score for number, table in golden.items() for score in estimators.score_anomaly(models[number], table.rows)]
         sampled = golden[0].rows[:4]
         return Version(

@@ -101,10 +101,10 @@ def tree_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def mlserver_settings(implementation: str, version: str, uri: str, *, name: str | None = None, extra: Json | None = None) -> bytes:
-    """A model-settings.json. Without `name` MLServer takes the served model's name from its environment."""
+def mlserver_settings(implementation: str, version: str, uri: str, *, extra: Json | None = None) -> bytes:
+    """A model-settings.json. MLServer takes the served model's name from its environment."""
     parameters: dict[str, object] = {"uri": uri, "version": version, **({"extra": extra} if extra else {})}
-    return as_json({"implementation": implementation, "parameters": parameters, **({"name": name} if name else {})})
+    return as_json({"implementation": implementation, "parameters": parameters})
 
 
 def rounded(scores: Sequence[float]) -> list[float]:

@@ -32,5 +32,6 @@ cd /
 umount -l /.outside
 mkdir -p /opt/cni/bin
 ln -sf /usr/lib/cni/* /opt/cni/bin/ # where add-ons expect plugins and put their own
+if [ -f /etc/machine/sidecar-ports.nft ]; then nft -f /etc/machine/sidecar-ports.nft; fi
 mount --make-rshared / # a node's mounts propagate to its pods, as on any node with systemd
 exec python3 -m supervisor.supervisord --nodaemon --configuration /etc/machine/supervisord.conf

@@ -136,6 +136,7 @@ def test_waves_come_before_everything_that_needs_the_definitions() -> None:
         {"coredns"},
         {"gateway-api", "istio-base", "prometheus-crds"},
         {"istiod", "istio-cni", "karpenter", "prometheus", "kube-state-metrics"},
+        {"vault"},
         {"knative", "knative-gateway", "kserve"},
     ]
     by_wave = [{name for name, wave in waves.items() if wave == level} for level in sorted(set(waves.values()))]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from addon_objects import BUILDS, TAGS
 
-from clusters.addons import istio
-from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles
+from clusters.addons import istio, vault
+from clusters.addons.add_on import AddOn, ChartRelease, GoModule, ReleasedFiles
 from clusters.addons.catalogue import ADD_ONS, modules
 from tidegate.operations import schemas
 
@@ -20,6 +21,10 @@ OWN_NUMBERS = {
     "pause": "3.10",
     "redis": "7.0",
 }
+
+
+OWN_CHARTS = {"vault": vault.CHART_VERSION}
+"""Charts that are numbered apart from what they install."""
 
 
 def module_version(module: str, release: str) -> str:
@@ -35,7 +40,7 @@ def module_version(module: str, release: str) -> str:
 
 @each_add_on
 def test_production_runs_the_same_release(add_on: AddOn) -> None:
-    expected = istio.RELEASE if add_on.name.startswith("istio") else add_on.version
+    expected = OWN_CHARTS.get(add_on.name, istio.RELEASE if add_on.name.startswith("istio") else add_on.version)
     assert add_on.production.version == expected
     if isinstance(add_on.production, ReleasedFiles):
         assert all(expected in url for url in add_on.production.urls)
@@ -57,8 +62,18 @@ def test_image_tags_name_the_release(add_on: AddOn) -> None:
 def test_the_module_is_of_the_release(add_on: AddOn) -> None:
     if add_on.name.startswith("istio"):
         return  # a commit, compared above
+    if add_on.name in OWN_CHARTS:
+        assert [module.version for module in add_on.modules] == [f"v{OWN_CHARTS[add_on.name]}"]
+        return
     for module in add_on.modules[:1]:  # what follows the first is what the first is built with
         assert module.version == module_version(module.path, add_on.version)
+
+
+def test_vaults_chart_is_told_the_release_that_is_built() -> None:
+    assert isinstance(vault.ADD_ON.production, ChartRelease)
+    told: Any = vault.ADD_ON.production.values
+    assert told["server"]["image"]["tag"] == vault.VERSION
+    assert pinned_in(BUILDS / "vault" / "go.mod")["github.com/hashicorp/vault"] == f"v{vault.VERSION}"
 
 
 @pytest.mark.parametrize("family", ["prometheus", "coredns"])

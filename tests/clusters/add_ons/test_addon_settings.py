@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
 from addon_objects import CA_CERTIFICATE, pick
 
-from clusters.addons import kserve
+from clusters.addons import kserve, vault
 from clusters.addons.region import Region
-from clusters.components import gpu_pools, isolation
+from clusters.components import gpu_pools, isolation, runtimes
 from clusters.components.model import KNATIVE_FEATURES
 from tidegate.model import names
 from tidegate.model.platform import Platform
@@ -45,6 +46,12 @@ def test_a_changed_policy_reaches_callers_soon_and_cuts_no_usual_prediction(addo
     mesh = pick(addons["istiod"], "ConfigMap", "istio")["data"]["mesh"]
     assert "drainDuration: 10s" in mesh
     assert "retryOn: connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes,reset\n" in mesh
+
+
+def test_access_logs_keep_no_query_which_may_hold_a_token(addons: Any) -> None:
+    mesh = pick(addons["istiod"], "ConfigMap", "istio")["data"]["mesh"]
+    assert "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%" in mesh
+    assert "%REQ(X-ENVOY-ORIGINAL-PATH" not in mesh
 
 
 def test_gateways_wait_for_no_load_balancer(addons: Any) -> None:
@@ -113,6 +120,19 @@ def test_models_are_fetched_from_the_emulator_under_the_restricted_level(addons:
     assert security["runAsNonRoot"] is True
     assert security["capabilities"] == {"drop": ["ALL"]}
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_what_fetches_models_verifies_them_by_the_platforms_word(addons: Any, region: Region) -> None:
+    container = pick(addons["kserve"], "ClusterStorageContainer", "default")["spec"]["container"]
+    told = {variable["name"]: variable["valueFrom"] for variable in container["env"] if "valueFrom" in variable}
+    assert told == {
+        "VAULT_ROLE": {"fieldRef": {"fieldPath": "metadata.labels['tidegate.dev/tenant']"}},
+        "MODEL_TRUST": {"configMapKeyRef": {"name": "model-trust", "key": "trust.json"}},  # not optional: without it no pod starts
+        "SERVED_MODEL": {"fieldRef": {"fieldPath": "metadata.labels['serving.kserve.io/inferenceservice']"}},
+    }
+    settings = pick(addons["kserve"], "ConfigMap", "inferenceservice-config")["data"]
+    fallback = json.loads(settings["storageInitializer"])["image"]
+    assert container["image"] == fallback == region.image("model-verifier")
 
 
 def test_kserve_makes_no_second_way_in(addons: Any) -> None:
@@ -192,4 +212,72 @@ def test_prometheus_may_reach_tenants_and_labels_what_a_canary_is_judged_by(addo
         source: rule["target_label"] for rule in pods["relabel_configs"] for source in rule["source_labels"] if "target_label" in rule
     }
     assert sources["__meta_kubernetes_pod_label_serving_knative_dev_revision"] == "revision"
-    assert sources["__meta_kubernetes_pod_label_tidegate_dev_tenant"] == "tenant"
+    found = {
+        "__meta_kubernetes_pod_annotation_prometheus_io_port": "9091", "__meta_kubernetes_pod_annotation_prometheus_io_path": "/metrics",
+        "__meta_kubernetes_pod_ip": "10.101.0.9",
+    }  # fmt: skip
+    assert address(pods["relabel_configs"], found) == "10.101.0.9:9091/metrics"
+    of_tenant = found | {"__meta_kubernetes_pod_label_tidegate_dev_tenant": "fraud"}
+    assert address(pods["relabel_configs"], of_tenant) == "10.101.0.9:15020/stats/prometheus", "STRICT mTLS lets nobody to another port"
+
+
+def address(rules: list[dict[str, Any]], labels: dict[str, str]) -> str:
+    """Where Prometheus asks a pod with these labels, after it has replaced what the rules say."""
+    labels = dict(labels)
+    for rule in rules:
+        joined = rule.get("separator", ";").join(labels.get(name, "") for name in rule["source_labels"])
+        if "target_label" in rule and (match := re.fullmatch(str(rule.get("regex", "(.*)")), joined)):
+            labels[rule["target_label"]] = match.expand(str(rule.get("replacement", "$1")).replace("$1", r"\1"))
+    return f"{labels['__address__']}{labels['__metrics_path__']}"
+
+
+def test_vault_runs_restricted_on_a_folder_of_its_node_and_is_unsealed_by_a_secret_outside_the_tree(addons: Any) -> None:
+    server = pick(addons["vault"], "StatefulSet", "vault")["spec"]
+    pod = server["template"]["spec"]
+    [container] = pod["containers"]
+    assert container["command"] == ["/bin/vault"]
+    assert "lifecycle" not in container  # the chart's would need a shell
+    assert container["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+    assert secrets == {"tls": vault.TLS_SECRET, "seal-key": vault.SEAL_SECRET}
+    assert environment(container) == {"VAULT_SEAL_KEY_FILE": "/vault/seal/key"}
+    assert not [manifest for manifest in addons["vault"] if manifest["kind"] == "Secret"]
+    [claim] = server["volumeClaimTemplates"]
+    volume = pick(addons["vault"], "PersistentVolume", "vault-data")["spec"]
+    assert (volume["claimRef"]["name"], volume["storageClassName"]) == (
+        f"{claim['metadata']['name']}-vault-0",
+        claim["spec"]["storageClassName"],
+    )
+
+
+def test_vault_that_nobody_initialised_does_not_hold_up_the_waves(addons: Any) -> None:
+    [container] = pick(addons["vault"], "StatefulSet", "vault")["spec"]["template"]["spec"]["containers"]
+    assert "uninitcode=204" in container["readinessProbe"]["httpGet"]["path"]
+
+
+def test_models_are_fetched_with_the_pods_own_identity_and_no_fixed_credentials(addons: Any) -> None:
+    container = pick(addons["kserve"], "ClusterStorageContainer", "default")["spec"]["container"]
+    told = environment(container)
+    assert not [name for name in told if "KEY" in name]
+    assert told["VAULT_ADDR"] == "https://vault.vault.svc:8200"
+    assert told["VAULT_CACERT_BYTES"] == CA_CERTIFICATE
+    [mount] = container["volumeMounts"]
+    for runtime in runtimes.Runtime:
+        spec: Any = runtimes.serving_runtime(runtime)["spec"]
+        [volume] = [volume for volume in spec["volumes"] if volume["name"] == mount["name"]]
+        assert volume["projected"]["sources"][0]["serviceAccountToken"]["audience"] == "vault"
+        [shown] = [one for one in spec["containers"][0]["volumeMounts"] if one["name"] == mount["name"]]
+        assert shown["subPath"] not in {source["serviceAccountToken"]["path"] for source in volume["projected"]["sources"]}
+
+
+def test_tenants_network_policies_let_vault_through(addons: Any, platform: Platform) -> None:
+    tenant = platform.tenants_of("live-1")[0]
+    policies: list[Any] = list(isolation.guard_rails(platform, platform.clusters["live-1"], tenant))
+    [rule] = pick(policies, "NetworkPolicy", "allow-vault")["spec"]["egress"]
+    listening = {
+        port["containerPort"]
+        for port in pick(addons["vault"], "StatefulSet", "vault")["spec"]["template"]["spec"]["containers"][0]["ports"]
+    }
+    assert {port["port"] for port in rule["ports"]} <= listening
+    assert rule["to"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": vault.NAMESPACE}

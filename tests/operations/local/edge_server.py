@@ -1,4 +1,4 @@
-"""An edge on loopback: TLS with the internet machine's authority, answers as told, and remembers who called."""
+"""An edge and a token issuer on loopback: TLS with the internet machine's authority; they answer as told, and remember who called."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import parse_qs, unquote
 
 from canned_cluster import ROOT, platform
 from cryptography.hazmat.primitives import serialization
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tidegate import tools
 from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import certificates, host, internet, network
+from tidegate.operations.local import certificates, host, internet, network, token_issuer, tokens
 from tidegate.operations.local.bring_up import Local
 from tidegate.operations.local.machines import Machine
 from tidegate.operations.local.region import read_addresses
@@ -36,6 +37,11 @@ class Edge:
     body: str = "{}"
     names: list[str | None] = field(default_factory=list[str | None])
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    keys: Path = Path()
+    login: tuple[int, str] | None = None
+    """What the issuer answers; None for a token."""
+    logins: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    """Who asked the issuer: client, secret, tenant."""
 
     @property
     def claims(self) -> dict[str, Any]:
@@ -49,14 +55,33 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Host"] == internet.LOGIN_HOST:
+            self._answer(*self._login(body.decode()))
+            return
         self.edge.asked.append({"path": self.path, "headers": dict(self.headers), "body": body})
         if self.edge.status == 0:
             return  # ends the connection without a word
-        answer = self.edge.body.encode()
-        self.send_response(self.edge.status)
-        self.send_header("Content-Length", str(len(answer)))
+        self._answer(self.edge.status, self.edge.body)
+
+    def _login(self, form: str) -> tuple[int, str]:
+        assert self.path == "/tidegate/token"
+        asked = {name: values[0] for name, values in parse_qs(form, strict_parsing=True).items()}
+        assert asked["grant_type"] == "client_credentials"
+        subject, secret = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode().split(":")
+        self.edge.logins.append((unquote(subject), unquote(secret), asked["scope"]))
+        if self.edge.login:
+            return self.edge.login
+        token = tokens.sign(
+            self.edge.keys, issuer="https://login.example.com/tidegate", audience="https://models.example.com", subject=unquote(subject),
+            claims={"tenant": asked["scope"]},
+        )  # fmt: skip
+        return 200, json.dumps({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+
+    def _answer(self, status: int, body: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(body.encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         del format, args
@@ -68,14 +93,21 @@ def make_local(tmp_path: Path, ports: dict[str, int], known: Platform | None = N
     local = Local(checkout, known or platform(), read_addresses(Checkout(ROOT)))
     for name in (host.HOST, network.INTERNET):
         seem_to_run(local.machine(name))
-    certificates.write_secret(local.machine(network.INTERNET).folder / "pki" / "token-signing.key", _signing_key())
+    folder = local.machine(network.INTERNET).folder
+    for name, content in zip(tokens.KEY_FILES.values(), _signing_keys(), strict=True):
+        certificates.write_secret(folder / "pki" / name, content)
+    token_issuer.write_settings(folder, local.platform)
     (checkout.embedded / "ports.json").write_text(json.dumps(ports))
     return local
 
 
 @functools.cache
+def _signing_keys() -> tuple[bytes, bytes]:
+    """The same for all tests: making one takes half a second."""
+    return (_signing_key(), _signing_key())
+
+
 def _signing_key() -> bytes:
-    """One for all tests: making it takes half a second."""
     made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
@@ -87,13 +119,13 @@ def seem_to_run(machine: Machine) -> None:
 
 @contextlib.contextmanager
 def serve(tmp_path: Path, *hosts: str) -> Generator[Edge]:
-    """An edge whose certificate names `hosts`."""
+    """An edge whose certificate names `hosts`, and the issuer on the same port."""
     machine = Machine(Checkout(tmp_path), "test", network.INTERNET)
-    issued = certificates.issue(internet.own_authority(machine), hosts[0], hosts=hosts)
+    issued = certificates.issue(internet.own_authority(machine), hosts[0], hosts=[*hosts, internet.LOGIN_HOST])
     (tmp_path / "edge.crt").write_bytes(issued.certificate_pem)
     (tmp_path / "edge.key").write_bytes(issued.key_pem)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {}))
-    edge = Edge(server.server_address[1])
+    edge = Edge(server.server_address[1], keys=machine.folder / "pki")
     server.RequestHandlerClass.edge = edge  # type: ignore[attr-defined]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "edge.crt", tmp_path / "edge.key")

@@ -23,6 +23,7 @@ from canned_cluster import (
 )  # fmt: skip
 from canned_models import CRASHED, EDGE, FETCH, READY, STORAGE_LOG, TRACEBACK, explain, initializing, starting, sync_failed, waiting
 
+REFUSED = {"reason": "Error", "exitCode": 65}
 QUOTA = 'pods "scorer-1" is forbidden: exceeded quota: tenant, requested: requests.cpu=2, used: requests.cpu=63, limited: requests.cpu=64'
 POLICY = "ValidatingAdmissionPolicy 'require-digest' with binding 'require-digest' denied request: images are named by digest"
 PULL = 'Back-off pulling image "registry.example.com/tidegate/mlserver@sha256:0": not found'
@@ -73,6 +74,14 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
     "model-registry-down": (
         starting(initializing(terminated=CRASHED)), {"scorer-1/storage-initializer": f"{STORAGE_LOG}S3 error [503]: Service Unavailable\n"},
         "model files could not be fetched (storage-initializer, exit code 1): S3 error [503]: Service Unavailable", "the model registry does not answer",
+    ),
+    "model-tampered": (
+        starting(initializing(restarts=3, waiting={"reason": "CrashLoopBackOff"}, last=REFUSED | {"message": "Copying contents\nModel refused: fraud/scorer/1: 'model.txt' is not what was signed\n"})), {},
+        "the model's signature does not hold, so it was not loaded: fraud/scorer/1: 'model.txt' is not what was signed", "`tidegate model verify fraud/scorer`",
+    ),
+    "model-not-catalogued": (
+        starting(initializing(terminated=REFUSED)), {"scorer-1/storage-initializer": "Model refused: s3://b/fraud/scorer/1 is not in the catalogue of approved models\n"},
+        "the model may not be loaded: s3://b/fraud/scorer/1 is not in the catalogue of approved models", "have the version listed (`tidegate model catalogue`)",
     ),
     "crash": (
         starting(pod(status={"containerStatuses": [waiting("queue-proxy", "CrashLoopBackOff", last=CRASHED), waiting("kserve-container", "CrashLoopBackOff", last=CRASHED)]})),

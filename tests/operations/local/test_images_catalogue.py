@@ -16,9 +16,10 @@ def test_the_committed_catalogue_is_whole() -> None:
     assert {
         "pause", "coredns", "karpenter", "kube-state-metrics", "prometheus", "argocd", "redis", "pilot", "proxyv2", "install-cni",
         "knative-controller", "knative-webhook", "knative-activator", "knative-autoscaler", "knative-queue", "net-gateway-api",
-        "kserve-controller", "kserve-storage-initializer", "mlserver", "ngram-server", "credit-features", "credit-explainer",
-        "tritonserver", "torchserve-kfs", "vllm-openai",
+        "kserve-controller", "model-verifier", "mlserver", "ngram-server", "credit-features", "credit-explainer",
+        "tritonserver", "torchserve-kfs", "vllm-openai", "vault", "dense-pool",
     } == catalogue.images.keys()  # fmt: skip
+    assert all(file.wheel is None or (ROOT.root / file.wheel.lock).is_file() for file in catalogue.machine.files)
     for image in catalogue.images.values():
         assert image.lock is None or (ROOT.root / image.lock).is_file()
         assert image.program is None or (ROOT.root / CATALOGUE.parent / image.program).is_dir()

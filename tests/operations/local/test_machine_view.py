@@ -17,7 +17,7 @@ from tidegate import tools
 from tidegate.errors import MachineError, UsageError
 from tidegate.operations.local import machine_view
 from tidegate.operations.local.bring_up import Local, kubeconfig_path
-from tidegate.operations.local.machine_view import ProgramState, read_programs
+from tidegate.operations.local.machine_view import ProgramState, loopback_addresses, read_programs
 
 ROOT = Path(__file__).parents[3]
 RUNNING: dict[str, Any] = {
@@ -197,3 +197,13 @@ def test_becoming_a_program_leaves_nothing_of_us() -> None:
     python = str(ROOT / ".venv" / "bin" / "python")
     code = "from tidegate import tools; print('before'); tools.become(['sh', '-c', 'echo $0 $1', 'after', 'it']); print('never')"
     assert tools.run([python, "-c", code], cwd=ROOT).stdout == "before\nafter it\n"
+
+
+def test_everything_reached_on_this_machine_has_an_address(tmp_path: Path) -> None:
+    local = make_local(tmp_path, {})
+    addresses = loopback_addresses(local)
+    assert addresses.keys() == local.relays().keys()
+    assert addresses["login"] == f"https://127.0.0.1:{local.relays()['login'][0]}"
+    assert addresses["prometheus-live-1"].startswith("http://127.0.0.1:")
+    (local.machine("host").folder / "process.json").unlink()
+    assert loopback_addresses(local) == {}

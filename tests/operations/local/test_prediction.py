@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from canned_cluster import platform
 from edge_server import Edge, make_local, serve
 
 from tidegate.errors import UsageError
-from tidegate.operations.local import network, prediction
+from tidegate.operations.local import internet, network, prediction
 from tidegate.operations.local.bring_up import Local
 from tidegate.operations.local.prediction import PredictionError, call, predict
 
@@ -36,7 +37,7 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
 
 @pytest.fixture
 def local(tmp_path: Path, edge: Edge) -> Local:
-    return make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": free_port()})
+    return make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": free_port(), "login": edge.port})
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_request_is_one_of_the_tenants_caller(local: Local, edge: Edge) -> None:
     found = call(local, fraud(local), "scorer", {"inputs": []}, path="/v2/models/scorer/infer")
     assert (found.status, found.body, found.region) == (200, answer(EXPECTED), "live-1")
     asked = edge.asked[0]
-    assert (edge.names, asked["headers"]["Host"], asked["path"]) == ([HOST], HOST, "/scorer/v2/models/scorer/infer")
+    assert (edge.names, asked["headers"]["Host"], asked["path"]) == ([internet.LOGIN_HOST, HOST], HOST, "/scorer/v2/models/scorer/infer")
     assert (json.loads(asked["body"]), asked["headers"]["Content-Type"]) == ({"inputs": []}, "application/json")
     claims = edge.claims
     assert (claims["sub"], claims["tenant"], claims["iss"]) == ("card-authorisation", "fraud", "https://login.example.com/tidegate")
@@ -92,13 +93,13 @@ def test_any_status_is_an_answer(local: Local, edge: Edge) -> None:
 
 
 def test_other_region_answers_when_the_primary_edge_is_gone(tmp_path: Path, edge: Edge) -> None:
-    local = make_local(tmp_path, {"edge-live-1": free_port(), "edge-live-2": edge.port})
+    local = make_local(tmp_path, {"edge-live-1": free_port(), "edge-live-2": edge.port, "login": edge.port})
     assert call(local, fraud(local), "scorer", {}, path="/x").region == "live-2"
     assert edge.asked[0]["headers"]["Host"] == "fraud.live-2.models.example.com"
 
 
 def test_region_asked_for_is_the_only_one_tried(tmp_path: Path, edge: Edge) -> None:
-    local = make_local(tmp_path, {"edge-live-1": free_port(), "edge-live-2": edge.port})
+    local = make_local(tmp_path, {"edge-live-1": free_port(), "edge-live-2": edge.port, "login": edge.port})
     with pytest.raises(PredictionError, match=r"no edge answers: live-1: .*refused.*; `tidegate status`"):
         call(local, fraud(local), "scorer", {}, path="/x", region="live-1")
     with pytest.raises(UsageError, match="no region 'live-3'; there are live-1, live-2"):
@@ -107,7 +108,7 @@ def test_region_asked_for_is_the_only_one_tried(tmp_path: Path, edge: Edge) -> N
 
 def test_certificate_of_somebody_else_is_refused(tmp_path: Path) -> None:
     with serve(tmp_path, "else.example.com") as edge:
-        local = make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": free_port()})
+        local = make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": free_port(), "login": edge.port})
         with pytest.raises(PredictionError, match="live-1: its certificate is not the edge's: Hostname mismatch"):
             call(local, fraud(local), "scorer", {}, path="/x")
     assert edge.asked == []
@@ -128,7 +129,7 @@ def test_relay_without_a_gateway_behind_it_says_so(tmp_path: Path) -> None:
         thread = threading.Thread(target=close)
         thread.start()
         with pytest.raises(PredictionError, match="live-1: the relay answers, no gateway behind it does"):
-            call(local, fraud(local), "scorer", {}, path="/x")
+            call(local, fraud(local), "scorer", {}, path="/x", token="mine")
         thread.join()
 
 
@@ -176,9 +177,36 @@ def test_own_data_is_sent_and_not_compared(local: Local, edge: Edge, models: Pat
     assert (edge.asked[0]["body"], found.expected, found.largest_difference) == (b'{"mine": 1}', None, None)
 
 
-def test_subject_is_who_calls(local: Local, edge: Edge, models: Path) -> None:
-    predict(local, "fraud/scorer", lambda: models, subject="somebody")
-    assert edge.claims["sub"] == "somebody"
+def test_subject_is_who_calls(tmp_path: Path, edge: Edge, models: Path) -> None:
+    first, *others = platform().tenants["fraud"].callers
+    second = first.model_copy(update={"subject": "chargebacks"})
+    tenant = platform().tenants["fraud"].model_copy(update={"callers": (first, second, *others)})
+    known = replace(platform(), tenants={**platform().tenants, "fraud": tenant})
+    local = make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": free_port(), "login": edge.port}, known)
+    predict(local, "fraud/scorer", lambda: models, subject="chargebacks")
+    assert (edge.claims["sub"], edge.claims["tenant"]) == ("chargebacks", "fraud")
+
+
+def test_stranger_gets_no_token(local: Local, edge: Edge, models: Path) -> None:
+    with pytest.raises(
+        PredictionError, match=r"the caller is none of fraud's, and the token issuer knows no client 'somebody'; .*fraud\.yaml"
+    ):
+        predict(local, "fraud/scorer", lambda: models, subject="somebody")
+    edge.login = (400, '{"error": "invalid_scope", "error_description": "scope: name one of credit"}')
+    with pytest.raises(
+        PredictionError, match=r"none of fraud's, and the token issuer refused 'loan-origination' a token for fraud \(invalid_sc"
+    ):
+        predict(local, "fraud/scorer", lambda: models, subject="loan-origination")
+    assert edge.asked == []
+
+
+def test_issuer_that_is_down_is_not_taken_for_the_edge(tmp_path: Path, edge: Edge) -> None:
+    local = make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": edge.port, "login": free_port()})
+    with pytest.raises(
+        PredictionError, match=r"no token: the token issuer does not answer: .*refused; `tidegate local logs internet/issuer`"
+    ):
+        call(local, fraud(local), "scorer", {}, path="/x")
+    assert edge.asked == []
 
 
 @pytest.mark.parametrize(
@@ -229,7 +257,7 @@ def test_tenant_without_a_subject_needs_one(local: Local) -> None:
 
 
 def test_tenant_that_is_elsewhere_is_told(tmp_path: Path, edge: Edge) -> None:
-    local = make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": edge.port})
+    local = make_local(tmp_path, {"edge-live-1": edge.port, "edge-live-2": edge.port, "login": edge.port})
     here = fraud(local).model_copy(update={"clusters": ("live-2",)})
     assert call(local, here, "scorer", {}, path="/x").region == "live-2"
     with pytest.raises(PredictionError, match="live-1: fraud does not run there"):

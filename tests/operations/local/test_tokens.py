@@ -12,7 +12,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tidegate.operations.local import tokens
+from tidegate.errors import MachineError
+from tidegate.operations.local import certificates, tokens
 
 
 def _decode(part: str) -> bytes:
@@ -20,12 +21,10 @@ def _decode(part: str) -> bytes:
 
 
 def _published(folder: Path) -> rsa.RSAPublicKey:
-    key = json.loads(json.dumps(tokens.key_set(folder)))["keys"][0]
-    numbers = (int.from_bytes(_decode(key[name]), "big") for name in ("e", "n"))
-    return rsa.RSAPublicNumbers(*numbers).public_key()
+    return tokens.signing_key(folder).public_key()
 
 
-def test_the_published_key_verifies_a_token(tmp_path: Path) -> None:
+def test_the_first_key_verifies_a_token(tmp_path: Path) -> None:
     token = tokens.sign(tmp_path, issuer="https://login.example.com/t", audience="https://a", subject="card", claims={"tenant": "fraud"})
     header, payload, signature = token.split(".")
     _published(tmp_path).verify(_decode(signature), f"{header}.{payload}".encode(), padding.PKCS1v15(), hashes.SHA256())
@@ -44,3 +43,16 @@ def test_a_changed_token_is_refused(tmp_path: Path) -> None:
 def test_extra_claims_cannot_replace_the_issuer(tmp_path: Path) -> None:
     payload = tokens.sign(tmp_path, issuer="right", audience="a", subject="s", claims={"iss": "wrong"}).split(".")[1]
     assert json.loads(_decode(payload))["iss"] == "right"
+
+
+def test_keys_are_made_once_and_differ(tmp_path: Path) -> None:
+    numbers = {name: tokens.signing_key(tmp_path, name).public_key().public_numbers().n for name in tokens.KEY_FILES}
+    assert len(set(numbers.values())) == 2
+    assert tokens.signing_key(tmp_path).public_key().public_numbers().n == numbers[tokens.KEY_ID]
+
+
+def test_file_that_is_no_key_is_said(tmp_path: Path) -> None:
+    elliptic = certificates.private_pem(certificates.new_key())
+    certificates.write_secret(tmp_path / "token-signing.key", elliptic)
+    with pytest.raises(MachineError, match=r"token-signing\.key is not the key that Tidegate made"):
+        tokens.signing_key(tmp_path)

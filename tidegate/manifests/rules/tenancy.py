@@ -22,6 +22,20 @@ def require_own_namespace(placed: Placed) -> Iterator[Finding]:
         yield placed.finding("require-own-namespace", path, "another namespace than the tenant's", f"use {placed.tenant_namespace}", at)
 
 
+_TENANT_KINDS = frozenset(
+    {
+        "AuthorizationPolicy", "ConfigMap", "InferenceService", "LimitRange", "Namespace", "NetworkPolicy", "PeerAuthentication",
+        "PodDisruptionBudget", "PodMonitor", "ResourceQuota", "Role", "RoleBinding", "Service", "ServiceAccount",
+    }
+)  # fmt: skip
+
+
+def limit_tenant_kinds(placed: Placed) -> Iterator[Finding]:
+    """A tenant's folder is applied with the platform's rights, its models apart: an Application in it would choose any project."""
+    if placed.tenant_namespace is not None and placed.kind not in _TENANT_KINDS:
+        yield placed.finding("limit-tenant-kinds", "kind", "not what a tenant's folder holds", "move it to a component", placed.kind)
+
+
 def require_pod_security(placed: Placed) -> Iterator[Finding]:
     """Every namespace we make is `restricted`, at a version that does not move; only the GPU Operator's agents drive the node."""
     if placed.kind != "Namespace":
@@ -89,6 +103,7 @@ RULES = (
     forbid_dotted_service_account,
     forbid_role_wildcard,
     forbid_secret,
+    limit_tenant_kinds,
     require_extended_resource_default,
     require_own_namespace,
     require_pod_security,

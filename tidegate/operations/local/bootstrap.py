@@ -11,7 +11,7 @@ import yaml
 
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
-from tidegate.operations.local import certificates, delivery, git_server, internet, network, region
+from tidegate.operations.local import certificates, delivery, git_server, internet, network, region, vault_region
 from tidegate.operations.local.bring_up import Local, OnProgress
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.observed import Application
@@ -35,7 +35,7 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
     """
     outside = local.machine(network.INTERNET)
     tree = git_server.worktree(outside)
-    wanted = [*by_add_ons, _edge_certificate(local, name), _redis_password(local, name)]
+    wanted = [*by_add_ons, _edge_certificate(local, name), _redis_password(local, name), *vault_region.applied_by_hand(local, name)]
     namespaces = sorted({_namespace_of(secret) for secret in wanted})
     cluster.apply([*(_namespace(namespace) for namespace in namespaces), *wanted])
     add_ons = {folder.name: _read_tree(folder) for folder in sorted((tree / delivery.ADD_ONS / name).iterdir())}

@@ -63,6 +63,7 @@ class Local:
         """Loopback ports and the sockets they lead to."""
         sockets = {f"{kind}-{name}": f"{name}/{kind}.sock" for name in self.regions for kind in ("api", "prometheus")}
         sockets |= {f"edge-{name}": f"{network.INTERNET}/edge-{name}.sock" for name in self.regions}
+        sockets["login"] = f"{network.INTERNET}/login.sock"
         chosen = host.ports(self.checkout, sockets)
         return {name: (chosen[name], path) for name, path in sockets.items()}
 
@@ -87,7 +88,7 @@ def start_machines(local: Local, prepared: Prepared, emulator_port: int, on_prog
         network.create(local.instance, local.addresses)
     outside = local.machine(network.INTERNET)
     edges = {name: local.addresses.regions[name].node for name in local.regions}
-    outside.start(internet.spec(local.checkout, outside, prepared.root, local.addresses, edges))
+    outside.start(internet.spec(local.checkout, outside, prepared.root, local.addresses, edges=edges, platform=local.platform))
     relays = local.machine(host.HOST)
     if relays.process() is None:
         host.give_up_taken_ports(local.checkout)
@@ -126,9 +127,10 @@ def cluster_of(local: Local, name: str, programs: Mapping[str, Path]) -> Kuberne
 
 
 def _kwok_stages(checkout: Checkout) -> bytes:
-    """The life of pretended nodes and pods, as kwok's own module describes it."""
+    """The life of pretended nodes and pods, as kwok's own module describes it, and what we add."""
     folder = module_folder(checkout, "kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage"
-    return b"\n---\n".join((folder / f"{name}.yaml").read_bytes() for name in _KWOK_STAGES)
+    paths = [*(folder / f"{name}.yaml" for name in _KWOK_STAGES), checkout.root / "clusters/local/node/pretended-pods.yaml"]
+    return b"\n---\n".join(path.read_bytes() for path in paths)
 
 
 def open_local(checkout: Checkout, platform: Platform | None = None) -> Local:

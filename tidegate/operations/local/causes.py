@@ -22,6 +22,10 @@ QUEUE_PROXY = "queue-proxy"
 _IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CREATION_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _POLICY = re.compile(r"admission webhook|ValidatingAdmissionPolicy|violates PodSecurity|denied (the )?request")
+_REFUSED = "Model refused: "
+"""How the model verifier begins its one line (clusters/local/images/model-verifier)."""
+
+_NOT_LISTED = re.compile(r"not in the catalogue|approved as|not told what it may load|public key is not known")
 _UNREACHABLE = re.compile(r"Service Unavailable|Could not connect|timed out|Name or service not known|reset by peer", re.IGNORECASE)
 
 
@@ -140,6 +144,8 @@ def _ended_badly(inquiry: Inquiry, pod: Pod, container: ContainerStatus, failure
             f"container {name} needs more memory than its limit (OOMKilled)", f"raise memory_gib of models.{inquiry.model} in {inquiry.source}",
         )  # fmt: skip
     line = inquiry.last_log_line(pod, container) or last_line(failure.message) or "it left no log"
+    if name == STORAGE_INITIALIZER and _REFUSED in line:
+        return _refused_model(inquiry, line.partition(_REFUSED)[2])
     if name == STORAGE_INITIALIZER:
         reason = line.rpartition("Storage initialization failed: ")[2]
         text = f"model files could not be fetched ({STORAGE_INITIALIZER}, exit code {failure.exit_code}): {reason}"
@@ -150,6 +156,15 @@ def _ended_badly(inquiry: Inquiry, pod: Pod, container: ContainerStatus, failure
     # Without --previous kubectl shows the attempt that ended last, unless the next one runs already.
     command = inquiry.log_command(pod, name, previous=container.state.running is not None)
     return Cause(f"container {name} crashes (exit code {failure.exit_code}, {container.restart_count} restarts): {line}", command)
+
+
+def _refused_model(inquiry: Inquiry, reason: str) -> Cause:
+    """The verifier's line, and who can mend it: the list of approved models, or the files and their signatures."""
+    if _NOT_LISTED.search(reason):
+        step = f"correct artefact of models.{inquiry.model} in {inquiry.source}, or have the version listed (`tidegate model catalogue`)"
+        return Cause(f"the model may not be loaded: {reason}", step)
+    step = f"`tidegate model verify {inquiry.tenant.name}/{inquiry.model}`; if that fails too, sign the right files anew (`tidegate model sign`)"
+    return Cause(f"the model's signature does not hold, so it was not loaded: {reason}", step)
 
 
 def _not_ready(inquiry: Inquiry, pod: Pod, servers: Sequence[ContainerStatus]) -> Cause:

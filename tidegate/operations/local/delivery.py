@@ -12,6 +12,7 @@ from tidegate import tools
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.embedding import Embedding
 from tidegate.model.facts import Fact
+from tidegate.model.signature import Catalogue
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import git_server, internet
 from tidegate.operations.local.bring_up import Local, Prepared
@@ -32,13 +33,14 @@ class AddOnModule(Fact):
     version: str
 
 
-def embedding(local: Local, images: Mapping[str, Image], model_digests: Mapping[str, str]) -> Embedding:
+def embedding(local: Local, images: Mapping[str, Image], catalogue: Catalogue) -> Embedding:
     """What the embedded region changes in production's facts."""
     return Embedding(
         repository_url=git_server.URL,
         edge_addresses={name: region.node for name, region in local.addresses.regions.items() if name in local.platform.clusters},
         image_digests={f"{image.repository}:{image.tag}": image.digest for image in images.values()},
-        model_digests=dict(model_digests),
+        model_digests={entry.uri: entry.sha256 for entry in catalogue.models},
+        catalogue=catalogue,
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.inventory.read import read_fact
 from tidegate.model.machine import Addresses, Program, Programs
+from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout, cache_folder
-from tidegate.operations.local import certificates, pki, tokens
+from tidegate.operations.local import certificates, pki, token_issuer
 from tidegate.operations.local.machines import Machine, MachineSpec
 from tidegate.operations.local.network import INTERNET
 from tidegate.operations.local.region import hosts_file
 from tidegate.operations.local.supervision import fill, filled
 
 FOLDER = Path("clusters/local/network")
+_ISSUER = Path("clusters/local/issuer")
 
 REGISTRY_HOST = "registry.example.com"
 GIT_HOST = "git.example.com"
@@ -36,8 +37,13 @@ def own_authority(machine: Machine) -> certificates.KeyPair:
     return pki.open_authority(machine.folder / "pki", "internet-ca")
 
 
-def spec(checkout: Checkout, machine: Machine, root: Path, addresses: Addresses, edges: Mapping[str, str]) -> MachineSpec:
-    """The internet machine. `edges` names each region's edge and the address it has."""
+def spec(
+    checkout: Checkout, machine: Machine, root: Path, addresses: Addresses, *, edges: Mapping[str, str], platform: Platform
+) -> MachineSpec:
+    """The internet machine. `edges` names each region's edge and the address it has.
+
+    Tells the token issuer about the callers in `platform` at once, also when the machine runs.
+    """
     ca = own_authority(machine)
     front = certificates.issue(ca, REGISTRY_HOST, hosts=HOSTS)
     values = {"internet_address": addresses.internet}
@@ -65,8 +71,11 @@ def spec(checkout: Checkout, machine: Machine, root: Path, addresses: Addresses,
             "/etc/machine/front.crt": front.certificate_pem,
             "/etc/machine/front.key": front.key_pem,
             "/etc/machine/internet-ca.crt": ca.certificate_pem,
-            "/etc/machine/keys.json": json.dumps(tokens.key_set(machine.folder / "pki")).encode(),
+            **{f"/etc/machine/issuer/{path.name}": path.read_bytes() for path in sorted((checkout.root / _ISSUER).glob("*.py"))},
         },
-        binds={"/var/lib/registry": registry, "/srv/git": repositories, "/run/layouts": images},
+        binds={
+            "/var/lib/registry": registry, "/srv/git": repositories, "/run/layouts": images,
+            "/var/lib/issuer": token_issuer.write_settings(machine.folder, platform),
+        },
         namespace=INTERNET,
-    )
+    )  # fmt: skip

@@ -56,6 +56,10 @@ class Kubernetes:
         command = [str(self.kubectl), f"--kubeconfig={self.kubeconfig}", *arguments]
         return tools.run(command, stdin=stdin, timeout_seconds=timeout_seconds).stdout
 
+    def watch(self, path: str, on_line: Callable[[str], None]) -> None:
+        """Hands each change below the API server's `path`, a JSON line of its own, to `on_line`; returns when the server ends it."""
+        tools.stream([str(self.kubectl), f"--kubeconfig={self.kubeconfig}", "get", f"--raw={path}"], on_line)
+
     def is_ready(self) -> bool:
         """Whether the API server calls itself ready."""
         try:

@@ -64,7 +64,7 @@ class _Process(BaseModel):
     exitstatus: int = 0
 
 
-_SCHEMES = {"api": "https", "edge": "https", "prometheus": "http"}
+_SCHEMES = {"api": "https", "edge": "https", "login": "https", "prometheus": "http"}
 
 
 def loopback_addresses(local: Local) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from tidegate.model import names
 from tidegate.model.platform import tenant_source
 from tidegate.model.served_model import ServedModel
 from tidegate.model.tenant import Tenant
-from tidegate.operations.local import host, internet, network, tokens
+from tidegate.operations.local import host, login, loopback, network
 from tidegate.operations.local.bring_up import Local
 from tidegate.operations.local.machine_view import nearest_regions
 from tidegate.operations.local.model_index import Sample, find_version, read_sample
@@ -28,7 +27,6 @@ TOLERANCE = 1e-6
 TIMEOUT_SECONDS = 120
 """A model at zero needs its server started first."""
 
-_CONNECT_SECONDS = 5
 _SHOWN_MAX = 400
 
 
@@ -78,8 +76,8 @@ def call(
 ) -> Answer:  # fmt: skip
     """POSTs `body` (bytes as they are, anything else as JSON) to `/<model><path>` at the edge of the nearest region that answers.
 
-    With `region` only there. `token` None signs one for the tenant's first caller, empty sends none. Whatever the status
-    is, it is an answer; raises `PredictionError` when no edge answers or the answer does not come in time.
+    With `region` only there. `token` None gets one for the tenant's first caller, empty sends none. Whatever the status
+    is, it is an answer; raises `PredictionError` when there is no token, no edge answers or the answer does not come in time.
     """
     failures: list[str] = []
     _require_machines(local)
@@ -95,47 +93,35 @@ def call(
         }  # fmt: skip
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         try:
-            connection = _connect(local, name, headers["Host"])
+            connection = loopback.connect(local, f"edge-{name}", headers["Host"])
         except OSError as error:  # its edge is down: the other region is there for that
-            failures.append(f"{name}: {_unreachable(error)}")
+            reason = loopback.why_not(error, whose="the edge's", behind="gateway")
+            failures.append(f"{name}: {reason}")
             continue
         return _exchange(connection, f"/{model}{path}", content, headers, region=name, timeout_seconds=timeout_seconds)
     raise PredictionError(f"no edge answers: {'; '.join(failures)}; `tidegate status` tells how the regions are")
 
 
 def token_for(local: Local, tenant: Tenant, region: str, *, subject: str | None = None) -> str:
-    """A token as the identity provider gives the tenant's first caller, or `subject`. Raises `UsageError` without either."""
+    """A token that the issuer gives to the tenant's first caller, or `subject`.
+
+    Raises `UsageError` without either, `PredictionError` when the issuer refuses or does not answer.
+    """
     chosen = subject or next((caller.subject for caller in tenant.callers if caller.subject), None)
     if chosen is None:
         raise UsageError(f"{tenant_source(tenant.name)} names no subject among its callers; say which with --subject")
-    issuer = local.platform.clusters[region].token_issuer
-    folder = local.machine(network.INTERNET).folder / "pki"
-    return tokens.sign(folder, issuer=issuer.issuer, audience=issuer.audience, subject=chosen, claims={issuer.tenant_claim: tenant.name})
+    try:
+        return login.get_token(local, local.platform.clusters[region].token_issuer, tenant=tenant.name, subject=chosen)
+    except login.UnknownCallerError as error:
+        meaning, step = meaning_of(403, tenant, "")
+        raise PredictionError(f"no token: {meaning}, and {error}; {step}, `tidegate up`") from error
+    except login.LoginError as error:
+        raise PredictionError(f"no token: {error}") from error
 
 
 def _require_machines(local: Local) -> None:
     if any(local.machine(name).process() is None for name in (host.HOST, network.INTERNET)):
         raise PredictionError("the embedded platform does not run; bring it up with `tidegate up` or `tidegate local start`")
-
-
-def _unreachable(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not the edge's: {error.verify_message}"
-    if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
-        return "the relay answers, no gateway behind it does"
-    return str(error)
-
-
-def _connect(local: Local, region: str, server_name: str) -> ssl.SSLSocket:
-    authority = internet.own_authority(local.machine(network.INTERNET)).certificate_pem.decode()
-    context = ssl.create_default_context(cadata=authority)
-    port = local.relays()[f"edge-{region}"][0]
-    plain = socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_SECONDS)
-    try:
-        return context.wrap_socket(plain, server_hostname=server_name)
-    except OSError:
-        plain.close()
-        raise
 
 
 def _exchange(
@@ -217,7 +203,7 @@ def meaning_of(status: int, tenant: Tenant, model: str) -> tuple[str, str]:
     explain = f"`tidegate explain model {tenant.name}/{model}`"
     known = {
         400: ("the server refused the request's form", "compare with the sample's"),
-        401: ("the edge refused the token: its signature, issuer or end is wrong", "do issuer and keys agree? `tidegate local logs internet/front`"),
+        401: ("the edge refused the token: its signature, issuer or end is wrong", "do issuer and keys agree? `tidegate local logs internet/issuer`"),
         403: (f"the caller is none of {tenant.name}'s", f"name the subject among the callers in {source}, `tidegate render`, commit"),
         404: ("no route leads to this model, or the server knows no such path", explain),
         429: (f"the rate limit of the edge is used up ({tenant.requests_per_second} requests per second)", f"wait a second, or raise it in {source}"),

@@ -26,9 +26,10 @@ _FILES = {
     "/etc/containerd/config.toml": "containerd.toml",
     "/etc/containerd/certs.d/registry.example.com/hosts.toml": "registry-hosts.toml",
     "/etc/cni/net.d/10-pods.conflist": "cni.conflist",
+    "/etc/machine/sidecar-ports.nft": "sidecar-ports.nft",
 }
 _BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kwok")
-_KEPT = ("/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/var/log/kubernetes", "/var/log/pods")
+_KEPT = ("/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/var/log/kubernetes", "/var/log/pods", "/var/lib/vault")
 
 
 API, DNS, PROMETHEUS = 1, 10, 90
@@ -63,6 +64,7 @@ def spec(
         "node_address": addresses.node,
         "pods": addresses.pods,
         "services": addresses.services,
+        "pretended_pods": addresses.pretended_pods,
         "dns_address": service_address(addresses, DNS),
         "prometheus_address": service_address(addresses, PROMETHEUS),
         "aws_region": cluster.region,
@@ -87,7 +89,11 @@ def spec(
         root=root,
         programs=filled(programs, values),
         files=files,
-        binds={f"/opt/bin/{name}": binaries[name] for name in _BINARIES},
+        binds={
+            **{f"/opt/bin/{name}": binaries[name] for name in _BINARIES},
+            "/opt/cni/bin/guarded-ptp": folder.resolve() / "guarded-ptp",
+            "/opt/machine/pretended_pods.py": folder.resolve() / "pretended_pods.py",
+        },
         folders=_KEPT,
         namespace=cluster.name,
     )

@@ -78,9 +78,8 @@ def test_mlmodel_states_flavour_and_signature_and_the_same_run_each_time(tmp_pat
     assert [column["name"] for column in json.loads(document["signature"]["inputs"])] == ["a", "b"]
 
 
-def test_settings_name_no_model_unless_many_share_a_server() -> None:
+def test_settings_name_no_model() -> None:
     assert "name" not in json.loads(mlserver_settings("a.B", "1", "./m"))
-    assert json.loads(mlserver_settings("a.B", "1", "./m", name="merchant-001"))["name"] == "merchant-001"
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,11 @@ def test_every_merchant_of_the_dense_pool_has_a_model(registry: Path) -> None:
     assert pool is not None
     for version in VERSIONS:
         with zipfile.ZipFile(registry / "merchants/anomaly" / version / "models.zip") as archive:
-            settings = [member for member in archive.namelist() if member.endswith("/model-settings.json")]
-            assert len(settings) == pool.models
-            document = json.loads(archive.read(settings[-1]))
-            assert f"{document['name']}/model-settings.json" == settings[-1]
-            assert ("tidegate_faults" in document["implementation"]) == (version in BAD_VERSIONS and version != "3-wrong")
+            catalogue = json.loads(archive.read("catalogue.json"))
+            assert len(catalogue["models"]) == pool.models
+            for entry in catalogue["models"].values():
+                assert hashlib.sha256(archive.read(f"objects/{entry['sha256']}")).hexdigest() == entry["sha256"]
+            assert ("tidegate_faults" in catalogue["implementation"]) == (version in BAD_VERSIONS and version != "3-wrong")
 
 
 def test_fitting_again_gives_the_same_bytes(registry: Path) -> None:

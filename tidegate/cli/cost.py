@@ -1,0 +1,144 @@
+"""Commands about what things cost: the meter, its bills, and what a change would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli.platform import Json
+from tidegate.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from tidegate.model.metering.bill import Bill, Row
+    from tidegate.model.money import Floor
+    from tidegate.operations.revisions import Comparison
+
+cost = typer.Typer(help="Meter regions, and tell who pays for what.", no_args_is_help=True, rich_markup_mode=None)
+
+OldRevision = Annotated[str, typer.Argument(help="A Git revision.")]
+NewRevision = Annotated[str, typer.Argument(help="A Git revision; default the files as they are.")]
+Ledgers = Annotated[Path | None, typer.Option("--ledger", help="The folder of the ledgers; default out/meter.")]
+
+
+@cost.command("show")
+def show(
+    month: Annotated[str, typer.Option(help="Such as 2026-11, in UTC.")],
+    ledger: Ledgers = None,
+    json: Json = False,
+) -> None:
+    """Tell what a month's nodes cost, and who pays: tenants, shared and idle add up to the bill."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.meter.costs import ledger_folder, month_cost
+
+    screen = Screen(json)
+    found = month_cost(ledger or ledger_folder(find_checkout()), month)
+    _show_bill(screen, f"{month} in {', '.join(found.regions)}", found.bill)
+    screen.answer(found)
+
+
+@cost.command("diff")
+def diff(
+    old: OldRevision = "HEAD",
+    new: NewRevision = "working tree",
+    json: Json = False,
+) -> None:
+    """Compare what two revisions cost at the least: the floors, tenant by tenant."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.revisions import compare
+
+    screen = Screen(json)
+    found = compare(find_checkout(), old, new)
+    show_floors(screen, f"Floors, {old} -> {new}", found)
+    screen.answer({"old": old, "new": new, "tenants": found.tenants, "before": found.before, "after": found.after})
+
+
+@cost.command("meter")
+def meter(
+    region: Annotated[list[str] | None, typer.Option("--region", help="May be given again. Default: every region that runs here.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Of the one --region, when it does not run here.")] = None,
+    ledger: Ledgers = None,
+    metrics_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Answer /metrics on this port of loopback.")] = None,
+    close_seconds: Annotated[int, typer.Option(min=1, max=86_400, help="How long a line of the ledger lasts.")] = 300,
+    seconds: Annotated[int | None, typer.Option(min=1, help="End after so long; default when interrupted.")] = None,
+) -> None:
+    """Watch regions and write what their nodes are used for into the ledger, until interrupted."""
+    from tidegate.errors import UsageError
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.meter.costs import ledger_folder
+    from tidegate.operations.meter.follow import Following, follow
+
+    if kubeconfig and len(region or ()) != 1:
+        raise UsageError("--kubeconfig is that of one region; name it with --region")
+    screen = Screen()
+    checkout = find_checkout()
+    options = Following(ledger or ledger_folder(checkout), close_seconds, seconds, metrics_port)
+    follow(checkout, tuple(region or ()), kubeconfig, options, screen.progress)
+
+
+@cost.command("simulate")
+def simulate(
+    region: Annotated[str, typer.Option(help="Whose pools and tenants.")] = "live-1",
+    seed: Annotated[int, typer.Option(help="Of the calls; the same seed gives the same day.")] = 1,
+    json: Json = False,
+) -> None:
+    """Meter a pretended business day: nothing is started, and nothing is kept."""
+    from tempfile import TemporaryDirectory
+
+    from tidegate import inventory
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.meter import costs
+
+    screen = Screen(json)
+    platform = inventory.load(find_checkout().root)
+    with TemporaryDirectory(prefix="tidegate-meter-") as folder:
+        day = costs.simulate(platform, region, seed, Path(folder))
+    _show_bill(screen, f"A pretended business day in {region}", day.bill)
+    for one in day.always_on:
+        screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {one.always_on_gpu_hours:g}")
+    screen.answer(day)
+
+
+def show_floors(screen: Screen, title: str, found: Comparison) -> None:
+    """What changes of the floors, tenant by tenant and altogether."""
+    rows = [(change.tenant, *_difference(change.before, change.after)) for change in found.tenants]
+    rows.append(("all, with warm floors", *_difference(found.before, found.after)))
+    screen.table(title, ["tenant", "GPU cards", "USD per month"], rows)
+
+
+def _difference(before: Floor, after: Floor) -> tuple[str, str]:
+    cards = f"{before.gpu_cards:g} -> {after.gpu_cards:g}"
+    return cards, f"{before.usd_per_month:,.2f} -> {after.usd_per_month:,.2f} ({after.usd_per_month - before.usd_per_month:+,.2f})"
+
+
+def _show_bill(screen: Screen, title: str, bill: Bill) -> None:
+    columns = ["model", "capacity", "reason", "GPU-hours", "core-hours", "GiB-hours", "USD"]
+    screen.table(f"Models, {title}", columns, _rows(bill.rows))
+    counted = [(f"{tenant}/{model}", f"{requests:,}") for tenant, model, requests in bill.requests]
+    if counted:
+        screen.table("Requests", ["model", "requests"], counted)
+    sums = [
+        (one.tenant or one.owner.value, *_hours(one.gpu_hours, one.cpu_core_hours, one.memory_gib_hours), f"{one.requests:,}", usd(one.usd_cents))
+        for one in bill.sums
+    ]  # fmt: skip
+    total = ("the bill of the nodes", "", "", "", "", usd(bill.usd_cents))
+    screen.table("Who pays", ["tenant", "GPU-hours", "core-hours", "GiB-hours", "requests", "USD"], [*sums, total])
+    if bill.unwatched_seconds:
+        screen.text(f"Nobody looked for {bill.unwatched_seconds:,} s; nodes that came and went meanwhile are not in this.")
+
+
+def _rows(rows: Iterable[Row]) -> Iterable[tuple[str, ...]]:
+    for row in rows:
+        name = f"{row.tenant}/{row.model or '(no model)'}" if row.tenant else row.owner.value
+        yield name, row.capacity, row.reason, *_hours(row.gpu_hours, row.cpu_core_hours, row.memory_gib_hours), usd(row.usd_cents)
+
+
+def _hours(*hours: float) -> tuple[str, ...]:
+    return tuple(f"{each:,.2f}" for each in hours)
+
+
+def usd(cents: int) -> str:
+    """Dollars and cents, exactly."""
+    return f"{cents // 100:,}.{cents % 100:02}"

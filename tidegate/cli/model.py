@@ -1,0 +1,118 @@
+"""Commands about signed models."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli.platform import Json
+from tidegate.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from tidegate.operations.signing.keys import KeyFile
+
+model = typer.Typer(help="Sign models, verify them, and list those that may be served.", no_args_is_help=True)
+
+
+class Place(StrEnum):
+    """Where the models are that a command reads."""
+
+    TRAINED = "trained"
+    REGIONS = "regions"
+    ACCOUNT = "account"
+
+
+KeyPath = Annotated[
+    Path | None, typer.Option("--key", exists=True, dir_okay=False, help="The private key (PEM). Default: this machine's own of that name.")
+]
+
+
+@model.command("sign")
+def sign(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder with one version's files.")],
+    name: Annotated[str, typer.Argument(help="<tenant>/<model>/<version>, such as fraud/scorer/2.")],
+    key_id: Annotated[str, typer.Option(help="The key's name, as the tenant's file spells it.")],
+    key: KeyPath = None,
+    json: Json = False,
+) -> None:
+    """Sign a version's files: writes model.sig and model.statement beside them."""
+    from tidegate.operations.signing.bundles import sign_version
+
+    screen = Screen(json)
+    stated = sign_version(folder, name, _signer(key_id, key))
+    screen.text(f"{stated.model} is signed with {stated.key_id}: {stated.files} files of {stated.size_bytes} bytes")
+    screen.text(f"  sha256: {stated.sha256}")
+    screen.answer(stated)
+
+
+@model.command("verify")
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="<tenant>/<model>, such as fraud/scorer. Default: all.")] = None,
+    place: Annotated[
+        Place | None,
+        typer.Option(
+            "--in",
+            help="`trained` on this machine, in the running embedded `regions`, or in your own AWS `account`. Default: regions if they run.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Verify every model that a tenant's file names, as its pods would, and the committed catalogue."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.signing import sources
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    chosen = place.value if place else sources.default_place(checkout)
+    rows: list[dict[str, object]] = []
+    for where, checked in sources.verify_all(checkout, chosen, names or [], screen.progress):
+        rows += [{"where": where, **sources.as_row(one)} for one in checked]
+    screen.table(
+        "Verified",
+        ["where", "model", "key", "files", "bytes"],
+        [(row["where"], row["model"], row["key_id"], row["files"], row["size_bytes"]) for row in rows],
+    )
+    screen.text(f"{len(rows)} models: every byte is what was signed, and signed is what the tenants' files name.")
+    screen.answer({"models": rows})
+
+
+@model.command("catalogue")
+def catalogue(
+    tenant: Annotated[str, typer.Argument(help="The tenant whose list is written.")],
+    key: KeyPath = None,
+    retire: Annotated[list[str] | None, typer.Option(help="A version to take off the list (repeatable).")] = None,
+    json: Json = False,
+) -> None:
+    """Write and sign gitops/catalogue/<tenant>.json: what its file names now, and what was listed before."""
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.signing import sources
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    path, listed = sources.write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [])
+    for entry in listed:
+        screen.text(f"  {entry.model:<40} {entry.sha256[:12]}  {entry.key_id}")
+    screen.text(f"Wrote {path.relative_to(checkout.root).as_posix()} and the public key; run `tidegate render`, then commit.")
+    screen.answer({"file": path.relative_to(checkout.root).as_posix(), "models": listed})
+
+
+@model.command("key")
+def public_key(
+    key_id: Annotated[str, typer.Argument(help="The key's name.")],
+    key: KeyPath = None,
+    json: Json = False,
+) -> None:
+    """Print the public half of a signing key, for gitops/catalogue/keys."""
+    screen = Screen(json)
+    pem = _signer(key_id, key).public_pem()
+    screen.text(pem.rstrip("\n"))
+    screen.answer({"key_id": key_id, "public_key": pem})
+
+
+def _signer(key_id: str, path: Path | None) -> KeyFile:
+    from tidegate.operations.signing.keys import KeyFile, embedded_signer
+
+    return KeyFile(key_id, path) if path else embedded_signer(key_id)

@@ -1,0 +1,83 @@
+"""`tidegate tenant attack`: the matrix of what tenants can reach of each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli.platform import Json
+from tidegate.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from tidegate.operations.attack.cells import Cell, Report
+
+
+def attack(
+    region: Annotated[str | None, typer.Option(help="Default: every region that runs.")] = None,
+    source: Annotated[str | None, typer.Option("--from", help="The tenant that attacks. Default: every tenant.")] = None,
+    target: Annotated[str | None, typer.Option("--to", help="The tenant that is attacked. Default: every tenant.")] = None,
+    json: Json = False,
+) -> None:
+    """Attack every tenant from every other's namespace, over every data path, and tell what was not as expected."""
+    from tidegate.errors import UsageError
+    from tidegate.operations.attack.attack import attack as run
+    from tidegate.operations.checkout import find_checkout
+    from tidegate.operations.local import models
+    from tidegate.operations.local.bring_up import open_local
+    from tidegate.operations.local.builds import build
+    from tidegate.operations.local.machine_view import running_regions
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    local = open_local(checkout)
+    running = sorted(running_regions(local))
+    chosen = [region] if region else running
+    if not chosen or not set(chosen) <= set(running):
+        raise UsageError(f"{region or 'no region'} does not run; `tidegate up` brings the regions up")
+    programs = build(checkout, screen.progress, ["kubectl"])
+    report = run(local, chosen, programs, models.train(checkout, screen.progress), screen.progress, source=source, target=target)
+    _show(screen, report)
+    screen.answer(report)
+    if report.wrong:
+        raise typer.Exit(1)
+
+
+def _show(screen: Screen, report: Report) -> None:
+    for region in report.regions:
+        cells = [cell for cell in report.cells if cell.region == region]
+        sources, targets = sorted({cell.source for cell in cells}), sorted({cell.target for cell in cells})
+        wrong = sum(not cell.as_expected for cell in cells)
+        rows = [
+            _row([cell for cell in cells if cell.path == path], sources, targets) for path in dict.fromkeys(cell.path for cell in cells)
+        ]
+        screen.table(f"{region}: {len(cells)} cells, {wrong} not as expected", ["path", *sources, "refused with", "by"], rows)
+        screen.text(f"One sign for each of {', '.join(targets)}: + got through, . refused, ! not as expected, blank not tried.")
+    for cell in report.wrong:
+        layer, said = f" by {cell.layer}" if cell.layer else "", f" ({cell.detail})" if cell.detail else ""
+        who = f"{cell.region}: {cell.source} to {cell.target}, {cell.mode}, {cell.path}"
+        screen.text(f"{who}: {cell.seen}{layer}, expected {' or '.join(cell.expected)}{said}")
+    for line in report.skipped:
+        screen.text(f"skipped: {line}")
+    for line in report.simulated:
+        screen.text(f"not as in production: {line}")
+
+
+def _row(cells: list[Cell], sources: list[str], targets: list[str]) -> tuple[str, ...]:
+    """A path; all modes of a pair share a sign, and the worst of them shows."""
+    signs = [
+        "".join(_sign([cell for cell in cells if (cell.source, cell.target) == (source, target)]) for target in targets)
+        for source in sources
+    ]
+    refused = Counter(cell.seen for cell in cells if cell.seen != "200")
+    counted = ", ".join(f"{seen}: {count}" for seen, count in sorted(refused.items()))
+    return cells[0].path, *signs, counted, ", ".join(sorted({cell.layer for cell in cells if cell.layer}))
+
+
+def _sign(cells: list[Cell]) -> str:
+    if not cells:
+        return " "
+    if not all(cell.as_expected for cell in cells):
+        return "!"
+    return "+" if any(cell.seen == "200" for cell in cells) else "."
