@@ -73,8 +73,6 @@ _MLSERVER_ENVIRONMENT: list[EnvVar] = [
     # One process and one thread per pod: replicas are the unit of scale, and worker processes cost memory each.
     {"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"},
     {"name": "OMP_NUM_THREADS", "value": "1"},
-    # Loads a model of a folder of models without reading the settings of all others first.
-    {"name": "MLSERVER_MODEL_REPOSITORY_IMPLEMENTATION", "value": "tidegate_repository.FolderRepository"},
 ]
 _ENVIRONMENT: dict[Runtime, list[EnvVar]] = {
     Runtime.MLSERVER_SKLEARN: _MLSERVER_ENVIRONMENT,

@@ -62,6 +62,13 @@ def test_peers_name_stands_for_the_pods_themselves() -> None:
     assert environment["MLSERVER_HTTP_PORT"] == str(port["port"])
 
 
+def test_kubelet_asks_where_the_router_says_that_it_is_ready() -> None:
+    runtime: Any = runtimes.pool_runtime()
+    path = runtime["spec"]["containers"][0]["readinessProbe"]["httpGet"]["path"]
+    router = CHECKOUT.root / "clusters/local/images/mlserver/dense_pool/router.py"
+    assert f'READY_PATH = "{path}"' in router.read_text(encoding="utf-8")
+
+
 def test_only_tenants_with_a_pool_open_its_port_and_only_to_themselves() -> None:
     opened: dict[str, list[tuple[str, bool]]] = {}
     for name, tenant in PLATFORM.tenants.items():

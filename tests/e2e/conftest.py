@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running_platform import INVENTORY, REGIONS, ROOT, TERMINAL, Running, tell
-from served_repository import Repository
+from served_repository import Renderer, Repository
 
 from tidegate.operations import embedded_platform, embedded_regions, emulator
 from tidegate.operations.checkout import Checkout
@@ -61,6 +62,27 @@ def repository(platform: Running) -> Iterator[Repository]:
         opened.revert()
         for region in REGIONS:
             platform.wait_until_live(region)
+
+
+@pytest.fixture
+def renderer(platform: Running) -> Iterator[Renderer]:
+    """Renders the checkout's own inventory again at the end, and waits until the regions are as live as they were."""
+    opened = Renderer(platform)
+    try:
+        yield opened
+    finally:
+        opened.render(ROOT)
+        opened.commit("Undo an end-to-end test")
+        for region in REGIONS:
+            platform.wait_until_live(region, patience_seconds=420)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Checkout:
+    """The inventory, to be changed."""
+    for folder in ("clusters/inventory", "gitops/tenants"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return Checkout(tmp_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

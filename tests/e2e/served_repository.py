@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from running_platform import Running
+from running_platform import ROOT, Running
 
+from tidegate import tools
 from tidegate.operations.local import git_server, network
 
 
@@ -35,6 +36,28 @@ class Repository:
             file.write_text(text, encoding="utf-8")
         self._first.clear()
         git_server.commit(self._machine, "Undo an end-to-end test")
+
+
+class Renderer:
+    """Renders an inventory as `tidegate up` does for these regions, into the repository that Argo CD follows."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._machine = running.local.machine(network.INTERNET)
+        self.tree = git_server.open_worktree(self._machine)
+
+    def render(self, root: Path) -> None:
+        command = [
+            str(self._running.checkout.python), "-m", "clusters.program", "render", "--root", str(root),
+            "--out", str(self.tree / "gitops" / "rendered"), "--embedding", str(self._machine.folder / "embedding.json"),
+        ]  # fmt: skip
+        tools.run(command, cwd=ROOT)
+
+    def commit(self, subject: str) -> str | None:
+        return git_server.commit(self._machine, subject)
+
+    def head(self) -> str:
+        return git_server.head(self._machine)
 
 
 def model_file(region: str, tenant: str, model: str) -> str:

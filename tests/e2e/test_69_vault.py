@@ -79,6 +79,11 @@ def said_by_fetchers(running: Running) -> str:
     )
 
 
+def names_the_seal(said: str) -> bool:
+    """Asked of one reading only: in the next the container may have started again, having said nothing yet."""
+    return "No credentials" in said and ("Vault is sealed" in said or "does not answer" in said)
+
+
 @pytest.mark.parametrize("tenant", TENANTS)
 def test_each_tenant_is_lent_its_own_and_nobody_elses(platform: Running, tenant: str) -> None:
     own = token(platform, tenant)
@@ -115,10 +120,7 @@ def test_sealed_vault_leaves_resident_models_serving(platform: Running, record_p
         try:
             assert "Vault is sealed" in why_not(platform, "fraud", token(platform, "fraud"))
             are_there = replace_pods(platform)
-            wait_for(
-                "a pod that starts says what it lacks", lambda: said_by_fetchers(platform), lambda said: "No credentials" in said, 90, 2
-            )
-            told = said_by_fetchers(platform)
+            wait_for("a pod that starts says what it lacks", lambda: said_by_fetchers(platform), names_the_seal, 90, 2)
             assert not are_there()
         finally:
             cluster.run("delete", "pod", "vault-0", f"--namespace={vault.NAMESPACE}")
@@ -126,7 +128,6 @@ def test_sealed_vault_leaves_resident_models_serving(platform: Running, record_p
         answer = platform.ask(REGION, STARTED)
     record_property("callers", seen.told())
     record_property("seconds_to_start", took)
-    assert "Vault is sealed" in told or "does not answer" in told, told
     assert answer.status == 200
     assert seen.sent > 100
     assert not seen.bad, seen.told()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,10 @@ import pytest
 from edge_client import load
 from gpu_drill import Drill, drill, idle_nodes_leave_after
 from running_platform import INVENTORY, REGIONS, Running, wait_for
+from served_repository import Renderer
 
+from tidegate.model import names
+from tidegate.operations.checkout import Checkout
 from tidegate.operations.local.prediction import PredictionError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -20,8 +24,9 @@ RecordProperty = Callable[[str, object], None]
 
 REGION = REGIONS[1]
 POOLS = sorted(INVENTORY.clusters[REGION].gpu_pools)
-SPOT = "a10g-spot"
-BATCH = "scoring/batch"
+SPOT, BATCH = "a10g-spot", "scoring/batch"
+ON_DEMAND, CHAT = "l4-whole", "assistant/chat"
+"""A pool and the model that alone uses it."""
 
 IDLE_SECONDS = 10
 
@@ -67,28 +72,34 @@ def test_every_pool_grows_to_what_is_asked_and_shrinks_again(cards: Drill, recor
     assert {pool: one["nodes"] for pool, one in found.items()} == {"a10g-spot": 3, "l4-whole": 2, "h100-slices": 1}
 
 
-@pytest.mark.soak
-def test_a_request_brings_a_node_and_silence_takes_it_away(platform: Running, cards: Drill, record_property: RecordProperty) -> None:
-    def places() -> list[str]:
-        return platform.places(REGION, BATCH)
+def through_zero(platform: Running, cards: Drill, pool: str, reference: str) -> dict[str, float]:
+    """Seconds of each step of a model that nobody asks, then one does, then nobody again; its pool's nodes come and go with it."""
 
-    seen = {"to_zero": wait_for(f"{BATCH} is at zero", places, lambda there: not there, 400, 1)}
-    seen["node_gone"] = wait_for(f"{SPOT} has no nodes", lambda: len(cards.nodes(SPOT)), lambda count: count == 0, 300)
+    def places() -> list[str]:
+        return platform.places(REGION, reference)
+
+    seen = {"to_zero": wait_for(f"{reference} is at zero", places, lambda there: not there, 400, 1)}
+    seen["node_gone"] = wait_for(f"{pool} has no nodes", lambda: len(cards.nodes(pool)), lambda count: count == 0, 300)
     started = time.monotonic()
     with contextlib.suppress(PredictionError):  # nothing that is scheduled here answers
-        platform.ask(REGION, BATCH, timeout_seconds=3)
+        platform.ask(REGION, reference, timeout_seconds=3)
     for step, look in {
         "pod": lambda: len(places()),
-        "claimed": lambda: len(cards.claims(SPOT)),
-        "node": lambda: len(cards.nodes(SPOT)),
+        "claimed": lambda: len(cards.claims(pool)),
+        "node": lambda: len(cards.nodes(pool)),
         "scheduled": lambda: sum(1 for node in places() if node),
     }.items():
-        wait_for(f"{BATCH}: {step}", look, lambda found: found > 0, 120, 0.2)
+        wait_for(f"{reference}: {step}", look, lambda found: found > 0, 120, 0.2)
         seen[step] = round(time.monotonic() - started, 2)
     # The call is held for an answer until it times out; only then nobody asks.
-    seen["back_to_zero"] = wait_for(f"{BATCH} is at zero again", places, lambda there: not there, 600, 1)
-    seen["node_gone_again"] = wait_for(f"{SPOT} has no nodes again", lambda: len(cards.nodes(SPOT)), lambda count: count == 0, 300)
-    record_property("seconds", seen)
+    seen["back_to_zero"] = wait_for(f"{reference} is at zero again", places, lambda there: not there, 600, 1)
+    seen["node_gone_again"] = wait_for(f"{pool} has no nodes again", lambda: len(cards.nodes(pool)), lambda count: count == 0, 300)
+    return seen
+
+
+@pytest.mark.soak
+def test_a_request_brings_a_spot_node_and_silence_takes_it_away(platform: Running, cards: Drill, record_property: RecordProperty) -> None:
+    record_property("seconds", through_zero(platform, cards, SPOT, BATCH))
 
 
 @pytest.mark.soak
@@ -135,3 +146,28 @@ def test_spot_node_taken_away_under_load_costs_hot_tiers_nothing(platform: Runni
     record_property("seconds_until_batch_was_back", again)
     cards.remove("leaving")
     assert not seen.bad, seen.told()
+
+
+@pytest.mark.soak
+def test_a_request_brings_an_on_demand_node_and_silence_takes_it_away(
+    platform: Running, cards: Drill, renderer: Renderer, copy: Checkout, record_property: RecordProperty
+) -> None:
+    """The language model as production runs it: here a toy on the CPU stands in for it at other times."""
+    tenant, _, model = CHAT.partition("/")
+    path = copy.root / "gitops" / "tenants" / f"{tenant}.yaml"
+    text = path.read_text(encoding="utf-8")
+    on_cards = re.sub(r"(?ms)^    also_on_cpu:$.*?(?=^    \w)", "", text)
+    assert on_cards != text
+    path.write_text(on_cards, encoding="utf-8")
+    renderer.render(copy.root)
+    assert renderer.commit(f"Run {CHAT} on cards")
+
+    def pools() -> str:
+        found = platform.read(REGION, f"inferenceservice/{model}", f"--namespace={INVENTORY.tenants[tenant].namespace_name}")
+        return found["spec"]["predictor"].get("nodeSelector", {}).get(names.LABEL_GPU_POOL, "")
+
+    wait_for(f"{CHAT} asks for {ON_DEMAND}", pools, lambda pool: pool == ON_DEMAND, 120, 1)
+    # A new revision starts a pod whatever its floor, which is where the way through zero begins.
+    wait_for(f"{CHAT} has a card", lambda: len(cards.nodes(ON_DEMAND)), lambda count: count > 0, 240, 1)
+    with idle_nodes_leave_after(platform, REGION, IDLE_SECONDS):  # rendering put the pools' own time back
+        record_property("seconds", through_zero(platform, cards, ON_DEMAND, CHAT))

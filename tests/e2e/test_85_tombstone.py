@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from edge_client import load
 from running_platform import EXECUTED, INVENTORY, REGIONS, ROOT, Running, wait_for
+from served_repository import Renderer
 
-from tidegate import tools
 from tidegate.errors import ToolError
 from tidegate.model import names
 from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import git_server, network
 from tidegate.operations.remove_tenant import remove_tenant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
@@ -37,49 +34,6 @@ OWN_KINDS = (
     "authorizationpolicies,peerauthentications,requestauthentications,destinationrules"
 )
 RecordProperty = Callable[[str, object], None]
-
-
-class Renderer:
-    """Renders an inventory as `tidegate up` does for these regions, into the repository that Argo CD follows."""
-
-    def __init__(self, running: Running) -> None:
-        self._running = running
-        self._machine = running.local.machine(network.INTERNET)
-        self.tree = git_server.open_worktree(self._machine)
-
-    def render(self, root: Path) -> None:
-        command = [
-            str(self._running.checkout.python), "-m", "clusters.program", "render", "--root", str(root),
-            "--out", str(self.tree / "gitops" / "rendered"), "--embedding", str(self._machine.folder / "embedding.json"),
-        ]  # fmt: skip
-        tools.run(command, cwd=ROOT)
-
-    def commit(self, subject: str) -> str | None:
-        return git_server.commit(self._machine, subject)
-
-    def head(self) -> str:
-        return git_server.head(self._machine)
-
-
-@pytest.fixture
-def renderer(platform: Running) -> Iterator[Renderer]:
-    """Renders the checkout's own inventory again at the end, and waits until the regions are as live as they were."""
-    opened = Renderer(platform)
-    try:
-        yield opened
-    finally:
-        opened.render(ROOT)
-        opened.commit("Undo an end-to-end test")
-        for region in REGIONS:
-            platform.wait_until_live(region, patience_seconds=420)
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Checkout:
-    """The inventory, to be changed."""
-    for folder in ("clusters/inventory", "gitops/tenants"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    return Checkout(tmp_path)
 
 
 def test_deletion_without_a_tombstone_is_refused_and_changes_nothing(renderer: Renderer, copy: Checkout) -> None:

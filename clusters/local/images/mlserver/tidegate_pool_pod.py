@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from dense_pool import catalogue
+from dense_pool.placement import Limits
 from dense_pool.router import RouterAddresses, bootstrap
 
 ACCESS, PEERS = "POOL_ACCESS", "POOL_PEERS"
@@ -31,7 +32,7 @@ LAST_SECONDS = 20.0
 
 def commands(folder: Path, scratch: Path) -> list[list[str]]:
     """How each program is started; writes Envoy's configuration into `scratch`."""
-    told = os.environ
+    told, usual = os.environ, Limits()
     placer, statistics = int(told.get(PLACER_PORT, "8083")), int(told.get(STATISTICS_PORT, "8084"))
     pods = [(host, int(told["MLSERVER_HTTP_PORT"])) for host in told[PEERS].split(",")]
     listen = (told.get(HOST, "0.0.0.0"), int(told.get(PORT, "8080")))  # noqa: S104 - behind the sidecar, which admits
@@ -43,8 +44,8 @@ def commands(folder: Path, scratch: Path) -> list[list[str]]:
         ["envoy", "--config-path", str(config), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"],
         [
             sys.executable, "-m", "dense_pool.placer", str(folder), f"--listen={HERE}:{placer}", "--one-placer-per-pod",
-            f"--pods={','.join(f'{host}:{port}' for host, port in pods)}", f"--requests-per-second-per-copy={told.get(HOT, '20')}",
-            f"--most-copies={told.get(MOST_COPIES, '3')}",
+            f"--pods={','.join(f'{host}:{port}' for host, port in pods)}", f"--requests-per-second-per-copy={told.get(HOT, usual.requests_per_second_per_copy)}",
+            f"--most-copies={told.get(MOST_COPIES, usual.most_copies)}",
         ],
         [sys.executable, str(here / "tidegate_pool.py"), str(folder)],
     ]  # fmt: skip
