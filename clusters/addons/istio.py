@@ -54,12 +54,15 @@ _MESH: Mapping[str, object] = {
 _SECCOMP = {"type": "RuntimeDefault"}
 """Pod Security `restricted` asks it of every container, the injected ones included."""
 
-_CONTROL_PLANE: Mapping[str, object] = {
-    "cni": {"enabled": True},
+_ENVIRONMENT: Mapping[str, str] = {
     # Sidecars start before init containers, so that KServe's storage initializer has a network under STRICT mTLS.
-    "env": {"ENABLE_NATIVE_SIDECARS": "true"},
-    "meshConfig": _MESH,
+    "ENABLE_NATIVE_SIDECARS": "true",
+    # A Gateway is announced by one of the control plane's collections and read from a second one, derived from it a moment later. With
+    # Istio's 0.1 s between the two, one whose thread had to wait for a core can serve gateways without listeners until a Gateway changes.
+    "PILOT_DEBOUNCE_AFTER": "500ms",
 }
+
+_CONTROL_PLANE: Mapping[str, object] = {"cni": {"enabled": True}, "env": _ENVIRONMENT, "meshConfig": _MESH}
 
 
 def _base_values(_region: Region) -> Mapping[str, object]:
@@ -75,7 +78,7 @@ def _control_plane_values(region: Region) -> Mapping[str, object]:
         "autoscaleEnabled": False,
         "replicaCount": region.facts.replicas,
         "env": {
-            "ENABLE_NATIVE_SIDECARS": "true",
+            **_ENVIRONMENT,
             "PILOT_ENABLE_METADATA_EXCHANGE": "false",
             "PILOT_ENABLE_ALPN_FILTER": "false",
             "PILOT_DISABLE_MX_ALPN": "true",

@@ -33,6 +33,11 @@ of no listener, and is never told again: seen once after a machine was stopped a
 all the while, because Envoy is.
 """
 
+START_SECONDS = 600
+"""How long a gateway may take to start, its control plane's own start included; Istio's 30 s are less than that when a whole machine
+starts on two busy cores. A gateway killed for it waits longer each time until it may try again, at last five minutes.
+"""
+
 
 def objects(cluster: Cluster) -> Iterator[Manifest]:
     """Both Gateways, how Istio runs them, and mTLS towards the local one."""
@@ -58,7 +63,12 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
 def _deployment(replicas: int, port: int) -> dict[str, object]:
     period = 10
     hears = {"tcpSocket": {"port": port}, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": DEAF_SECONDS // period}
-    return {"spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "istio-proxy", "livenessProbe": hears}]}}}}
+    container = {
+        "name": "istio-proxy",
+        "livenessProbe": hears,
+        "startupProbe": {"failureThreshold": START_SECONDS},
+    }  # Istio's, once a second
+    return {"spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}}}
 
 
 def _options(name: str, merged: dict[str, object]) -> Manifest:

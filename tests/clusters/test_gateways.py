@@ -27,6 +27,14 @@ def test_gateway_that_hears_nobody_is_started_anew() -> None:
         assert probe["periodSeconds"] * probe["failureThreshold"] == gateways.DEAF_SECONDS
 
 
+def test_gateway_waits_for_its_control_plane_instead_of_being_killed() -> None:
+    options = [one["data"] for one in cast("list[Any]", list(gateways.objects(CLUSTER))) if one["kind"] == "ConfigMap"]
+    for one in options:
+        (container,) = json.loads(one["deployment"])["spec"]["template"]["spec"]["containers"]
+        # Merged into Istio's own probe, which asks once a second; a probe of another kind would be added to it and refused.
+        assert container["startupProbe"] == {"failureThreshold": gateways.START_SECONDS}
+
+
 def test_edge_has_the_clusters_addresses_where_there_is_no_load_balancer() -> None:
     edge = CLUSTER.edge.model_copy(update={"addresses": ("172.31.250.11",)})
     objects = cast("list[Any]", list(gateways.objects(CLUSTER.model_copy(update={"edge": edge}))))
