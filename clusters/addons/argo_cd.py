@@ -12,6 +12,7 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.components import delivery
 from tidegate.model import names
 
 VERSION = "3.5.4"
@@ -34,13 +35,13 @@ if health.status == "Healthy" and (patterns.include ~= compared_patterns.include
   health.status = "Progressing"
   health.message = "not looked at since its source changed"
 end
-local approved = (obj.metadata.annotations or {})["argocd.argoproj.io/deletion-approved"]
+local approved = (obj.metadata.annotations or {})["DELETION_APPROVED"]
 if approved ~= nil and health.status == "Degraded" then
   health.status = "Progressing"
   health.message = "is being emptied"
 end
 return health
-"""
+""".replace("DELETION_APPROVED", delivery.DELETION_APPROVED)
 """Argo CD judges no Application by itself; then the root's waves would not wait for each other. A status from before a tombstone
 says Synced still; by it guard rails would go while models run (decision 0020). So would they after a round that failed because a
 model was unwell on its way out: the next round takes up only what is not applied yet, and waits for nothing else."""

@@ -44,7 +44,8 @@ def commands(folder: Path, scratch: Path) -> list[list[str]]:
         ["envoy", "--config-path", str(config), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"],
         [
             sys.executable, "-m", "dense_pool.placer", str(folder), f"--listen={HERE}:{placer}", "--one-placer-per-pod",
-            f"--pods={','.join(f'{host}:{port}' for host, port in pods)}", f"--requests-per-second-per-copy={told.get(HOT, usual.requests_per_second_per_copy)}",
+            f"--pods={','.join(f'{host}:{port}' for host, port in pods)}",
+            f"--requests-per-second-per-copy={told.get(HOT, usual.requests_per_second_per_copy)}",
             f"--most-copies={told.get(MOST_COPIES, usual.most_copies)}",
         ],
         [sys.executable, str(here / "tidegate_pool.py"), str(folder)],
