@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform as system
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import TypedDict
 
 from tidegate import inventory, tools
 from tidegate.errors import Finding, MachineError
@@ -20,11 +21,12 @@ from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.state import stores
-from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, prediction, vault_region
+from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, obstacles, prediction, vault_region
 from tidegate.operations.local.bring_up import Local, OnProgress, Prepared, cluster_of
 from tidegate.operations.local.builds import build
-from tidegate.operations.local.kubernetes import Kubernetes, wait_until
+from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.region_status import RegionState, is_executed, read_region, read_regions
+from tidegate.operations.local.waiting import Obstacle, wait_until
 from tidegate.operations.signing.registry import catalogue_of, key_ids, sign_registry
 
 ANSWER_PATIENCE_SECONDS = 300
@@ -32,6 +34,9 @@ ANSWER_PATIENCE_SECONDS = 300
 
 LIVE_PATIENCE_SECONDS = 900
 """How long a region may take to come up once Argo CD has it; seven times what it takes on two idle cores."""
+
+_SHOWN = 4
+"""Of the things that a region waits for, how many a line of progress names."""
 
 _LOOK_SECONDS = 4
 """Between two looks at a region that comes up; each costs some tenths of a second of both cores."""
@@ -159,7 +164,7 @@ class _Run:
         """Waits for a region's API server and applies what Argo CD needs, unless all of it is there already."""
         cluster = self._cluster(name)
         with self.phases.phase(f"{name} API server"):
-            wait_until(cluster.is_ready, f"the API server of {name}", patience_seconds=120)
+            wait_until(cluster.is_ready, f"the API server of {name}", patience_seconds=120, **self._signs_of_life(name))
         self.say(name, "API server is ready")
         if self.changed or not bootstrap.is_bootstrapped(cluster):
             with self.phases.phase(f"{name} by hand"):
@@ -176,28 +181,35 @@ class _Run:
                 for store in by_cluster.values()
             )
 
-        wait_until(is_there, "the stacks of the model registry", patience_seconds=900, pause_seconds=2)
+        wait_until(
+            is_there, "the stacks of the model registry", patience_seconds=900, pause_seconds=2, say=partial(self.say, "models"),
+            why_not=lambda: "they are applied beside; the lines about `registry` stacks above tell how far they are",
+        )  # fmt: skip
         models.upload(self.registry, models.registries_of(self.local.platform, account), self.say)
 
     def set_up_vault(self, name: str) -> None:
         """Waits for a region's Vault and writes into it what tenants' pods ask for before they serve."""
-        vault_region.set_up(self.local, name, self._cluster(name), sorted(set(key_ids(self.local.platform).values())), self.say)
+        keys = sorted(set(key_ids(self.local.platform).values()))
+        find_obstacle = self._signs_of_life(name)["find_obstacle"]
+        vault_region.set_up(self.local, name, self._cluster(name), keys, self.say, find_obstacle=find_obstacle)
 
     def wait_until_live(self, name: str) -> RegionState:
         """Waits until nothing of a region is missing, telling what is whenever that changes."""
-        said = ""
-        started = time.monotonic()
-        while waiting := (state := read_region(self.local, name, self.prepared.programs)).waiting_for:
-            if time.monotonic() - started > LIVE_PATIENCE_SECONDS:
-                missing = ", ".join(waiting)
-                raise MachineError(f"{name} is not live after {LIVE_PATIENCE_SECONDS} s; it waits for {missing}; see `tidegate status`")
-            now = f"waits for {len(waiting)}: {', '.join(waiting[:4])}{' ...' if len(waiting) > 4 else ''}"
-            if now != said:
-                self.say(name, now)
-                said = now
-            time.sleep(_LOOK_SECONDS)
-        self.say(name, f"live: {len(state.applications)} applications, {len(state.models)} models")
-        return state
+        states: list[RegionState] = []
+
+        def is_live() -> bool:
+            before = states[-1].waiting_for if states else []
+            states.append(read_region(self.local, name, self.prepared.programs))
+            if states[-1].waiting_for and states[-1].waiting_for != before:
+                self.say(name, f"waits for {_counted(states[-1].waiting_for)}")
+            return not states[-1].waiting_for
+
+        wait_until(
+            is_live, f"{name} to be live", patience_seconds=LIVE_PATIENCE_SECONDS, pause_seconds=_LOOK_SECONDS,
+            why_not=lambda: f"it waits for {_counted(states[-1].waiting_for)}; see `tidegate status`", **self._signs_of_life(name),
+        )  # fmt: skip
+        self.say(name, f"live: {len(states[-1].applications)} applications, {len(states[-1].models)} models")
+        return states[-1]
 
     def prove_answers(self, name: str) -> None:
         """Asks every executed model of a region through its edge until the answer is the one of training.
@@ -210,6 +222,7 @@ class _Run:
                 wait_until(
                     partial(self._answers, reference, name, refusals), f"the right answer of {reference} in {name}",
                     patience_seconds=ANSWER_PATIENCE_SECONDS, pause_seconds=1, why_not=lambda said=refusals: said[-1],
+                    say=partial(self.say, name),
                 )  # fmt: skip
         self.say(name, "every model that is executed here answers as in training")
 
@@ -223,6 +236,21 @@ class _Run:
 
     def _cluster(self, name: str) -> Kubernetes:
         return cluster_of(self.local, name, self.prepared.programs)
+
+    def _signs_of_life(self, name: str) -> _SignsOfLife:
+        """What a wait for a region says meanwhile, and what ends it early."""
+        find_obstacle = partial(obstacles.find_obstacle, self.local.machine(name), self._cluster(name))
+        return {"say": partial(self.say, name), "find_obstacle": find_obstacle}
+
+
+class _SignsOfLife(TypedDict):
+    say: Callable[[str], None]
+    find_obstacle: Callable[[], Obstacle | None]
+
+
+def _counted(waiting: Sequence[str]) -> str:
+    """How many things are waited for, and the first of them."""
+    return f"{len(waiting)}: {', '.join(waiting[:_SHOWN])}{' ...' if len(waiting) > _SHOWN else ''}"
 
 
 def read_running_regions(checkout: Checkout) -> list[RegionState]:

@@ -23,7 +23,8 @@ from tidegate.model.metering.entries import Entry
 from tidegate.model.metering.events import Event, Listed, PodGone, PodSeen, RequestsCounted, Tick, WatchLost
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local.builds import build
-from tidegate.operations.local.kubernetes import Kubernetes, wait_until
+from tidegate.operations.local.kubernetes import Kubernetes
+from tidegate.operations.local.waiting import wait_until
 from tidegate.operations.meter import region_source
 from tidegate.operations.meter.ledger import open_ledger, read_file
 from tidegate.operations.meter.meter import meter

@@ -86,6 +86,10 @@ def start_machines(local: Local, prepared: Prepared, emulator_port: int, on_prog
     machines = [local.machine(name) for name in (network.INTERNET, host.HOST, *local.regions)]
     if not any(machine.process() for machine in machines):
         network.create(local.instance, local.addresses)
+    else:
+        for name in local.regions:
+            if local.machine(name).process() is None:
+                network.create_region(local.instance, local.addresses, name)
     outside = local.machine(network.INTERNET)
     edges = {name: local.addresses.regions[name].node for name in local.regions}
     outside.start(internet.spec(local.checkout, outside, prepared.root, local.addresses, edges=edges, platform=local.platform))

@@ -51,7 +51,7 @@ def spec(
     programs = dict(filled(read_fact(checkout.root, FOLDER / "internet.yaml", Programs).programs, values))
     for region, address in sorted(edges.items()):
         programs[f"relay-edge-{region}"] = Program(
-            command=("/usr/bin/socat", f"UNIX-LISTEN:/run/host/edge-{region}.sock,fork,unlink-early,mode=600", f"TCP:{address}:443")
+            command=("/usr/bin/socat", f"UNIX-LISTEN:/run/host/edge-{region}.sock,fork,unlink-early,mode=600", f"TCP:{address}:443,nodelay")
         )
     registry = cache_folder() / "registry"
     registry.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from tidegate import tools
-from tidegate.errors import MachineError, ToolError
+from tidegate.errors import ToolError
 from tidegate.manifests.yaml_text import Manifest
 
 
@@ -98,17 +97,3 @@ class Kubernetes:
                 return None
             raise
         return model.model_validate_json(printed) if printed.strip() else None
-
-
-def wait_until(
-    is_done: Callable[[], bool], what: str, *, patience_seconds: float, pause_seconds: float = 0.2, why_not: Callable[[], str] = lambda: "",
-) -> float:  # fmt: skip
-    """Waits for `is_done`; returns the seconds it took. Raises `MachineError` naming `what`, and `why_not`, after `patience_seconds`."""
-    started = time.monotonic()
-    while not is_done():
-        waited = time.monotonic() - started
-        if waited > patience_seconds:
-            reason = why_not()
-            raise MachineError(f"{what} did not happen within {patience_seconds:g} s{': ' + reason if reason else ''}")
-        time.sleep(pause_seconds)
-    return time.monotonic() - started

@@ -105,6 +105,7 @@ class Machine:
             kept = self.folder / "kept" / path.strip("/").replace("/", "-")
             kept.mkdir(parents=True, exist_ok=True)
             binds[path] = kept
+        self._wait_until_ended()
         cgroups.create(self.instance, self.name)
         join = [f"--net={network.namespace_path(self.instance, spec.namespace)}"] if spec.namespace else []
         process = tools.start_server(
@@ -117,6 +118,18 @@ class Machine:
         )  # fmt: skip
         self._record.write_text(json.dumps(asdict(process)), encoding="utf-8")
         self._wait_until_supervised(process)
+
+    def _wait_until_ended(self, *, patience_seconds: float = 20) -> None:
+        """Waits for the last processes of an earlier run: the kernel ends them, but a pod's may take a moment longer than the machine."""
+        deadline = time.monotonic() + patience_seconds
+        while left := cgroups.processes(self.instance, self.name):
+            if time.monotonic() > deadline:
+                pids = ", ".join(map(str, left[:5]))
+                raise MachineError(
+                    f"machine {self.name} has ended, but {len(left)} of its processes still run after {patience_seconds:g} s"
+                    f" (pids {pids}); look at `ps -p {left[0]} -o stat,wchan,args`, and run `tidegate up` again when they are gone"
+                )
+            time.sleep(0.1)
 
     def _wait_until_supervised(self, process: tools.ServerProcess, *, patience_seconds: float = 20) -> None:
         deadline = time.monotonic() + patience_seconds

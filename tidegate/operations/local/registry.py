@@ -10,8 +10,8 @@ from tidegate.errors import ToolError
 from tidegate.operations.checkout import cache_folder
 from tidegate.operations.local.images import Image
 from tidegate.operations.local.internet import REGISTRY_HOST
-from tidegate.operations.local.kubernetes import wait_until
 from tidegate.operations.local.machines import Machine
+from tidegate.operations.local.waiting import wait_until
 
 LAYOUTS = "/run/layouts"
 """Where the internet machine sees the images' folder of the cache."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import secrets
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.operations.local import bring_up, certificates, internet, network, vault
 from tidegate.operations.local.bring_up import Local, OnProgress
-from tidegate.operations.local.kubernetes import Kubernetes, wait_until
+from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.vault_client import Vault
+from tidegate.operations.local.waiting import Obstacle, nothing_known, wait_until
 from tidegate.operations.signing.keys import embedded_signer
 
 _HOSTS = (f"vault.{vault.NAMESPACE}.svc", f"vault.{vault.NAMESPACE}.svc.cluster.local")
@@ -53,10 +55,13 @@ def _secret(name: str, kind: str, data: dict[str, bytes]) -> Manifest:
     }
 
 
-def set_up(local: Local, name: str, cluster: Kubernetes, key_ids: Sequence[str], on_progress: OnProgress) -> None:
+def set_up(
+    local: Local, name: str, cluster: Kubernetes, key_ids: Sequence[str], on_progress: OnProgress, *,
+    find_obstacle: Callable[[], Obstacle | None] = nothing_known,
+) -> None:  # fmt: skip
     """Waits for the Vault of a region and makes it hold what the repository says; a second call changes nothing.
 
-    Raises `MachineError` when it does not answer in time, stays sealed or refuses.
+    `find_obstacle` tells what else keeps the region from coming up, when Vault does not answer. Raises `MachineError` when it does not answer in time, stays sealed or refuses.
     """
     with reach(bring_up.kubeconfig_path(local, name)) as here:
         said = ""
@@ -69,7 +74,10 @@ def set_up(local: Local, name: str, cluster: Kubernetes, key_ids: Sequence[str],
                 said = str(error)
                 return False
 
-        wait_until(answers, f"Vault of {name}", patience_seconds=_PATIENCE_SECONDS, pause_seconds=2, why_not=lambda: said)
+        wait_until(
+            answers, f"Vault of {name}", patience_seconds=_PATIENCE_SECONDS, pause_seconds=2, why_not=lambda: said,
+            say=partial(on_progress, name), find_obstacle=find_obstacle,
+        )  # fmt: skip
         wanted = _wanted(local, name, vault.AccessKey(_FIRST_ACCESS_KEY, _FIRST_ACCESS_KEY), key_ids)
         if vault.open_up(here, wanted, local.machine(name).folder / "pki" / "vault.json"):
             on_progress(name, "Vault initialised")
