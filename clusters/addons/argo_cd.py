@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
-from clusters.addons import documents
+from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -97,8 +97,7 @@ _GO_MEMORY_LIMITS = {
 
 SETTINGS = {
     "application.resourceTrackingMethod": "annotation",
-    # A hook of the Git server tells of commits; polling is for those it lost.
-    "timeout.reconciliation": "60s",
+    "timeout.reconciliation": f"{at_rest.ARGO_CD_POLL_SECONDS}s",
     "timeout.reconciliation.jitter": "0s",
     # Tenants' projects name a ServiceAccount each, which Argo CD acts as: a second fence behind the project.
     # Enforced: an Application whose project names none for its namespace is not synced, the platform's own included.
@@ -163,6 +162,8 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
         for container in documents.containers(document):
             if limit := _GO_MEMORY_LIMITS.get(str(container["name"])):
                 documents.set_environment(container, {"GOMEMLIMIT": limit})
+            if container["name"] == "argocd-application-controller":
+                documents.set_environment(container, {"ARGOCD_CLUSTER_CACHE_WATCH_RESYNC_DURATION": at_rest.ARGO_CD_WATCH_RESYNC})
     _adapt_repo_server(documents.find(kept, "Deployment", "argocd-repo-server"))
     _adapt_redis(documents.find(kept, "Deployment", "argocd-redis"))
     return kept

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clusters.addons import documents
+from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, IgnoredDifference
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -82,6 +82,7 @@ def _control_plane_values(region: Region) -> Mapping[str, object]:
             "PILOT_ENABLE_METADATA_EXCHANGE": "false",
             "PILOT_ENABLE_ALPN_FILTER": "false",
             "PILOT_DISABLE_MX_ALPN": "true",
+            "ENABLE_LEADER_ELECTION": str(at_rest.elects_a_leader(region)).lower(),
         },
         "telemetry": {"enabled": False},
         # The token issuer answers with a certificate of the region's own authority.

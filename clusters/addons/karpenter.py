@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from clusters.addons import documents
+from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -84,7 +84,7 @@ def _values(region: Region) -> Mapping[str, object]:
         "controller": {
             "image": {"repository": "karpenter", "tag": VERSION},
             "env": [
-                {"name": "DISABLE_LEADER_ELECTION", "value": "true" if region.facts.replicas == 1 else "false"},
+                {"name": "DISABLE_LEADER_ELECTION", "value": str(not at_rest.elects_a_leader(region)).lower()},
                 {"name": "INSTANCE_TYPES_FILE_PATH", "value": f"{_FOLDER}/{_FILE}"},
             ],
             "extraVolumeMounts": [{"name": _INSTANCE_TYPES, "mountPath": _FOLDER, "readOnly": True}],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from clusters.addons import documents
+from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -29,6 +29,10 @@ STABLE_WINDOW_SECONDS = 20
 """How long the autoscaler looks back. Knative's 60 s is for busy services; a trial has to wait for it again and again."""
 
 _IN_THE_MESH = frozenset({"activator", "autoscaler"})
+_ELECTING = frozenset({"controller", "webhook"})
+"""The activator elects nobody, and the autoscaler's election has no such switch."""
+
+DISABLE_ELECTION = "--disable-ha=true"
 _METRICS_PORT = "9090"
 _CA_CONFIG_MAP = "registry-ca"
 _CA_FOLDER = "/etc/tidegate/registry-ca"
@@ -115,6 +119,8 @@ def _adapt_deployment(deployment: Document, region: Region) -> None:
         documents.set_environment(container, {"SSL_CERT_FILE": f"{_CA_FOLDER}/ca.crt"})
         container["volumeMounts"] = [{"name": _CA_CONFIG_MAP, "mountPath": _CA_FOLDER, "readOnly": True}]
         spec["volumes"] = [{"name": _CA_CONFIG_MAP, "configMap": {"name": _CA_CONFIG_MAP}}]
+    if documents.name(deployment) in _ELECTING:
+        at_rest.without_election(deployment, DISABLE_ELECTION, region)
     documents.section(deployment, "spec")["replicas"] = region.facts.replicas
 
 

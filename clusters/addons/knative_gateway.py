@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 
-from clusters.addons import documents
+from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
-from clusters.addons.knative import drop_example, release_labels
+from clusters.addons.knative import DISABLE_ELECTION, drop_example, release_labels
 from clusters.addons.region import Region
 from tidegate.model import names
 
@@ -38,7 +38,9 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
     documents.section(config, "data").update({"external-gateways": gateways, "local-gateways": gateways})
     documents.pin_images(upstream, {"ko://knative.dev/net-gateway-api/cmd/controller": region.image("net-gateway-api")})
     documents.shrink(upstream)
-    template = documents.section(documents.find(upstream, "Deployment", "net-gateway-api-controller"), "spec", "template", "metadata")
+    controller = documents.find(upstream, "Deployment", "net-gateway-api-controller")
+    at_rest.without_election(controller, DISABLE_ELECTION, region)
+    template = documents.section(controller, "spec", "template", "metadata")
     documents.section(template, "annotations").update({"prometheus.io/scrape": "true", "prometheus.io/port": "9090"})
     return upstream
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from clusters.addons import documents, vault
+from clusters.addons import at_rest, documents, vault
 from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -134,7 +134,7 @@ def _adapt_manager(manager: Document, region: Region) -> None:
     documents.shrink([manager], {"manager": "128Mi"})
     container = documents.containers(manager)[0]
     # Without the RBAC proxy the metrics are scraped from the pod; they name no secrets.
-    container["args"] = ["--metrics-addr=:8080", "--leader-elect"]
+    container["args"] = ["--metrics-addr=:8080", *(["--leader-elect"] if at_rest.elects_a_leader(region) else [])]
     documents.section(container, "readinessProbe")["initialDelaySeconds"] = 1
     template = documents.section(manager, "spec", "template", "metadata")
     documents.section(template, "annotations").update({"prometheus.io/scrape": "true", "prometheus.io/port": "8080"})

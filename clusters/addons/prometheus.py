@@ -7,9 +7,10 @@ mesh answer with their own and Envoy's metrics merged, on the one port that Netw
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 from clusters import ports
-from clusters.addons import documents
+from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, UpstreamImage
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -24,6 +25,7 @@ _NAME = "prometheus"
 _LABELS = {"app.kubernetes.io/name": _NAME}
 """Tenants' NetworkPolicies let this label in."""
 
+_ARGO_CD = {"argocd-metrics": 8082, "argocd-repo-server": 8084}
 _PORT = 9090
 _CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
 _KEPT_LABELS = {
@@ -42,7 +44,7 @@ def configuration(region: Region) -> Document:
     """`prometheus.yml`."""
     return {
         "global": {
-            "scrape_interval": f"{SCRAPE_SECONDS}s",
+            "scrape_interval": f"{at_rest.PLATFORM_SCRAPE_SECONDS}s",
             "scrape_timeout": "10s",
             "external_labels": {"cluster": region.cluster.name, "region": region.cluster.region},
         },
@@ -65,14 +67,17 @@ def configuration(region: Region) -> Document:
             },
             _kubelet("kubelet", "/metrics"),
             _kubelet("cadvisor", "/metrics/cadvisor"),
-            _pods(),
+            {**_pods("models", "keep"), "scrape_interval": f"{SCRAPE_SECONDS}s"},
+            _pods("platform", "drop"),
             # Its series are about other objects, whose labels must win over those of the target.
-            {"job_name": "kube-state-metrics", "honor_labels": True, "static_configs": [{"targets": ["kube-state-metrics:8080"]}]},
+            {
+                "job_name": "kube-state-metrics",
+                "honor_labels": True,
+                "static_configs": [{"targets": [_whole_name("kube-state-metrics", names.NAMESPACE_MONITORING, 8080)]}],
+            },
             {
                 "job_name": "argo-cd",
-                "static_configs": [
-                    {"targets": [f"argocd-metrics.{names.NAMESPACE_ARGOCD}:8082", f"argocd-repo-server.{names.NAMESPACE_ARGOCD}:8084"]}
-                ],
+                "static_configs": [{"targets": [_whole_name(service, names.NAMESPACE_ARGOCD, port) for service, port in _ARGO_CD.items()]}],
             },
         ],
     }
@@ -101,21 +106,25 @@ def _kubelet(job: str, path: str) -> Document:
     }
 
 
-def _pods() -> Document:
+def _whole_name(service: str, namespace: str, port: int) -> str:
+    """With a final dot, so that cluster DNS is asked once and not for every search path."""
+    return f"{names.cluster_local_host(service, namespace)}.:{port}"
+
+
+def _pods(job: str, models: Literal["keep", "drop"]) -> Document:
+    """Pods by their annotations: those that serve models, gateways included, or all others."""
     annotation = "__meta_kubernetes_pod_annotation_prometheus_io"
-    kept = [
-        {"source_labels": [f"__meta_kubernetes_pod_label_{_sanitized(label)}"], "target_label": target}
-        for target, label in _KEPT_LABELS.items()
-    ]
-    tenant = f"__meta_kubernetes_pod_label_{_sanitized(names.LABEL_TENANT)}"
+    kept = [{"source_labels": [_label(label)], "target_label": target} for target, label in _KEPT_LABELS.items()]
+    tenant = _label(names.LABEL_TENANT)
     of_tenant: Document = {"source_labels": ["__meta_kubernetes_pod_ip", tenant], "regex": "(.+);.+"}
     return {
-        "job_name": "pods",
+        "job_name": job,
         "kubernetes_sd_configs": [{"role": "pod"}],
         # Envoy's histograms of its own connections, and the agent's of its own doings: half of a sidecar's series.
         "metric_relabel_configs": [_drop(["__name__"], "envoy_.*_bucket|istio_agent_.*")],
         "relabel_configs": [
             _keep([f"{annotation}_scrape", "__meta_kubernetes_pod_phase"], "true;Running"),
+            {"source_labels": [tenant, _label(_KEPT_LABELS["gateway"])], "regex": ".+;.*|.*;.+", "action": models},
             # Karpenter's KWOK provider names its nodes so; their pods have addresses where nothing listens.
             _drop(["__meta_kubernetes_pod_node_name"], "kwok-.*"),
             # A pod is one target, whatever number of ports its containers declare.
@@ -145,8 +154,9 @@ def _drop(labels: list[str], regex: str) -> Document:
     return {"source_labels": labels, "regex": regex, "action": "drop"}
 
 
-def _sanitized(label: str) -> str:
-    return "".join(character if character.isalnum() else "_" for character in label)
+def _label(label: str) -> str:
+    """A pod's label as Prometheus' discovery calls it."""
+    return "__meta_kubernetes_pod_label_" + "".join(character if character.isalnum() else "_" for character in label)
 
 
 def _adapt(_upstream: list[Document], region: Region) -> list[Document]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from clusters.addons import documents
+from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, EmbeddedSource, GoModule, HelmChart, Kustomization, Programs, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -35,6 +35,7 @@ def render(add_on: AddOn, modules: Mapping[str, Path], region: Region, programs:
     for document in adapted:
         if documents.kind(document) == documents.DEFINITION:
             documents.without_descriptions(document)
+        at_rest.probe_seldom(document)
     kept = documents.without(adapted, lambda document: documents.kind(document) == "Namespace")
     return sorted([*owned, *kept], key=_place)
 

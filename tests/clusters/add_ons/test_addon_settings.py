@@ -207,7 +207,7 @@ def test_prometheus_may_reach_tenants_and_labels_what_a_canary_is_judged_by(addo
     assert deployment["metadata"]["namespace"] == names.NAMESPACE_MONITORING
     assert deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] == "prometheus"
     config = json.loads(pick(addons["prometheus"], "ConfigMap", "prometheus")["data"]["prometheus.yml"])
-    [pods] = [job for job in config["scrape_configs"] if job["job_name"] == "pods"]
+    [pods] = [job for job in config["scrape_configs"] if job["job_name"] == "models"]
     sources = {
         source: rule["target_label"] for rule in pods["relabel_configs"] for source in rule["source_labels"] if "target_label" in rule
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import yaml
 
@@ -30,15 +31,19 @@ def grant_identities(local: Local, cluster: Kubernetes) -> None:
 def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Manifest], on_progress: OnProgress) -> None:
     """Applies what production's `bootstrap` stack applies: Secrets, cluster DNS, Argo CD and the root Application.
 
-    Definitions of every add-on go first: while they arrive one by one, Argo CD and the API server read all of them anew each
-    time. Their Applications find them in place. A second call changes nothing.
+    Definitions of every add-on go first: whenever one of them arrives or changes, Argo CD and the API server read all of them anew.
+    Their Applications find them in place and have nothing to write, not even whose they are. A second call changes nothing.
     """
     outside = local.machine(network.INTERNET)
     tree = git_server.worktree(outside)
     wanted = [*by_add_ons, _edge_certificate(local, name), _redis_password(local, name), *vault_region.applied_by_hand(local, name)]
     namespaces = sorted({_namespace_of(secret) for secret in wanted})
     cluster.apply([*(_namespace(namespace) for namespace in namespaces), *wanted])
-    add_ons = {folder.name: _read_tree(folder) for folder in sorted((tree / delivery.ADD_ONS / name).iterdir())}
+    applications = _namespaces_of_applications(tree / delivery.RENDERED / name / "delivery")
+    add_ons = {
+        folder.name: [_tracked(one, names.add_on_application(folder.name), applications) for one in _read_tree(folder)]
+        for folder in sorted((tree / delivery.ADD_ONS / name).iterdir())
+    }
     for add_on in BY_HAND:
         # Pods last: a controller whose ServiceAccount is not there yet waits before it tries again.
         for kinds in (_EARLY, None, _PODS):
@@ -63,7 +68,24 @@ _NEEDED_BY_ARGO_CD = ("argocd-redis", "argocd-repo-server")
 _ARGO_CD = "argocd-controller"
 """As whom we apply what Argo CD manages later, so that it is the one owner of every field."""
 
+_TRACKING = "argocd.argoproj.io/tracking-id"
+
 _EARLY, _PODS = frozenset({"Namespace", "CustomResourceDefinition"}), frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+
+
+def _namespaces_of_applications(folder: Path) -> dict[str, str]:
+    """Where each Application of a rendered folder puts objects that name no namespace."""
+    found = (cast("dict[str, Any]", manifest) for manifest in _read_tree(folder) if manifest["kind"] == "Application")
+    return {one["metadata"]["name"]: one["spec"]["destination"]["namespace"] for one in found}
+
+
+def _tracked(manifest: Manifest, application: str, namespaces: Mapping[str, str]) -> Manifest:
+    """`manifest` with the annotation by which Argo CD knows its own objects, as Argo CD itself would write it at its first sync."""
+    metadata = cast("dict[str, Any]", manifest["metadata"])
+    group = str(manifest["apiVersion"]).rpartition("/")[0]
+    namespace = metadata.get("namespace") or namespaces.get(application, "")
+    tracking = {_TRACKING: f"{application}:{group}/{manifest['kind']}:{namespace}/{metadata['name']}"}
+    return {**manifest, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **tracking}}}
 
 
 def _belongs(kind: str, kinds: frozenset[str] | None) -> bool:

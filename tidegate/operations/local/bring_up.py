@@ -14,7 +14,7 @@ from tidegate.model.machine import Addresses
 from tidegate.model.platform import Platform
 from tidegate.operations import emulator
 from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import certificates, cgroups, host, internet, machines, network, region, registry
+from tidegate.operations.local import certificates, cgroups, host, internet, machines, network, region, registry, unpacked_images
 from tidegate.operations.local.builds import build, module_folder
 from tidegate.operations.local.images import Image, build_images, machine_root
 from tidegate.operations.local.kubernetes import Kubernetes
@@ -99,6 +99,7 @@ def start_machines(local: Local, prepared: Prepared, emulator_port: int, on_prog
     relays.start(host.spec(relays, prepared.root, local.relays(), emulator_port))
     pushed = registry.push(outside, prepared.images, lambda line: on_progress("registry", line))
     on_progress("registry", f"{len(prepared.images)} images, {pushed} of them new")
+    unpacked = unpacked_images.unpack(outside, prepared.images, lambda line: on_progress("images", line))
     stages = _kwok_stages(local.checkout)
     for name in local.regions:
         machine = local.machine(name)
@@ -106,6 +107,7 @@ def start_machines(local: Local, prepared: Prepared, emulator_port: int, on_prog
             local.checkout, machine, local.platform.clusters[name], prepared.root, prepared.programs,
             pause_image=prepared.images["pause"].reference, hosts=internet.hosts(local.addresses),
             internet_ca=internet.own_authority(outside).certificate_pem, kwok_configuration=stages,
+            unpacked=unpacked,
         )  # fmt: skip
         machine.start(specification)
         write_kubeconfig(local, name, specification.files["/etc/kubernetes/admin.conf"])

@@ -15,6 +15,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ CATALOGUE = Path("clusters/local/builds/catalogue.yaml")
 
 SIGN_OF_LIFE_SECONDS = 10.0
 """How long a build may be silent: the longest takes minutes, and a reader gives up sooner."""
+
+SIDE_BY_SIDE = 2
+"""Families that are built at once."""
 
 _ENVIRONMENT = {
     "CGO_ENABLED": "0",  # a program that needs a C library does not start in an empty image
@@ -61,10 +65,11 @@ def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Seq
 
 
 def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> list[Program]:
-    """Builds the programs named by `only` (default: all) that the cache lacks, one after another, in the catalogue's order.
+    """Builds the programs named by `only` (default: all) that the cache lacks; they are returned in the catalogue's order.
 
-    One at a time, because a build by itself fills every core. `on_progress` is told the program and what happens to it;
-    also from another thread, every `SIGN_OF_LIFE_SECONDS`, while a build lasts. Raises `UsageError` for an unknown name and
+    Two families at a time: linking, a third of a large program's build, keeps one core busy only. Programs of a family follow each
+    other, because each finds compiled what the one before it shares with it. `on_progress` is told the program and what happens
+    to it; from other threads, every `SIGN_OF_LIFE_SECONDS`, while builds last. Raises `UsageError` for an unknown name and
     `ToolError` with the compiler's words when a build fails; what was built before stays in the cache.
     """
     catalogue = read_catalogue(checkout)
@@ -73,15 +78,31 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
         raise UsageError(f"no program {', '.join(map(repr, unknown))}; there are {', '.join(catalogue.names)}")
     chosen = [(family, binary) for family, binary in catalogue.programs() if not only or binary.name in only]
     go_version = tools.run(["go", "version"], env=_ENVIRONMENT).stdout.strip()
-    built: list[Program] = []
-    for number, (family, binary) in enumerate(chosen, start=1):
+    numbers = {binary.name: number for number, (_, binary) in enumerate(chosen, start=1)}
+
+    def build_family(family: Family) -> list[Program]:
+        built: list[Program] = []
         source = _family_folder(checkout, family.name)
-        path = cache_folder() / "builds" / _key(source, family, binary, go_version) / binary.name
-        seconds = None
-        if not path.is_file():
-            seconds = _build_into(path, source, family, binary, _Told(on_progress, binary.name, f"{number} of {len(chosen)}"))
-        built.append(Program(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
-    return built
+        for binary in (binary for of, binary in chosen if of is family):
+            path = cache_folder() / "builds" / _key(source, family, binary, go_version) / binary.name
+            seconds = None
+            if not path.is_file():
+                told = _Told(on_progress, binary.name, f"{numbers[binary.name]} of {len(chosen)}")
+                seconds = _build_into(path, source, family, binary, told)
+            built.append(Program(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
+        return built
+
+    families = list({family.name: family for family, _ in chosen}.values())
+    with ThreadPoolExecutor(SIDE_BY_SIDE, "build") as lanes:
+        begun = [lanes.submit(build_family, family) for family in families]
+        try:
+            built = [program for lane in begun for program in lane.result()]
+        except BaseException:
+            for lane in begun:
+                lane.cancel()
+            tools.interrupt_streams()
+            raise
+    return sorted(built, key=lambda program: numbers[program.name])
 
 
 def module_folder(checkout: Checkout, family: str, module_path: str) -> Path:

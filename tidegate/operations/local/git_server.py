@@ -20,6 +20,9 @@ REPOSITORY = "payments/tidegate.git"
 URL = f"git://{GIT_HOST}/{REPOSITORY}"
 BRANCH = "main"
 
+_PAUSES = "2 5 10 30"
+"""Seconds before each further try to tell a region of a push."""
+
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Tidegate", "GIT_AUTHOR_EMAIL": "tidegate@example.com",
     "GIT_COMMITTER_NAME": "Tidegate", "GIT_COMMITTER_EMAIL": "tidegate@example.com",
@@ -50,16 +53,16 @@ def open_worktree(internet: Machine) -> Path:
 
 
 def tell_on_push(internet: Machine, clusters: Sequence[Kubernetes]) -> None:
-    """Makes every push, whoever does it, tell Argo CD at once; otherwise it would look only once a minute."""
+    """Makes every push, whoever does it, tell Argo CD at once; otherwise it would look only every ten minutes."""
     hook = internet.folder / "git" / REPOSITORY / "hooks" / "post-receive"
     lines = ["#!/bin/sh", "# Written by Tidegate: tells each region's Argo CD to look again."]
     for cluster in clusters:
         kubectl = shlex.join([str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", "--request-timeout=5s"])
-        lines.append(
-            f"{kubectl} annotate applications.argoproj.io --all --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal"
-            " >/dev/null 2>&1 &"
-        )
-    hook.write_text("\n".join([*lines, "wait", "exit 0", ""]), encoding="utf-8")
+        tell = f"{kubectl} annotate applications.argoproj.io --all --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal"
+        # Tried again beside whoever pushed when the API server did not hear it, so that nobody waits for a region that is down.
+        again = f"(for pause in {_PAUSES}; do sleep $pause; {tell} && break; done) >/dev/null 2>&1 </dev/null &"
+        lines.append(f"{tell} >/dev/null 2>&1 || {again}")
+    hook.write_text("\n".join([*lines, "exit 0", ""]), encoding="utf-8")
     hook.chmod(0o755)
 
 

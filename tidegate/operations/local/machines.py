@@ -18,6 +18,7 @@ from tidegate.errors import MachineError
 from tidegate.model.machine import Program
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import cgroups, network, supervision
+from tidegate.operations.local.linked_copy import linked_copy
 
 ENTER = Path("clusters/local/node/enter.sh")
 
@@ -39,6 +40,8 @@ class MachineSpec:
     """Folders and files of the host that appear inside."""
     folders: Sequence[str] = ()
     """Folders that outlive a restart and lie on a plain filesystem."""
+    seeds: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """What one of `folders` holds at the machine's first start: a folder of unpacked images."""
     namespace: str | None = None
     """The machine whose network namespace it joins; the host's when None."""
 
@@ -103,6 +106,8 @@ class Machine:
         binds = {**spec.binds, "/run/host": self.sockets, "/var/log/machine": self.logs}
         for path in spec.folders:
             kept = self.folder / "kept" / path.strip("/").replace("/", "-")
+            if path in spec.seeds and not kept.exists():
+                linked_copy(spec.seeds[path], kept)
             kept.mkdir(parents=True, exist_ok=True)
             binds[path] = kept
         self._wait_until_ended()

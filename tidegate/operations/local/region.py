@@ -53,9 +53,9 @@ def read_addresses(checkout: Checkout) -> Addresses:
 
 def spec(
     checkout: Checkout, machine: Machine, cluster: Cluster, root: Path, binaries: Mapping[str, Path], *, pause_image: str,
-    hosts: Mapping[str, str], internet_ca: bytes, kwok_configuration: bytes,
+    hosts: Mapping[str, str], internet_ca: bytes, kwok_configuration: bytes, unpacked: Path,
 ) -> MachineSpec:  # fmt: skip
-    """The machine of a region. `hosts` are names the node itself must resolve: registry and Git server."""
+    """The machine of a region. `hosts` are names the node itself must resolve: registry and Git server; `unpacked` holds its images."""
     addresses = read_addresses(checkout).regions[cluster.name]
     keys = machine.folder / "pki"
     values = {
@@ -95,6 +95,7 @@ def spec(
             "/opt/machine/pretended_pods.py": folder.resolve() / "pretended_pods.py",
         },
         folders=_KEPT,
+        seeds={"/var/lib/containerd": unpacked},
         namespace=cluster.name,
     )
 

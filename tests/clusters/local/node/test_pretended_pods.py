@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import importlib.util
+import socket
 import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -21,11 +24,15 @@ def port() -> Iterator[int]:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    server = module.server("0.0.0.0", 0, IPv4Network("127.7.0.0/16"))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(module.serve("0.0.0.0", 0, IPv4Network("127.7.0.0/16")))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield server.sockets[0].getsockname()[1]
+    loop.call_soon_threadsafe(server.close)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
 
 def ask(address: str, port: int, path: str = "/metrics") -> tuple[int, str | None, bytes]:
@@ -46,3 +53,18 @@ def test_every_pretended_pod_says_that_nothing_is_under_way(port: int) -> None:
 def test_other_addresses_and_paths_say_nothing(port: int) -> None:
     assert ask("127.0.0.1", port)[0] == 404
     assert ask("127.7.0.1", port, "/quitquitquit")[0] == 404
+
+
+def test_connection_that_is_kept_answers_again(port: int) -> None:
+    connection = http.client.HTTPConnection("127.7.0.1", port, timeout=5)
+    for _ in range(2):
+        connection.request("GET", "/metrics")
+        assert connection.getresponse().read().startswith(b"\n\x09127.7.0.1")
+    connection.close()
+
+
+def test_request_without_an_end_is_cut_off(port: int) -> None:
+    with socket.create_connection(("127.7.0.1", port), timeout=5) as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nX: " + b"a" * 20_000)
+        with contextlib.suppress(ConnectionResetError):  # how the kernel ends a connection with bytes that nobody has read
+            assert connection.recv(10) == b""

@@ -1,0 +1,55 @@
+"""What the embedded region sets otherwise than production so that it costs little while nobody asks it anything.
+
+One entry per difference, with its reason. Production's values are in the add-ons themselves.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from clusters.addons import documents
+from clusters.addons.documents import Document
+from clusters.addons.region import Region
+
+PLATFORM_SCRAPE_SECONDS = 60
+"""Between two scrapes of what no release is judged by. Models and gateways keep production's interval
+(`clusters.components.monitors.SCRAPE_SECONDS`), because releases are judged by them."""
+
+ARGO_CD_POLL_SECONDS = 600
+"""Argo CD's look at Git and at all live objects when nothing was pushed and nothing changed. The Git server tells of every push, and
+tells again when it was not heard; each look tries hundreds of objects out on the API server."""
+
+ARGO_CD_WATCH_RESYNC = "12h"
+"""After which Argo CD lists every kind anew beside its watches. Upstream's ten minutes are for watches through load balancers."""
+
+
+OFTEN_SECONDS = 5
+"""Probes more frequent than this are for the start only."""
+
+_START_SECONDS = 300
+"""How long a container may take until its first probe passes, on two busy cores."""
+
+
+def probe_seldom(document: Document) -> None:
+    """Makes a readiness probe that runs often the container's startup probe, and lets it run every ten seconds afterwards.
+
+    A start is noticed as soon as before, and the kubelet does not ask each pod every second for ever.
+    """
+    for container in documents.containers(document):
+        probe = cast("Document", container.get("readinessProbe") or {})
+        period = int(str(probe.get("periodSeconds", OFTEN_SECONDS)))
+        if period < OFTEN_SECONDS and "startupProbe" not in container:
+            container["startupProbe"] = {**probe, "failureThreshold": _START_SECONDS // period}
+            container["readinessProbe"] = {key: value for key, value in probe.items() if key != "periodSeconds"}
+
+
+def elects_a_leader(region: Region) -> bool:
+    """Whether controllers need an election: each of a dozen writes a lease every two to ten seconds, for nobody to compete with."""
+    return region.facts.replicas > 1
+
+
+def without_election(deployment: Document, flag: str, region: Region) -> None:
+    """Adds `flag`, which turns a controller's election off, to the arguments of its first container where it is the only one."""
+    if not elects_a_leader(region):
+        container = documents.containers(deployment)[0]
+        container["args"] = [*(container.get("args") or []), flag]

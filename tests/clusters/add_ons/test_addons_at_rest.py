@@ -1,0 +1,84 @@
+"""While nobody asks it anything the embedded region does little: no elections, no frequent probes and scrapes, no storms of names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from addon_objects import pick
+
+from clusters.addons import at_rest, documents
+from clusters.addons.region import Region
+from clusters.components.monitors import SCRAPE_SECONDS
+
+
+def containers(addons: Any) -> Iterator[tuple[str, Any]]:
+    for name, manifests in addons.items():
+        for manifest in manifests:
+            for container in documents.containers(manifest):
+                yield f"{name} {manifest['kind']} {manifest['metadata']['name']}", container
+
+
+@pytest.mark.parametrize(
+    ("add_on", "deployment", "argument"),
+    [
+        ("knative", "controller", "--disable-ha=true"), ("knative", "webhook", "--disable-ha=true"),
+        ("knative-gateway", "net-gateway-api-controller", "--disable-ha=true"),
+    ],
+)  # fmt: skip
+def test_controller_elects_nobody(addons: Any, add_on: str, deployment: str, argument: str) -> None:
+    assert argument in documents.containers(pick(addons[add_on], "Deployment", deployment))[0]["args"]
+
+
+def test_controllers_that_are_told_otherwise_elect_nobody(addons: Any) -> None:
+    for add_on, deployment, variable, value in (
+        ("istiod", "istiod", "ENABLE_LEADER_ELECTION", "false"), ("karpenter", "karpenter", "DISABLE_LEADER_ELECTION", "true"),
+    ):  # fmt: skip
+        container = documents.containers(pick(addons[add_on], "Deployment", deployment))[0]
+        assert {"name": variable, "value": value} in container["env"]
+    manager = documents.containers(pick(addons["kserve"], "Deployment", "kserve-controller-manager"))[0]
+    assert "--leader-elect" not in manager["args"]
+
+
+def test_several_replicas_elect_a_leader(region: Region) -> None:
+    several = replace(region, facts=region.facts.model_copy(update={"replicas": 2}))
+    deployment = {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [{"name": "controller"}]}}}}
+    at_rest.without_election(deployment, "--disable-ha=true", several)
+    assert "args" not in documents.containers(deployment)[0]
+    assert at_rest.elects_a_leader(several)
+
+
+def test_nothing_that_is_up_is_probed_every_second(addons: Any) -> None:
+    often = [
+        f"{where}: {kind} every {period} s"
+        for where, container in containers(addons)
+        for kind in ("readinessProbe", "livenessProbe")
+        if (period := container.get(kind, {}).get("periodSeconds", 10)) < at_rest.OFTEN_SECONDS
+    ]
+    assert not often
+    [dns] = documents.containers(pick(addons["coredns"], "Deployment", "coredns"))
+    assert dns["startupProbe"] == {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1, "failureThreshold": 300}
+
+
+def test_models_are_scraped_often_and_the_platform_seldom(addons: Any) -> None:
+    config = json.loads(pick(addons["prometheus"], "ConfigMap", "prometheus")["data"]["prometheus.yml"])
+    intervals = {job["job_name"]: job.get("scrape_interval", config["global"]["scrape_interval"]) for job in config["scrape_configs"]}
+    assert SCRAPE_SECONDS <= 15, "releases are judged by it"
+    assert intervals.pop("models") == f"{SCRAPE_SECONDS}s"
+    assert set(intervals.values()) == {"60s"}
+
+
+def test_prometheus_asks_for_whole_names(addons: Any) -> None:
+    config = json.loads(pick(addons["prometheus"], "ConfigMap", "prometheus")["data"]["prometheus.yml"])
+    targets = [target for job in config["scrape_configs"] for group in job.get("static_configs", []) for target in group["targets"]]
+    assert targets
+    assert [target for target in targets if not target.startswith("localhost:") and not target.split(":")[0].endswith(".")] == []
+
+
+def test_argo_cd_waits_to_be_told(addons: Any) -> None:
+    assert pick(addons["argo-cd"], "ConfigMap", "argocd-cm")["data"]["timeout.reconciliation"] == "600s"
+    [controller] = documents.containers(pick(addons["argo-cd"], "StatefulSet", "argocd-application-controller"))
+    assert {"name": "ARGOCD_CLUSTER_CACHE_WATCH_RESYNC_DURATION", "value": "12h"} in controller["env"]
