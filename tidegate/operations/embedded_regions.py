@@ -16,12 +16,22 @@ from typing import TypedDict
 
 from tidegate import inventory, tools
 from tidegate.errors import Finding, MachineError
-from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.state import stores
-from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, obstacles, prediction, vault_region
+from tidegate.operations.local import (
+    bootstrap,
+    bring_up,
+    delivery,
+    git_server,
+    internet,
+    models,
+    network,
+    obstacles,
+    prediction,
+    vault_region,
+)
 from tidegate.operations.local.bring_up import Local, OnProgress, Prepared, cluster_of
 from tidegate.operations.local.builds import build
 from tidegate.operations.local.kubernetes import Kubernetes
@@ -110,10 +120,13 @@ def bring_up_regions(
         prepared = bring_up.prepare(checkout, say)
         registry = sign_registry(models.train(checkout, say), key_ids(platform), say)
     run = _Run(local, prepared, registry, phases, say)
-    with phases.phase("machines"):
-        bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
-    with phases.phase("render"):
-        run.render()
+    outside = local.machine(network.INTERNET)
+    internet.own_authority(outside)  # both halves below read it, and whoever comes first would make it
+    with ThreadPoolExecutor(1, "render") as beside:
+        rendering = beside.submit(run.render)
+        with phases.phase("machines"):
+            bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
+        rendering.result()
     run.in_each_region(run.hand_over)
     with phases.phase("models"):
         run.upload(Account(endpoint))
@@ -135,10 +148,6 @@ class _Run:
     registry: Path
     phases: Phases
     say: OnProgress
-    secrets: dict[str, list[Manifest]] = field(default_factory=dict[str, list[Manifest]])
-    """What each region wants applied by hand."""
-    changed: bool = False
-    """Whether the Git server got a new commit."""
 
     def in_each_region(self, do: Callable[[str], None]) -> None:
         """Calls `do` for all regions at once; the first failure is raised when all have ended."""
@@ -147,18 +156,19 @@ class _Run:
                 pass
 
     def render(self) -> None:
-        """Renders tenants and add-ons and commits them to the Git server."""
+        """Renders tenants and add-ons and commits them to the Git server's repository, for which no machine has to run."""
+        with self.phases.phase("render"):
+            self._render()
+
+    def _render(self) -> None:
         catalogue = catalogue_of(self.registry, key_ids(self.local.platform))
         delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, catalogue))
         certificate, modules = bootstrap.webhook_certificate(self.local), delivery.module_folders(self.local.checkout)
 
-        def render_add_ons(name: str) -> None:
-            self.secrets[name] = delivery.render_add_ons(self.local, name, self.prepared, modules, certificate)
-
-        self.in_each_region(render_add_ons)
+        self.in_each_region(lambda name: delivery.render_add_ons(self.local, name, self.prepared, modules, certificate))
         outside = self.local.machine(network.INTERNET)
         git_server.tell_on_push(outside, [self._cluster(name) for name in self.local.regions])
-        self.changed = git_server.commit(outside, "Render the embedded regions") is not None
+        git_server.commit(outside, "Render the embedded regions")
 
     def hand_over(self, name: str) -> None:
         """Waits for a region's API server and applies what Argo CD needs, unless all of it is there already."""
@@ -166,10 +176,10 @@ class _Run:
         with self.phases.phase(f"{name} API server"):
             wait_until(cluster.is_ready, f"the API server of {name}", patience_seconds=120, **self._signs_of_life(name))
         self.say(name, "API server is ready")
-        if self.changed or not bootstrap.is_bootstrapped(cluster):
+        if not bootstrap.is_bootstrapped(self.local, name, cluster):
             with self.phases.phase(f"{name} by hand"):
                 bootstrap.grant_identities(self.local, cluster)
-                bootstrap.bootstrap(self.local, name, cluster, self.secrets[name], self.say)
+                bootstrap.bootstrap(self.local, name, cluster, delivery.add_on_secrets(self.local, name), self.say)
 
     def upload(self, account: Account) -> None:
         """Fills the model registry, once its stacks are applied, which happens beside us."""

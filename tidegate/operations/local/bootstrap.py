@@ -12,7 +12,7 @@ import yaml
 
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
-from tidegate.operations.local import certificates, delivery, git_server, internet, network, region, vault_region
+from tidegate.operations.local import certificates, delivery, digest, git_server, internet, network, region, vault_region
 from tidegate.operations.local.bring_up import Local, OnProgress
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.observed import Application
@@ -60,6 +60,7 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
     for deployment in _NEEDED_BY_ARGO_CD:
         cluster.wait_until_rolled_out(deployment, names.NAMESPACE_ARGOCD)
     cluster.apply([one for one in root if one["kind"] == "Application"])
+    _record(local, name).write_text(_applied_by_hand(local, name), encoding="ascii")
     on_progress(name, "Argo CD takes over from here")
 
 
@@ -92,9 +93,24 @@ def _belongs(kind: str, kinds: frozenset[str] | None) -> bool:
     return kind in kinds if kinds else kind not in _EARLY | _PODS
 
 
-def is_bootstrapped(cluster: Kubernetes) -> bool:
-    """Whether Argo CD has taken over already."""
+def is_bootstrapped(local: Local, name: str, cluster: Kubernetes) -> bool:
+    """Whether Argo CD has taken over already, and what is applied by hand is what it was then."""
+    record = _record(local, name)
+    if not record.is_file() or record.read_text(encoding="ascii") != _applied_by_hand(local, name):
+        return False
     return cluster.find("applications.argoproj.io", names.ROOT_APPLICATION, Application, namespace=names.NAMESPACE_ARGOCD) is not None
+
+
+def _record(local: Local, name: str) -> Path:
+    """Kept with the region's machine, so that a region whose disk was lost is bootstrapped again."""
+    return local.machine(name).folder / "bootstrapped"
+
+
+def _applied_by_hand(local: Local, name: str) -> str:
+    """Stands for everything that `bootstrap` applies: the add-ons' objects, the root Application, the hosts of the edge's certificate."""
+    tree = git_server.worktree(local.machine(network.INTERNET))
+    folders = (tree / delivery.ADD_ONS / name, tree / "gitops/bootstrap" / name, local.checkout.root / region.NODE_FOLDER)
+    return digest.of_text(" ".join([*(digest.of_files(folder, ("**/*.yaml",)) for folder in folders), *_edge_hosts(local, name)]))
 
 
 def webhook_certificate(local: Local) -> tuple[Path, Path]:
@@ -110,9 +126,8 @@ def webhook_certificate(local: Local) -> tuple[Path, Path]:
 
 def _edge_certificate(local: Local, name: str) -> Manifest:
     """The certificate of every tenant's host in one region; in production the secrets add-on brings it."""
-    cluster = local.platform.clusters[name]
-    hosts = [tenant.host_in(cluster.domain) for tenant in local.platform.tenants_of(name)]
-    issued = certificates.issue(internet.own_authority(local.machine(network.INTERNET)), cluster.domain, hosts=(cluster.domain, *hosts))
+    domain, hosts = local.platform.clusters[name].domain, _edge_hosts(local, name)
+    issued = certificates.issue(internet.own_authority(local.machine(network.INTERNET)), domain, hosts=(domain, *hosts))
     data = {"tls.crt": issued.certificate_pem, "tls.key": issued.key_pem}
     return {
         "apiVersion": "v1",
@@ -121,6 +136,10 @@ def _edge_certificate(local: Local, name: str) -> Manifest:
         "metadata": {"name": "edge-tls", "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels("edge")},
         "data": {key: base64.b64encode(content).decode() for key, content in data.items()},
     }
+
+
+def _edge_hosts(local: Local, name: str) -> list[str]:
+    return [tenant.host_in(local.platform.clusters[name].domain) for tenant in local.platform.tenants_of(name)]
 
 
 def _redis_password(local: Local, name: str) -> Manifest:

@@ -14,7 +14,7 @@ from tidegate.model.embedding import Embedding
 from tidegate.model.facts import Fact
 from tidegate.model.signature import Catalogue
 from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import git_server, internet
+from tidegate.operations.local import digest, git_server, internet
 from tidegate.operations.local.bring_up import Local, Prepared
 from tidegate.operations.local.builds import module_folder
 from tidegate.operations.local.images import Image
@@ -23,6 +23,14 @@ from tidegate.operations.local.region import DNS, PROMETHEUS, service_address
 
 RENDERED = "gitops/rendered"
 ADD_ONS = "gitops/add-ons"
+
+_SOURCES = (
+    "clusters/**/*.py",
+    "clusters/inventory/**/*.yaml",
+    "tidegate/errors.py",
+    *(f"tidegate/{name}/**/*.py" for name in ("inventory", "manifests", "model")),
+)
+"""What decides how add-ons are rendered, beside what they are told."""
 
 
 class AddOnModule(Fact):
@@ -58,8 +66,8 @@ def render(local: Local, facts: Embedding) -> None:
 
 def render_add_ons(
     local: Local, cluster: str, prepared: Prepared, modules: Mapping[str, Path], webhook_certificate: tuple[Path, Path]
-) -> list[Manifest]:
-    """Renders one region's add-ons from `modules` (see `module_folders`); returns the Secrets they want applied by hand."""
+) -> None:
+    """Renders one region's add-ons from `modules` (see `module_folders`), unless what is there was rendered from the same."""
     checkout, addresses, platform = local.checkout, local.addresses, local.platform
     machine, images, programs = local.machine(INTERNET), prepared.images, prepared.programs
     work = machine.folder / "add-ons" / cluster
@@ -81,20 +89,32 @@ def render_add_ons(
         "images": {name: image.reference for name, image in images.items()},
         "modules": {key: str(folder) for key, folder in modules.items()},
     }
+    out, record = git_server.worktree(machine) / ADD_ONS / cluster, work / "rendered"
+    made_of = f"{digest.of_files(checkout.root, _SOURCES)} {digest.of_text(json.dumps(inputs, sort_keys=True))} {programs['helm']} "
+    if record.is_file() and record.read_text(encoding="ascii") == made_of + digest.of_files(out, ("**/*",)):
+        return
+    record.unlink(missing_ok=True)
     for name, content in inputs.items():
         (work / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    common = ["--root", ".", "--facts", str(work / "facts.json")]
-    command = [str(checkout.python), "-m", "clusters.addons"]
-    out = git_server.worktree(machine) / ADD_ONS / cluster
     tools.run(
         [
-            *command, "render", *common, "--images", str(work / "images.json"), "--modules", str(work / "modules.json"),
+            *_command(local, cluster, "render"), "--images", str(work / "images.json"), "--modules", str(work / "modules.json"),
             "--helm", str(programs["helm"]), "--kubectl", str(programs["kubectl"]), "--out", str(out),
         ],
         cwd=checkout.root,
     )  # fmt: skip
-    printed = tools.run([*command, "secrets", *common], cwd=checkout.root).stdout
+    record.write_text(made_of + digest.of_files(out, ("**/*",)), encoding="ascii")
+
+
+def add_on_secrets(local: Local, cluster: str) -> list[Manifest]:
+    """The Secrets that a region's add-ons, rendered before, want applied by hand."""
+    printed = tools.run(_command(local, cluster, "secrets"), cwd=local.checkout.root).stdout
     return TypeAdapter(list[Manifest]).validate_json(printed)
+
+
+def _command(local: Local, cluster: str, verb: str) -> list[str]:
+    facts = local.machine(INTERNET).folder / "add-ons" / cluster / "facts.json"
+    return [str(local.checkout.python), "-m", "clusters.addons", verb, "--root", ".", "--facts", str(facts)]
 
 
 def module_folders(checkout: Checkout) -> dict[str, Path]:
