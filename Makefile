@@ -19,7 +19,7 @@ INSTALL := pip install --quiet --require-hashes
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
 up: setup ## Set up, then bring the platform up on this machine: an emulated AWS and two regions of real Kubernetes that serve the tenants.
@@ -53,23 +53,31 @@ verify: setup-tests ## Check format, lint, types and import layers.
 	node_modules/.bin/pyright -p clusters/local/models/pyrightconfig.json --pythonpath .venv-models/bin/python
 	$(VENV)/bin/lint-imports --no-cache
 
+# Runs a command and notes its seconds in out/times.json, also when it fails.
+PHASE = $(PYTHON) -m tests.suite.times phase
+# Tests on running regions mostly wait, for each other least of all: more of them than cores.
+WORKERS := 4
+
 .PHONY: test
-test: verify checkov ## Set up, then run every check and every test.
+test: ## Set up, then run every check and every test; what took how long is in out/times.json.
+	@began=$$(date +%s); $(MAKE) setup-tests $(CHECKOV) && $(PYTHON) -m tests.suite.times begin --set-up=$$(($$(date +%s) - began))
+	$(PHASE) verify $(MAKE) verify
+	$(PHASE) checkov $(MAKE) checkov
 	$(VENV)/bin/tidegate doctor
-	$(VENV)/bin/tidegate local build --only helm --only kubectl
+	$(PHASE) "helm and kubectl" $(VENV)/bin/tidegate local build --only helm --only kubectl
 	@# What regions need is built beside these tests, which mostly wait; should it fail, the tests on regions say so.
 	@mkdir -p out; nice -n 19 $(VENV)/bin/tidegate local build >out/build.log 2>&1 & build=$$!; \
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e" || { kill $$build; exit 1; }; \
-	tail --follow --lines=3 --pid=$$build out/build.log
-	$(MAKE) test-e2e
+	$(PHASE) "tests without regions" $(PYTHON) -m pytest -n 2 --dist loadfile --ignore=tests/acceptance || { kill $$build; exit 1; }; \
+	$(PHASE) "rest of the builds" tail --follow --lines=3 --pid=$$build out/build.log
+	$(PHASE) acceptance $(MAKE) test-acceptance
 
-.PHONY: test-e2e
-test-e2e: setup-tests ## Run the tests on the embedded platform; brings it up, and down again, unless it is up already.
-	$(PYTHON) -m pytest tests/e2e -m "e2e and not soak" -p no:xdist
+.PHONY: test-acceptance
+test-acceptance: setup-tests ## Run the tests on the embedded platform; brings it up, and down again, unless it is up already.
+	$(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -m "not soak"
 
 .PHONY: test-fast
 test-fast: setup-tests ## Run the tests that start no terraform and no API server.
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not terraform and not emulator and not apiserver and not e2e"
+	$(PYTHON) -m pytest -n 2 --dist loadfile --ignore=tests/acceptance -m "not terraform and not emulator and not apiserver"
 
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.
@@ -82,7 +90,7 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, going on where the last run ended; writes out/soak.json.
 	$(PYTHON) -m tests.soak.run
-	TIDEGATE_E2E_COLD_STARTS=200 TIDEGATE_E2E_WHOLE=1 $(PYTHON) -m pytest tests/e2e -m e2e -p no:xdist
+	TIDEGATE_COLD_STARTS=200 TIDEGATE_WHOLE=1 $(PYTHON) -m pytest tests/acceptance -n $(WORKERS)
 
 .PHONY: lock
 lock: setup ## Resolve the locks anew; releases younger than a week are left out.

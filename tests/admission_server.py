@@ -22,13 +22,12 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.inventory.read import read_fact
 from tidegate.model.machine import Programs
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local.builds import build
-
-ROOT = Path(__file__).resolve().parents[1]
 
 TOKEN = "of-a-server-that-lives-for-one-test-run"
 _ADMISSION_FLAGS = ("--authorization-mode=", "--anonymous-auth=", "--enable-admission-plugins=")

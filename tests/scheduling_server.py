@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.admission_server import ROOT, TOKEN, ApiServer, running_api_server, start_program
+from tests.admission_server import TOKEN, ApiServer, running_api_server, start_program
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.operations.checkout import Checkout

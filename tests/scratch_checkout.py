@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tests.root import ROOT
 from tidegate.operations.checkout import Checkout
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def make_scratch_checkout(folder: Path) -> Checkout:

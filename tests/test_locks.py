@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.root import ROOT
+
 LOCKS = sorted((ROOT / "locks").glob("*.txt"))
 
 

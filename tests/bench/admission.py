@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.admission_server import ROOT, ApiServer, running_api_server
+from tests.admission_server import ApiServer, running_api_server
 from tests.bench.entries import in_memory, put
 from tests.policies.cases import Case, object_of
 from tests.policies.tenant_objects import enforce, furnish, rendered, with_status
+from tests.root import ROOT
 from tidegate import inventory
 
 CLUSTER = "live-1"

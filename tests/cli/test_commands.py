@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
 from tidegate.cli.facts import TierChoice
 from tidegate.errors import ToolError
 from tidegate.model.tenant import Tier
 
-ROOT = Path(__file__).parents[2]
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 HEAVY = {"boto3", "botocore", "cdktf", "jsii", "jsonschema_rs", "moto", "pulumi", "pulumi_kubernetes", "pydantic", "rich", "ruamel"}
 DIGEST = "07c161505b463d7bc137a09e666cbdd1edf9761c9ff2606ffb82459a485fa0b3"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import inventory, tools
 from tidegate.cli.cost import usd
 from tidegate.errors import ToolError
 from tidegate.operations.meter.costs import simulate
 
-ROOT = Path(__file__).parents[2]
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.cli.screen import Screen
 from tidegate.cli.serving import show_diagnosis
 from tidegate.errors import ToolError
 from tidegate.operations.local.diagnosis import Diagnosis, Step
 
-ROOT = Path(__file__).parents[2]
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from selection import Select
 
 from clusters import cluster_tree
+from tests.clusters.selection import Select
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import RenderedObject
 from tidegate.model.platform import Platform
 from tidegate.operations.schemas import load_schemas
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")

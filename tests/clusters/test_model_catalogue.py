@@ -6,9 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from selection import Select
-
 from clusters.components import catalogue
+from tests.clusters.selection import Select
 from tidegate.model.platform import Platform
 from tidegate.model.signature import ApprovedModel, Catalogue
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from selection import Select
 
 from clusters import cluster_tree
 from clusters.components import gpu_operator, gpu_sharing
 from clusters.components.model import inference_service
 from clusters.components.priorities import IDLE_PRIORITY, PRIORITIES
 from clusters.placement import placement, priority_class
+from tests.clusters.selection import Select
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import RenderedObject, file_path

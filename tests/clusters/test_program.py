@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from clusters import cluster_tree, program
+from tests.root import ROOT
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.validate import validate_folder
 from tidegate.model import names
 
-ROOT = Path(__file__).resolve().parents[2]
 TREES = ("gitops/rendered", "gitops/bootstrap")
 
 

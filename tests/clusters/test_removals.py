@@ -12,6 +12,7 @@ import yaml
 from clusters import cluster_tree, program
 from clusters.components import delivery
 from clusters.components.tenant import CONFIRM_DELETION
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import ManifestError
 from tidegate.manifests.schemas import SchemaSet
@@ -19,7 +20,6 @@ from tidegate.manifests.validate import validate_folder
 from tidegate.model.embedding import Embedding
 from tidegate.model.platform import Platform
 
-ROOT = Path(__file__).resolve().parents[2]
 CLUSTERS = ("live-1", "live-2")
 GONE = "scoring"
 TOMBSTONE = """\

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from selection import Select
 
 from clusters import cluster_tree
 from clusters.components import delivery
+from tests.clusters.selection import Select
 from tidegate.manifests.tree import RenderedObject
 from tidegate.model import names
 from tidegate.model.platform import Platform

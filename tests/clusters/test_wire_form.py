@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from selection import Select
 
 from clusters.wire_form import FREE_FORM, WIRE_NAMES, to_wire
+from tests.clusters.selection import Select
 
 OBJECTS = [
     ("core", "Namespace", "live-1/fraud", "tenant-fraud"),

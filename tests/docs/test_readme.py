@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn, HelmChart, Kustomization
 from clusters.addons.catalogue import ADD_ONS
+from tests.root import ROOT
 from tidegate import inventory, tools
 from tidegate.cli.main import app
 from tidegate.inventory.read import read_fact
@@ -22,7 +23,6 @@ from tidegate.operations.checkout import Checkout
 from tidegate.operations.local.region import read_addresses
 from tidegate.operations.local.region_status import SCHEDULED_ONLY, is_executed
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EMBEDDED = (ROOT / "docs" / "embedded-region.md").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))

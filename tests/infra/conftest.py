@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from synthesis import ENDPOINT, ROOT, Synthesis, read_synthesis
 
 from infra.main import synthesise
 from infra.target import Target
+from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.model.platform import Platform
 

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from infra.main import LISTING
 
-ROOT = Path(__file__).resolve().parents[2]
 ENDPOINT = "http://127.0.0.1:1"
 """Of an emulator that nobody asks: synthesis opens no connection."""
 

@@ -7,8 +7,8 @@ import re
 from typing import Any, cast
 
 import pytest
-from synthesis import Synthesis, statements
 
+from tests.infra.synthesis import Synthesis, statements
 from tidegate.model.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")

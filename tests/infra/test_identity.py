@@ -6,10 +6,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from synthesis import Synthesis, read_synthesis, statements
 
 from infra.main import synthesise
 from infra.target import Target
+from tests.infra.synthesis import Synthesis, read_synthesis, statements
 from tidegate.model import names
 from tidegate.model.platform import Platform
 from tidegate.model.tenant import Tenant

@@ -7,11 +7,11 @@ from ipaddress import IPv4Network
 from itertools import combinations
 
 import pytest
-from synthesis import ENDPOINT, Synthesis, read_synthesis, statements
 
 from infra.main import synthesise
 from infra.stacks.network import subnet_cidrs
 from infra.target import Target
+from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis, statements
 from tidegate.model.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")

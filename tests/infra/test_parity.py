@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthesis import ROOT, Synthesis, read_synthesis, without_metadata
 
+from tests.infra.synthesis import Synthesis, read_synthesis, without_metadata
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import ToolError
 

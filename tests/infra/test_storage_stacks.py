@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from synthesis import Synthesis, statements
+
+from tests.infra.synthesis import Synthesis, statements
 
 CLUSTERS = ("live-1", "live-2")
 

@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 import pytest
-from synthesis import ENDPOINT, Synthesis, read_synthesis, without_metadata
 
 from infra.constructs.stack import AWS_PROVIDER_VERSION, Stack
 from infra.main import StackEntry, in_dependency_order, synthesise
 from infra.not_applied_locally import NOT_APPLIED, NOT_APPLIED_STACKS, NOT_KEPT
 from infra.target import Target, target_of
+from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis, without_metadata
 from tidegate.errors import UsageError
 from tidegate.model import names
 from tidegate.model.platform import Platform

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthesis import ROOT, Synthesis, without_metadata
 
 from infra.not_applied_locally import NOT_APPLIED_STACKS
+from tests.infra.synthesis import Synthesis, without_metadata
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import ToolError
 from tidegate.operations.checkout import Checkout

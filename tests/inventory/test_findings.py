@@ -10,12 +10,12 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import InventoryError
 from tidegate.inventory.readable import clipped
 from tidegate.inventory.refusals import findings_of
 
-REPOSITORY = Path(__file__).parents[2]
 FRAUD = "gitops/tenants/fraud.yaml"
 CREDIT = "gitops/tenants/credit.yaml"
 LIVE_1 = "clusters/inventory/live-1/cluster.yaml"
@@ -24,7 +24,7 @@ LIVE_1 = "clusters/inventory/live-1/cluster.yaml"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     for folder in ("clusters/inventory", "gitops/tenants"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 
 

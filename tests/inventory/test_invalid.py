@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import InventoryError
 from tidegate.inventory.refusals import _REMEDIES  # pyright: ignore[reportPrivateUsage] - its rules need cases, too
 from tidegate.inventory.yaml_files import Document, read_document
 
-REPOSITORY = Path(__file__).parents[2]
 INVALID = Path(__file__).parent / "invalid"
 EXPECTED: dict[str, dict[str, str]] = yaml.safe_load((INVALID / "expected.yaml").read_text(encoding="utf-8"))
 FIXTURES = {path.stem for path in INVALID.glob("*.yaml")} - {"expected"}
@@ -116,8 +116,8 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
 @pytest.fixture(scope="module")
 def committed() -> dict[tuple[str, bytes], Document]:
     """The committed files as read once, because reading YAML takes most of the time and they are the same in each case."""
-    sources = [*REPOSITORY.glob("clusters/inventory/*/cluster.yaml"), *REPOSITORY.glob("gitops/tenants/*.yaml")]
-    names = {path.relative_to(REPOSITORY).as_posix(): path for path in sources}
+    sources = [*ROOT.glob("clusters/inventory/*/cluster.yaml"), *ROOT.glob("gitops/tenants/*.yaml")]
+    names = {path.relative_to(ROOT).as_posix(): path for path in sources}
     return {(source, path.read_bytes()): read_document(path, source) for source, path in names.items()}
 
 
@@ -132,7 +132,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committed: dict[tu
 
     monkeypatch.setattr(importlib.import_module("tidegate.inventory.load"), "read_document", read)
     for folder in ("clusters/inventory", "gitops/tenants"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 
 
@@ -215,7 +215,7 @@ def _rule(case: str) -> str:
 def _modules() -> list[Path]:
     """Where tenants' and clusters' files are judged; what the embedded region is built from has tests of its own."""
     others = {"builds.py", "catalogue.py", "images.py", "machine.py", "embedding.py", "signature.py"}
-    paths = [path for package in ("model", "inventory") for path in (REPOSITORY / "tidegate" / package).glob("*.py")]
+    paths = [path for package in ("model", "inventory") for path in (ROOT / "tidegate" / package).glob("*.py")]
     return [path for path in paths if path.name not in others]
 
 

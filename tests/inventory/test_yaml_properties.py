@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.root import ROOT
 from tidegate.inventory.yaml_files import DEPTH_MAX, FILE_BYTES_MAX, INTEGER_MAX, RefusedDocument, read_document
 
-VALID = (Path(__file__).parents[2] / "gitops" / "tenants" / "assistant.yaml").read_text(encoding="utf-8")
+VALID = (ROOT / "gitops" / "tenants" / "assistant.yaml").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.timeout(60)  # a parser that tries too much must fail here, not hang
 

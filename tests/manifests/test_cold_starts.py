@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.manifests.cold_starts import DEADLINE, cold_start_findings
 from tidegate.manifests.placed import Placed
@@ -18,7 +18,6 @@ from tidegate.model.cold_start import IMAGE_GIB, NODE_SECONDS, START_SECONDS, co
 from tidegate.model.platform import Platform
 from tidegate.model.served_model import MeasuredPhase, Runtime, ServedModel
 
-ROOT = Path(__file__).resolve().parents[2]
 CHAT = "live-1/assistant/inferenceservice-chat.yaml"
 
 

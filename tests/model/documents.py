@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import yaml
 from hypothesis import strategies as st
 
+from tests.root import ROOT
 from tidegate.model.names import RESERVED_NAMES, SERVED_MODEL_NAME_MAX, TENANT_NAME_MAX
 
-REPOSITORY = Path(__file__).parents[2]
 Document: TypeAlias = "dict[str, Any]"
 
 
 def committed(path: str) -> Document:
     """A committed file as plain values."""
-    return cast("Document", yaml.safe_load((REPOSITORY / path).read_text(encoding="utf-8")))
+    return cast("Document", yaml.safe_load((ROOT / path).read_text(encoding="utf-8")))
 
 
 def dns_labels(longest: int) -> st.SearchStrategy[str]:

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from documents import VALID, anything, nearly_valid, tenants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.model.documents import VALID, anything, nearly_valid, tenants
 from tidegate.inventory.refusals import findings_of
 from tidegate.model.cluster import Cluster
 from tidegate.model.platform import Platform, check

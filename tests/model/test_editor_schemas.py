@@ -11,13 +11,13 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from tests.root import ROOT
 from tidegate.inventory.yaml_files import read_document
 from tidegate.model.editor_schemas import DIALECT, editor_schemas
 
-REPOSITORY = Path(__file__).parents[2]
-SCHEMAS = REPOSITORY / "tidegate" / "model" / "schemas"
-INVALID = REPOSITORY / "tests" / "inventory" / "invalid"
-COMMITTED = sorted([*REPOSITORY.glob("clusters/inventory/*/cluster.yaml"), *REPOSITORY.glob("gitops/t*/*.yaml")])
+SCHEMAS = ROOT / "tidegate" / "model" / "schemas"
+INVALID = ROOT / "tests" / "inventory" / "invalid"
+COMMITTED = sorted([*ROOT.glob("clusters/inventory/*/cluster.yaml"), *ROOT.glob("gitops/t*/*.yaml")])
 
 SEEN_BY_SCHEMA = {
     "field-missing", "key-unknown", "malformed", "not-a-choice", "not-boolean", "not-integer", "not-list", "not-mapping", "not-number",

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import InventoryError
 from tidegate.model.embedding import Embedding, embed
 from tidegate.model.platform import Platform
 from tidegate.model.signature import ApprovedModel, Catalogue
 
-ROOT = Path(__file__).parents[2]
 DIGEST = "a" * 64
 TRAINED = Catalogue(
     models=(ApprovedModel(model="fraud/scorer/2", uri="s3://tidegate-models/fraud/scorer/2", sha256="b" * 64, key_id="fraud-release"),)

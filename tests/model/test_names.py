@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from documents import cluster_names, dns_labels, served_model_names, tenant_names
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from tests.model.documents import cluster_names, dns_labels, served_model_names, tenant_names
 from tidegate.model import names
 
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.model.node_shapes import allocatable, known_instance_types, shape_of
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_machine_of_the_inventory_has_a_size() -> None:

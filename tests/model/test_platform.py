@@ -9,10 +9,10 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from documents import VALID, Document, served_models, tenants
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.model.documents import VALID, Document, served_models, tenants
 from tidegate.errors import Finding
 from tidegate.model.accelerators import instance_shapes
 from tidegate.model.cluster import CapacityType, Cluster

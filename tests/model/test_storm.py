@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.model.storm import START_AT_ONCE, Storm, simulate, start_waves
 from tidegate.model.tenant import Tenant
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def tenant(floors: int, zeros: int) -> Tenant:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import inventory, tools
 from tidegate.errors import UsageError
 from tidegate.operations import embedded_platform, embedded_regions
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import bring_up
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def _find_all_but_nsenter(program: str) -> Path | None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import InventoryError, UsageError
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.remove_tenant import remove_tenant
 
-ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 11, 21)
 WHO, WHY = "maria@example.com", "Merged into fraud: one model less."
 

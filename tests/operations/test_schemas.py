@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import ManifestError
 from tidegate.model.platform import Platform
 from tidegate.operations import schemas
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.constructs.stack import AWS_PROVIDER_VERSION as SYNTHESISED_VERSION
+from tests.root import ROOT
 from tidegate.errors import DoctorError
 from tidegate.operations import toolchain
 from tidegate.operations.checkout import Checkout, find_checkout
@@ -52,4 +53,4 @@ def test_doctor_and_stacks_mean_the_same_provider() -> None:
 
 
 def test_checkout_is_found_from_any_folder_inside() -> None:
-    assert find_checkout(Path(__file__).parent).root == Path(__file__).parents[2]
+    assert find_checkout(Path(__file__).parent).root == ROOT

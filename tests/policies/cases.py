@@ -14,7 +14,8 @@ from typing import Any, cast
 from pydantic import Field, JsonValue, model_validator
 
 from clusters.components.policy_groups import group_name
-from tests.admission_server import ROOT, Answer, ApiServer
+from tests.admission_server import Answer, ApiServer
+from tests.root import ROOT
 from tidegate.inventory.read import read_fact
 from tidegate.model.facts import Fact
 

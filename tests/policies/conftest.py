@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.admission_server import ROOT, ApiServer, running_api_server
+from tests.admission_server import ApiServer, running_api_server
 from tests.policies.tenant_objects import enforce, furnish, rendered
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.model.platform import Platform
 

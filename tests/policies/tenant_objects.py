@@ -10,7 +10,8 @@ import yaml_rs
 
 from clusters import cluster_tree
 from clusters.components import policies
-from tests.admission_server import ROOT, ApiServer
+from tests.admission_server import ApiServer
+from tests.root import ROOT
 from tidegate.manifests.tree import file_path
 from tidegate.model import names
 from tidegate.model.platform import Platform

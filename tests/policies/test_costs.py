@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from clusters.components import policies
-from tests.admission_server import ROOT
 from tests.policies.cases import FILES, group_of, groups, object_of, read_case
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.model.platform import Platform
 

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.admission_server import ROOT, ApiServer
+from tests.admission_server import ApiServer
 from tests.policies.cases import Case, object_of
 from tests.policies.tenant_objects import enforce, furnish, with_status
+from tests.root import ROOT
 from tests.scheduling_server import CASES, Scheduler, node_manifest, running_scheduler
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.pools import SYSTEM, cluster_pools

@@ -14,7 +14,7 @@ import pytest
 from clusters.components import policies
 from clusters.components.policy_exemptions import EXEMPTIONS
 from clusters.components.policy_groups import Document, grouped
-from tests.admission_server import ROOT
+from tests.root import ROOT
 from tidegate.model.platform import Platform
 
 POLICY: Document = {

@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 import yaml_rs
 
-from tests.admission_server import ROOT, ApiServer
+from tests.admission_server import ApiServer
 from tests.policies.cases import groups
+from tests.root import ROOT
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local.builds import module_folder
 

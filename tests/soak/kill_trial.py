@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.scratch_checkout import ROOT, make_scratch_checkout
+from tests.root import ROOT
+from tests.scratch_checkout import make_scratch_checkout
 from tidegate import inventory, tools
 from tidegate.operations import embedded_platform, emulator
 from tidegate.operations.local import bring_up

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from tests.scratch_checkout import ROOT
+from tests.root import ROOT
 from tests.soak.kill_trial import Trial, fit, run_trial
 
 OUT = ROOT / "out" / "soak.json"

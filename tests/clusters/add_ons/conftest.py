@@ -9,12 +9,12 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from addon_objects import BUILDS, CA_CERTIFICATE, IMAGES
 
 from clusters.addons.add_on import AddOn, GoModule, Programs
 from clusters.addons.catalogue import ADD_ONS, modules
 from clusters.addons.region import Region, RegionFacts
 from clusters.addons.render import render
+from tests.clusters.add_ons.addon_objects import BUILDS, CA_CERTIFICATE, IMAGES
 from tidegate import tools
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.platform import Platform

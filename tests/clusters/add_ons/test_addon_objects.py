@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from addon_objects import images_of, pick, walk
 
 from clusters.addons.add_on import AddOn
 from clusters.addons.catalogue import ADD_ONS
@@ -15,6 +14,7 @@ from clusters.addons.documents import without_descriptions
 from clusters.addons.region import Region
 from clusters.addons.render import emit_files
 from clusters.components import delivery
+from tests.clusters.add_ons.addon_objects import images_of, pick, walk
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import write_trees
 

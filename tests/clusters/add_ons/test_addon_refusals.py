@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from addon_objects import IMAGES, ROOT
 
 from clusters.addons import __main__ as program
 from clusters.addons import documents, kserve, kube_state_metrics
 from clusters.addons.catalogue import ADD_ONS
 from clusters.addons.region import Region
+from tests.clusters.add_ons.addon_objects import IMAGES
+from tests.root import ROOT
 from tidegate.errors import ManifestError
 
 

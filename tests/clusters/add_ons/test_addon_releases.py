@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from addon_objects import BUILDS, TAGS
 
 from clusters.addons import istio, vault
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, ReleasedFiles
 from clusters.addons.catalogue import ADD_ONS, modules
+from tests.clusters.add_ons.addon_objects import BUILDS, TAGS
 from tidegate.operations import schemas
 
 each_add_on = pytest.mark.parametrize("add_on", ADD_ONS, ids=[add_on.name for add_on in ADD_ONS])

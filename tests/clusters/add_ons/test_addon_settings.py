@@ -8,12 +8,12 @@ import re
 from typing import Any
 
 import pytest
-from addon_objects import CA_CERTIFICATE, pick
 
 from clusters.addons import kserve, vault
 from clusters.addons.region import Region
 from clusters.components import gpu_pools, isolation, runtimes
 from clusters.components.model import KNATIVE_FEATURES
+from tests.clusters.add_ons.addon_objects import CA_CERTIFICATE, pick
 from tidegate.model import names
 from tidegate.model.platform import Platform
 

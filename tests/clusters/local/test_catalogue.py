@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.model.builds import Catalogue
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local.builds import CATALOGUE, read_catalogue
 
-ROOT = Path(__file__).resolve().parents[3]
 BUILDS = ROOT / CATALOGUE.parent
 FAMILIES = sorted(path.parent.name for path in BUILDS.glob("*/go.mod"))
 

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local.builds import build
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

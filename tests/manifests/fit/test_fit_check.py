@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.manifests.fit.check import fit_findings
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.validate import read_folder
 from tidegate.model.platform import Platform
 
-ROOT = Path(__file__).resolve().parents[3]
 CHAT = "live-1/assistant/inferenceservice-chat.yaml"
 POD = "live-1/somewhere/pod-a.yaml"
 

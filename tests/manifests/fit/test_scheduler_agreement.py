@@ -6,9 +6,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from generated_cases import RUNTIME_CLASSES, SEEN, Case, agent_manifests, draw_nodes, draw_pod
 
-from tests.admission_server import ROOT
+from tests.manifests.fit.generated_cases import RUNTIME_CLASSES, SEEN, Case, agent_manifests, draw_nodes, draw_pod
+from tests.root import ROOT
 from tests.scheduling_server import node_manifest, running_scheduler
 from tidegate import inventory
 from tidegate.manifests.fit.needs import read_needs

@@ -6,20 +6,18 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
 from clusters import ports
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.model.platform import Platform
 from tidegate.operations.attack import paths, region_attack
 from tidegate.operations.attack.cells import MODES, Cell, Mode, Outcome, Planned, judge
 from tidegate.operations.attack.layers import Journal, journal_of, refuser
 from tidegate.operations.attack.targets import Elsewhere, Places, Target
-
-ROOT = Path(__file__).parents[3]
 
 LINE = (
     '[2026-11-21T15:00:00.000Z] "POST /v2/models/scorer/infer HTTP/1.1" {status} - {details} - "-" 10 19 0 - "-" '

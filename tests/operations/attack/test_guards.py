@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from clusters.components import edge_limits, mesh
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.model.platform import Platform
-
-ROOT = Path(__file__).parents[3]
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import inventory, tools
 from tidegate.errors import ToolError
@@ -26,7 +27,6 @@ from tidegate.operations.cloud.account import Account
 from tidegate.operations.cloud.state import StateStore, stores
 from tidegate.operations.toolchain import terraform_environment
 
-ROOT = Path(__file__).parents[3]
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 
 pytestmark = [pytest.mark.emulator, pytest.mark.timeout(1500)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from moto import mock_aws
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import StateError, UsageError
 from tidegate.model.platform import Platform
@@ -17,7 +17,7 @@ from tidegate.operations.cloud.mending import create_state_bucket, find_store
 
 @pytest.fixture(scope="module")
 def platform() -> Platform:
-    return inventory.load(Path(__file__).parents[3])
+    return inventory.load(ROOT)
 
 
 @pytest.fixture(autouse=True)

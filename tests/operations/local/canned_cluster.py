@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import ToolError
 from tidegate.model import names
@@ -15,7 +16,6 @@ from tidegate.model.platform import Platform
 from tidegate.operations.local.kubernetes import Kubernetes
 
 Object = dict[str, Any]
-ROOT = Path(__file__).parents[3]
 NAMESPACE = "tenant-fraud"
 PARTS = {
     "app.kubernetes.io/part-of": "fraud",

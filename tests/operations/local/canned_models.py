@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from canned_cluster import (
+from tests.operations.local.canned_cluster import (
     FIRST,
     CannedCluster,
     Object,
@@ -20,7 +20,6 @@ from canned_cluster import (
     revision,
     route,
 )  # fmt: skip
-
 from tidegate.operations.local.diagnosis import Diagnosis
 from tidegate.operations.local.explanation import explain_live
 

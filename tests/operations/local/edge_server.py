@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
 
-from canned_cluster import ROOT, platform
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.operations.local.canned_cluster import platform
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout

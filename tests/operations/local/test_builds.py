@@ -7,9 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scratch_builds import edit, left_in_cache, make_checkout, quietly, said_by, scratch_checkout, stand_in_for_go, watch_go
 from typer.testing import CliRunner
 
+from tests.operations.local.scratch_builds import (
+    edit,
+    left_in_cache,
+    make_checkout,
+    quietly,
+    said_by,
+    scratch_checkout,
+    stand_in_for_go,
+    watch_go,
+)
 from tidegate.cli.local import local
 from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.operations.checkout import Checkout

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scratch_builds import left_in_cache, quietly, said_by, scratch_checkout, stand_in_for_go, watch_go
 
+from tests.operations.local.scratch_builds import left_in_cache, quietly, said_by, scratch_checkout, stand_in_for_go, watch_go
 from tidegate import tools
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import builds

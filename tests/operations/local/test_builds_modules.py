@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scratch_builds import edit, quietly, scratch_checkout, watch_go
 
+from tests.operations.local.scratch_builds import edit, quietly, scratch_checkout, watch_go
 from tidegate import tools
 from tidegate.errors import ToolError, UsageError
 from tidegate.operations.checkout import Checkout

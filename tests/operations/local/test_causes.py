@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from canned_cluster import (
+
+from tests.operations.local.canned_cluster import (
     FIRST,
     PARTS,
     SECOND,
@@ -21,7 +22,19 @@ from canned_cluster import (
     revision,
     route,
 )  # fmt: skip
-from canned_models import CRASHED, EDGE, FETCH, READY, STORAGE_LOG, TRACEBACK, explain, initializing, starting, sync_failed, waiting
+from tests.operations.local.canned_models import (
+    CRASHED,
+    EDGE,
+    FETCH,
+    READY,
+    STORAGE_LOG,
+    TRACEBACK,
+    explain,
+    initializing,
+    starting,
+    sync_failed,
+    waiting,
+)
 
 REFUSED = {"reason": "Error", "exitCode": 65}
 QUOTA = 'pods "scorer-1" is forbidden: exceeded quota: tenant, requested: requests.cpu=2, used: requests.cpu=63, limited: requests.cpu=64'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from canned_cluster import (
+from tests.operations.local.canned_cluster import (
     FIRST,
     PARTS,
     SECOND,
@@ -22,8 +22,7 @@ from canned_cluster import (
     pod,
     revision,
 )  # fmt: skip
-from canned_models import CRASHED, EDGE, FETCH, READY, explain, starting, sync_failed, waiting
-
+from tests.operations.local.canned_models import CRASHED, EDGE, FETCH, READY, explain, starting, sync_failed, waiting
 from tidegate.operations.local.explanation import explain_live
 
 

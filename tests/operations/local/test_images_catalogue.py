@@ -8,21 +8,21 @@ from tidegate.operations.checkout import find_checkout
 from tidegate.operations.local.images import read_images
 from tidegate.operations.local.images.build import CATALOGUE
 
-ROOT = find_checkout(Path(__file__).parent)
+CHECKOUT = find_checkout(Path(__file__).parent)
 
 
 def test_the_committed_catalogue_is_whole() -> None:
-    catalogue = read_images(ROOT)
+    catalogue = read_images(CHECKOUT)
     assert {
         "pause", "coredns", "karpenter", "kube-state-metrics", "prometheus", "argocd", "redis", "pilot", "proxyv2", "install-cni",
         "knative-controller", "knative-webhook", "knative-activator", "knative-autoscaler", "knative-queue", "net-gateway-api",
         "kserve-controller", "model-verifier", "mlserver", "ngram-server", "credit-features", "credit-explainer",
         "tritonserver", "torchserve-kfs", "vllm-openai", "vault", "dense-pool",
     } == catalogue.images.keys()  # fmt: skip
-    assert all(file.wheel is None or (ROOT.root / file.wheel.lock).is_file() for file in catalogue.machine.files)
+    assert all(file.wheel is None or (CHECKOUT.root / file.wheel.lock).is_file() for file in catalogue.machine.files)
     for image in catalogue.images.values():
-        assert image.lock is None or (ROOT.root / image.lock).is_file()
-        assert image.program is None or (ROOT.root / CATALOGUE.parent / image.program).is_dir()
+        assert image.lock is None or (CHECKOUT.root / image.lock).is_file()
+        assert image.program is None or (CHECKOUT.root / CATALOGUE.parent / image.program).is_dir()
         for file in image.files:
-            assert file.wheel is None or (ROOT.root / file.wheel.lock).is_file()
-            assert file.module is None or (ROOT.root / "clusters/local/builds" / file.module.family / "go.mod").is_file()
+            assert file.wheel is None or (CHECKOUT.root / file.wheel.lock).is_file()
+            assert file.module is None or (CHECKOUT.root / "clusters/local/builds" / file.module.family / "go.mod").is_file()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edge_server import Edge, make_local, serve
 
+from tests.operations.local.edge_server import Edge, make_local, serve
 from tidegate.operations.local import certificates, login, network, token_issuer
 from tidegate.operations.local.bring_up import Local
 from tidegate.operations.local.login import LoginError, UnknownCallerError

@@ -11,15 +11,15 @@ from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 
 import pytest
 import yaml
-from edge_server import make_local
 
+from tests.operations.local.edge_server import make_local
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import MachineError, UsageError
 from tidegate.operations.local import machine_view
 from tidegate.operations.local.bring_up import Local, kubeconfig_path
 from tidegate.operations.local.machine_view import ProgramState, loopback_addresses, read_programs
 
-ROOT = Path(__file__).parents[3]
 RUNNING: dict[str, Any] = {
     "name": "etcd", "group": "etcd", "start": 1000, "stop": 0, "now": 1062, "state": 20, "statename": "RUNNING", "spawnerr": "",
     "exitstatus": 0, "logfile": "/var/log/machine/etcd.log", "pid": 50, "description": "pid 50, uptime 0:01:02",

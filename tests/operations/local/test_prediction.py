@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canned_cluster import platform
-from edge_server import Edge, make_local, serve
 
+from tests.operations.local.canned_cluster import platform
+from tests.operations.local.edge_server import Edge, make_local, serve
 from tidegate.errors import UsageError
 from tidegate.operations.local import internet, network, prediction
 from tidegate.operations.local.bring_up import Local

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canned_cluster import (
+
+from tests.operations.local.canned_cluster import (
     FIRST,
     PARTS,
     ROOT,
@@ -23,7 +24,6 @@ from canned_cluster import (
     platform,
     pod,
 )  # fmt: skip
-
 from tidegate.cli.screen import Screen
 from tidegate.cli.serving import models_of, show_regions
 from tidegate.operations.checkout import Checkout

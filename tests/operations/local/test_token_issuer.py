@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canned_cluster import platform
-from edge_server import make_local
 
+from tests.operations.local.canned_cluster import platform
+from tests.operations.local.edge_server import make_local
 from tidegate.errors import MachineError
 from tidegate.operations.local import network, token_issuer, tokens
 

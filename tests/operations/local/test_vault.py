@@ -18,8 +18,9 @@ import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from moto.server import ThreadedMotoServer
-from vault_server import Server, account_token, reviewer
 
+from tests.operations.local.vault_server import Server, account_token, reviewer
+from tests.root import ROOT
 from tidegate import inventory, tools
 from tidegate.errors import MachineError, ToolError
 from tidegate.model import names
@@ -30,7 +31,6 @@ from tidegate.operations.local.vault_client import Vault
 from tidegate.operations.local.vault_keys import TransitKey
 from tidegate.operations.signing.keys import embedded_signer
 
-ROOT = Path(__file__).resolve().parents[3]
 FETCHER = ROOT / "clusters/local/images/model-verifier"
 FRAUD, CREDIT = ("tenant-fraud", "fraud-serving"), ("tenant-credit", "credit-serving")
 

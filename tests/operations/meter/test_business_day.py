@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clusters.components import gpu_pools
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import UsageError
 from tidegate.model.metering.allotment import Owner, Reason
@@ -18,7 +19,6 @@ from tidegate.operations.meter.costs import SIMULATED_MIDNIGHT_MS, Day, simulate
 from tidegate.operations.meter.ledger import read_month
 from tidegate.operations.meter.pretended_region import PretendedRegion
 
-ROOT = Path(__file__).parents[3]
 PLATFORM = inventory.load(ROOT)
 
 

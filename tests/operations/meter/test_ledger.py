@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import LedgerError, ToolError, UsageError
 from tidegate.model.cluster import CapacityType
@@ -16,7 +17,6 @@ from tidegate.model.metering.entries import DAY_MS, Entry, NodeTime, Use
 from tidegate.operations.meter.costs import month_cost
 from tidegate.operations.meter.ledger import month_of, open_ledger, read_month
 
-ROOT = Path(__file__).parents[3]
 BEGIN_MS = 1_793_577_600_000  # 2026-11-02
 REGION = "live-1"
 

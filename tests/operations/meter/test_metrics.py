@@ -10,14 +10,13 @@ import pytest
 from prometheus_client import generate_latest
 
 from tests.operations.meter.test_ledger import entry
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import UsageError
 from tidegate.model.metering.entries import Requests
 from tidegate.operations.meter.costs import SIMULATED_MIDNIGHT_MS, simulate
 from tidegate.operations.meter.ledger import month_of, read_month
 from tidegate.operations.meter.metrics import Metrics
-
-ROOT = Path(__file__).parents[3]
 
 
 def scratch_port() -> int:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.operations.meter import objects
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.model.cluster import CapacityType
 from tidegate.operations.meter.observed import NodeRead, PodRead, tenancy_of, to_ms, to_node, to_pod
 from tidegate.operations.meter.quantities import amounts, quantity
 
-TENANCY = tenancy_of(inventory.load(Path(__file__).parents[3]))
+TENANCY = tenancy_of(inventory.load(ROOT))
 
 
 def read_pod(**spec: Any) -> dict[str, int]:

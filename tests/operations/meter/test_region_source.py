@@ -16,6 +16,7 @@ import pytest
 
 from tests import admission_server
 from tests.operations.meter import objects
+from tests.root import ROOT
 from tidegate import inventory, tools
 from tidegate.errors import ToolError
 from tidegate.model.metering.allotment import Owner, Reason
@@ -31,7 +32,6 @@ from tidegate.operations.meter.meter import meter
 from tidegate.operations.meter.observed import tenancy_of
 from tidegate.operations.meter.region_source import RegionSource
 
-ROOT = Path(__file__).parents[3]
 TENANCY = tenancy_of(inventory.load(ROOT))
 
 

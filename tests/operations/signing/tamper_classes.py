@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from signed_models import MODEL, OTHER, edit_json, resign, signed, write_files
+from tests.operations.signing.signed_models import MODEL, OTHER, edit_json, resign, signed, write_files
 
 SIG, STATEMENT = "model.sig", "model.statement"
 

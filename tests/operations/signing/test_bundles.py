@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from model_signing import hashing, signing, verifying
-from signed_models import MODEL, OTHER, OWN, edit_json, resign, signed, write_files
 
+from tests.operations.signing.signed_models import MODEL, OTHER, OWN, edit_json, resign, signed, write_files
 from tidegate.errors import UsageError
 from tidegate.model.signature import ApprovedModel, Catalogue
 from tidegate.operations.signing.bundles import SigningError, read_catalogue, sign_catalogue, sign_version, verify_version

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from signed_models import OTHER, MemoryKey, edit_json, write_files
 
+from tests.operations.signing.signed_models import OTHER, MemoryKey, edit_json, write_files
+from tests.root import ROOT
 from tidegate import inventory
 from tidegate.errors import InventoryError, UsageError
 from tidegate.inventory.catalogue import load_catalogue
@@ -24,7 +25,6 @@ from tidegate.operations.signing.bundles import SigningError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ROOT = Path(__file__).parents[3]
 KEYS: dict[str, MemoryKey] = {}
 
 

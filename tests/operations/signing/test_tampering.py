@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from signed_models import OTHER, signed
-from tamper_classes import CASES, SIG, STATEMENT, append
 
+from tests.operations.signing.signed_models import OTHER, signed
+from tests.operations.signing.tamper_classes import CASES, SIG, STATEMENT, append
 from tidegate.operations.signing.checks import files, verification
 from tidegate.operations.signing.checks.refusal import Refusal
 from tidegate.operations.signing.checks.verification import Expected, verify

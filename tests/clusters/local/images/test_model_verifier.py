@@ -14,12 +14,13 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import ToolError
 from tidegate.operations.signing.bundles import sign_version
 from tidegate.operations.signing.keys import KeyFile, embedded_signer
 
-PROGRAM = Path(__file__).parents[4] / "clusters/local/images/model-verifier/fetch_model.py"
+PROGRAM = ROOT / "clusters/local/images/model-verifier/fetch_model.py"
 URI = "s3://tidegate-live-1-models-1/fraud/scorer/1"
 
 UPSTREAM = """
@@ -201,7 +202,7 @@ def test_verifier_sees_no_credentials(pod: Pod) -> None:
 
 
 def test_program_holds_the_very_checks_of_the_pull_request() -> None:
-    checks = Path(__file__).parents[4] / "tidegate/operations/signing/checks"
+    checks = ROOT / "tidegate/operations/signing/checks"
     inside = {path.name: path.read_bytes() for path in (PROGRAM.parent / "checks").glob("*.py")}
     assert inside == {path.name: path.read_bytes() for path in checks.glob("*.py")}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from running_issuer import Issuer, started
+
+from tests.clusters.local.issuer.running_issuer import Issuer, started
 
 
 @pytest.fixture(scope="session")

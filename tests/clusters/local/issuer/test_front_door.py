@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
-from running_issuer import CHECKOUT, FORM, GRANT, Issuer, UnixConnection
-
+from tests.clusters.local.issuer.running_issuer import CHECKOUT, FORM, GRANT, Issuer, UnixConnection
 from tidegate import tools
 from tidegate.operations.local import certificates
 from tidegate.operations.local.images import python_site

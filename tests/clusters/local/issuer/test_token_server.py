@@ -11,8 +11,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from running_issuer import FORM, GRANT, PLATFORM, Issuer, UnixConnection, decoded, started
 
+from tests.clusters.local.issuer.running_issuer import FORM, GRANT, PLATFORM, Issuer, UnixConnection, decoded, started
 from tidegate.operations.local import token_issuer
 
 

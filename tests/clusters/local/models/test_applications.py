@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from servers import IMAGES
 
 from clusters.local.models.application_features import BASELINE, FEATURES, ApplicationError, derive_features
+from tests.clusters.local.models.servers import IMAGES
 
 APPLICATION: dict[str, Any] = {
     "income_eur_per_year": 40_000, "debt_eur": 10_000, "amount_eur": 20_000, "term_months": 48, "age_years": 35, "employed_years": 4.5,

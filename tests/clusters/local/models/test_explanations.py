@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from servers import load
+
+from tests.clusters.local.models.servers import load
 
 attributions = load("credit-explainer", "attributions")
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from servers import IMAGES
 
 from clusters.local.models.chat_models import ANSWER_LIMIT, chat
 from clusters.local.models.ngrams import joined, learn
 from clusters.local.models.registry_layout import CRASH_AT_REQUEST, DELAY_MS
+from tests.clusters.local.models.servers import IMAGES
 from tidegate import tools
 
 MODEL = chat()

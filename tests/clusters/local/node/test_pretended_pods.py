@@ -10,11 +10,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Network
-from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[4] / "clusters/local/node/pretended_pods.py"
+from tests.root import ROOT
+
+SOURCE = ROOT / "clusters/local/node/pretended_pods.py"
 
 
 @pytest.fixture

@@ -1,0 +1,80 @@
+"""Brings the platform up for a run, notes how it is reached, and lets every worker attach to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
+from tests.root import ROOT
+from tests.suite import times
+from tests.suite.telling import tell
+from tidegate.operations import embedded_platform, embedded_regions, emulator
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local import bring_up, models
+from tidegate.operations.local.builds import build
+
+CHECKOUT = Checkout(ROOT)
+
+
+class Attached(BaseModel):
+    """What a worker needs to know. `is_ours` says whether this run brought the platform up, and so may end it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    programs: dict[str, Path]
+    models: Path
+    is_ours: bool
+
+    def write(self, folder: Path) -> None:
+        """For the workers, in the folder of the run."""
+        (folder / "platform.json").write_text(self.model_dump_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Attached | None:
+        """What was written; None when nobody brought the platform up or found it up."""
+        path = folder / "platform.json"
+        return cls.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def running(self) -> Running:
+        """The platform as tests see it."""
+        local = bring_up.open_local(CHECKOUT, INVENTORY)
+        ports = {name: port for name, (port, _) in local.relays().items()}
+        return Running(local, self.programs, self.models, ports, self.is_ours)
+
+
+def progress(subject: str, what: str) -> None:
+    """Tells the person who waits."""
+    tell(f"{subject}: {what}")
+
+
+def bring_platform_up() -> Attached:
+    """The platform of this checkout, live: used as it is when it runs, else brought up. Takes it down again when that fails."""
+    local = bring_up.open_local(CHECKOUT, INVENTORY)
+    is_ours = not any(local.machine(name).process() for name in REGIONS)
+    try:
+        with times.phase("bring-up"):
+            if is_ours:
+                # The other stacks have tests of their own, which wait for the provider and not for this machine's two cores.
+                up = embedded_platform.bring_up(CHECKOUT, progress, only_stacks=embedded_platform.WITHOUT_WHICH_NO_REGION)
+                if up.regions:
+                    times.add(phases={f"bring-up, {name}": seconds for name, seconds in up.regions.phases.items()})
+            attached = Attached(programs=dict(build(CHECKOUT, progress)), models=models.train(CHECKOUT, progress), is_ours=is_ours)
+            for region in REGIONS:
+                attached.running().wait_until_live(region)
+    except BaseException:
+        if is_ours:
+            take_platform_down()
+        raise
+    return attached
+
+
+def take_platform_down() -> None:
+    """Ends the regions and proves that nothing is left; raises `MachineError` when something is.
+
+    The cloud is not destroyed stack by stack, which the emulator's own tests do: it is gone with its process.
+    """
+    with times.phase("take-down"):
+        embedded_regions.take_down_regions(CHECKOUT, INVENTORY, progress)
+        emulator.stop(CHECKOUT)

@@ -1,0 +1,153 @@
+"""The running embedded platform as the tests of this folder see it, and how they wait for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.acceptance.access_review import Api
+from tests.root import ROOT
+from tests.suite.telling import tell
+from tidegate import inventory, tools
+from tidegate.errors import TidegateError
+from tidegate.model import names
+from tidegate.model.served_model import ServedModel
+from tidegate.model.tenant import Tenant
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local import prediction
+from tidegate.operations.local.bring_up import Local
+from tidegate.operations.local.kubernetes import Kubernetes
+from tidegate.operations.local.machine_view import ProgramState, read_programs
+from tidegate.operations.local.model_index import Sample, find_version, read_sample
+from tidegate.operations.local.region_status import RegionState, is_executed, read_region
+
+TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
+
+INVENTORY = inventory.load(ROOT)
+"""Read once: what there is to test is named by it, before anything runs."""
+
+REGIONS = sorted(INVENTORY.clusters)
+MODELS = sorted(
+    (region, f"{tenant.name}/{name}") for region in REGIONS for tenant in INVENTORY.tenants_of(region) for name in tenant.models
+)
+EXECUTED = [
+    (region, reference)
+    for region, reference in MODELS
+    if is_executed(INVENTORY.tenants[reference.split("/")[0]].models[reference.split("/")[1]])
+]
+SCHEDULED = [one for one in MODELS if one not in EXECUTED]
+
+SeenT = TypeVar("SeenT")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Running:
+    """A platform that is live. `is_ours` says whether this session brought it up, and so may end it."""
+
+    local: Local
+    programs: Mapping[str, Path]
+    models: Path
+    ports: Mapping[str, int]
+    is_ours: bool
+
+    @property
+    def checkout(self) -> Checkout:
+        return self.local.checkout
+
+    def cluster(self, region: str) -> Kubernetes:
+        return Kubernetes(self.programs["kubectl"], self.local.checkout.embedded / f"{region}.kubeconfig")
+
+    def api(self, region: str) -> Api:
+        """The API server over kept connections; to be closed."""
+        return Api(self.local.checkout.embedded / f"{region}.kubeconfig")
+
+    def state(self, region: str) -> RegionState:
+        return read_region(self.local, region, self.programs)
+
+    def inside(self, machine: str, *command: str, timeout_seconds: float = 60) -> str:
+        """What `command` printed inside a machine."""
+        return tools.run(self.local.machine(machine).inside(*command), timeout_seconds=timeout_seconds).stdout
+
+    def read(self, region: str, *arguments: str) -> Any:
+        """What `kubectl get` answers, as JSON."""
+        return json.loads(self.cluster(region).run("get", *arguments, "--output=json"))
+
+    def supervised(self, machine: str) -> dict[str, ProgramState]:
+        return {one.name: one for one in read_programs(self.local.machine(machine).sockets / "supervisor.sock")}
+
+    def wait_until_live(self, region: str, *, patience_seconds: float = 240) -> float:
+        """Seconds until nothing of the region is waited for any more."""
+        return wait_for(f"{region} is live", lambda: self.state(region).waiting_for, lambda waiting: not waiting, patience_seconds, 2)
+
+    def places(self, region: str, reference: str) -> list[str]:
+        """The node of each of a model's pods, or nothing while it has none; pods on their way out are left aside."""
+        tenant, _ = model_of(reference)
+        selector = f"--selector={names.KSERVE_LABEL_MODEL}={reference.split('/')[1]}"
+        pods = self.read(region, "pods", f"--namespace={tenant.namespace_name}", selector)["items"]
+        return [pod["spec"].get("nodeName", "") for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def schedule(self, region: str, reference: str) -> list[str]:
+        """The nodes of the pods of a model for a GPU alone; asks for it once when it is at zero, which nobody answers."""
+
+        def look() -> list[str]:
+            return [node for node in self.places(region, reference) if node]
+
+        if not look():
+            with contextlib.suppress(prediction.PredictionError):
+                self.ask(region, reference, timeout_seconds=3)
+            wait_for(f"{reference} is scheduled in {region}", look, bool, 90, 1)
+        return look()
+
+    def sample(self, reference: str, version: str | None = None) -> Sample:
+        """Request and expected answer of a model's version, by default the one that the inventory names."""
+        _, model = model_of(reference)
+        path = model.artefact.uri.removeprefix(names.MODEL_REGISTRY_URI)
+        found = find_version(self.models, f"{path.rpartition('/')[0]}/{version}" if version else path)
+        assert found, f"no trained version {version or path} of {reference}"
+        return read_sample(self.models, found)
+
+    def ask(self, region: str, reference: str, *, version: str | None = None, timeout_seconds: float = 120) -> prediction.Answer:
+        """The model's sample sent through the edge of that region as its first caller would."""
+        tenant, _ = model_of(reference)
+        sample = self.sample(reference, version)
+        name = reference.split("/")[1]
+        return prediction.call(self.local, tenant, name, sample.request, path=sample.path, region=region, timeout_seconds=timeout_seconds)
+
+
+def model_of(reference: str) -> tuple[Tenant, ServedModel]:
+    tenant, _, name = reference.partition("/")
+    return INVENTORY.tenants[tenant], INVENTORY.tenants[tenant].models[name]
+
+
+def wait_for(
+    what: str, look: Callable[[], SeenT], is_right: Callable[[SeenT], bool], patience_seconds: float, pause_seconds: float = 0.5,
+) -> float:  # fmt: skip
+    """Looks until what is seen is right; the seconds it took. Fails naming `what` and what was seen last.
+
+    A look that the platform refuses counts as one that saw the refusal: things are allowed to be down meanwhile.
+    """
+    started = time.monotonic()
+    said = started
+    while True:
+        seen: object
+        try:
+            found = look()
+            if is_right(found):
+                return round(time.monotonic() - started, 2)
+            seen = found
+        except TidegateError as error:
+            seen = error
+        waited = time.monotonic() - started
+        if waited > patience_seconds:
+            pytest.fail(f"not within {patience_seconds:g} s: {what}; last seen: {str(seen)[:1500]}", pytrace=False)
+        if time.monotonic() - said > 4:
+            said = time.monotonic()
+            tell(f"waiting for {waited:.0f} s: {what}")
+        time.sleep(pause_seconds)

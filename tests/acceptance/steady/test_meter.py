@@ -1,0 +1,53 @@
+"""The meter watches the running regions, and what it writes down is shared out without a remainder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.edge_client import load
+from tests.acceptance.running_platform import REGIONS, TIDEGATE, Running
+from tidegate import tools
+
+pytestmark = pytest.mark.timeout(300)
+
+RecordProperty = Callable[[str, object], None]
+
+SECONDS = 60
+ASKED = "fraud/scorer"
+MODEL = "scoring/batch"
+"""On a card of its own, which is what costs."""
+
+
+def tidegate(running: Running, *arguments: str) -> str:
+    return tools.run([TIDEGATE, "cost", *arguments], cwd=running.checkout.root, timeout_seconds=120).stdout
+
+
+def test_owners_and_idle_add_up_to_the_bill(platform: Running, tmp_path: Path, record_property: RecordProperty) -> None:
+    nodes = {region: platform.schedule(region, MODEL) for region in REGIONS}
+    started = datetime.now(UTC)
+    with load(platform, REGIONS[0], ASKED, per_second=10) as seen:
+        tidegate(platform, "meter", f"--seconds={SECONDS}", "--close-seconds=10", f"--ledger={tmp_path}")
+    if started.month != datetime.now(UTC).month:
+        pytest.skip("the month ended meanwhile")
+    told: dict[str, Any] = json.loads(tidegate(platform, "show", f"--month={started:%Y-%m}", f"--ledger={tmp_path}", "--json"))
+    bill = told["bill"]
+    record_property("bill", {"usd_cents": bill["usd_cents"], "sums": bill["sums"]})
+    assert told["regions"] == REGIONS
+    assert bill["usd_cents"] == sum(one["usd_cents"] for one in bill["sums"]) == sum(one["usd_cents"] for one in bill["rows"])
+    on_cards = [one for one in bill["rows"] if one["gpu_hours"] and one["owner"] == "tenant"]
+    assert {(one["tenant"], one["capacity"]) for one in on_cards} == {("scoring", "spot")}, on_cards
+    expected = SECONDS / 3600 * sum(map(len, nodes.values()))
+    # From both sides: the meter starts and ends within a second or two of what it is told.
+    assert sum(one["gpu_hours"] for one in on_cards) == pytest.approx(expected, rel=0.35)
+    assert not seen.bad
+    counted = {f"{tenant}/{model}": count for tenant, model, count in bill["requests"]}
+    record_property("requests", {"sent": seen.sent, "metered": counted})
+    # Prometheus looks each 15 s, the meter at Prometheus each 15 s: what came last is not seen, and a canary's copies are not sent.
+    assert seen.sent * (SECONDS - 40) / SECONDS <= counted[ASKED] <= seen.sent
+    assert {"tenant", "shared", "idle"} <= {one["owner"] for one in bill["rows"]}

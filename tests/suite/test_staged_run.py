@@ -1,0 +1,243 @@
+"""Stages, units and locks in real pytest sessions, with and without workers, on tests that only write down when they ran."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import textwrap
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from tests.root import ROOT
+
+CONFTEST = """
+import os, time
+from pathlib import Path
+import pytest
+from tests.suite.staged_run import StagedRun
+
+HERE = Path(__file__).parent
+REGIONS = {"live-1": ["fraud", "credit"], "live-2": ["fraud", "credit"]}
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "touches(regions, tenant, alone): what a test uses")
+    config.pluginmanager.register(StagedRun(config, HERE, REGIONS, lambda node: 1.0, first_seconds=1))
+
+@pytest.fixture
+def work(request):
+    def go(seconds=0.3):
+        begin = time.time()
+        time.sleep(seconds)
+        with (HERE.parent / "log").open("a") as log:
+            log.write(f"{request.node.nodeid} {begin} {time.time()} {os.getpid()}\\n")
+    return go
+"""
+
+
+class Ran(BaseModel):
+    begin: float
+    end: float
+    process: int
+
+    def overlaps(self, other: Ran) -> bool:
+        return self.begin < other.end and other.begin < self.end
+
+
+class Session:
+    """A folder of tests in stages, and what a pytest session made of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / "top").mkdir()
+        (folder / "top" / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider --import-mode=importlib\n", encoding="utf-8")
+
+    def file(self, name: str, text: str) -> None:
+        path = self._folder / "top" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        head = "import os, signal, time, pytest\nfrom pathlib import Path\n"
+        path.write_text(head + textwrap.dedent(text), encoding="utf-8")
+
+    def run(self, *options: str, seconds: float = 60) -> tuple[int, str]:
+        """Exit code and output; fails when it does not end."""
+        command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-p", "xdist", "top", "-v", *options]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        done = subprocess.run(
+            command,
+            cwd=self._folder,
+            env={**clean, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def move_down(self) -> None:
+        """Puts the folder of stages into another one, which is then the one that is asked for."""
+        (self._folder / "top").rename(self._folder / "inner")
+        (self._folder / "top").mkdir()
+        (self._folder / "inner").rename(self._folder / "top" / "inner")
+
+    def ran(self) -> dict[str, Ran]:
+        """When each test ran, by the end of its node id."""
+        lines = [line.rsplit(" ", 3) for line in (self._folder / "log").read_text(encoding="utf-8").splitlines()]
+        return {
+            node.partition("::")[2]: Ran(begin=float(begin), end=float(end), process=int(process)) for node, begin, end, process in lines
+        }
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return Session(tmp_path)
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_stages_follow_each_other(session: Session, workers: int) -> None:
+    """Named so that the alphabet would have it the other way round."""
+    session.file("ending/test_a", "def test_end(work): work()")
+    session.file("disturbing/test_b", "@pytest.mark.parametrize('n', range(3))\ndef test_break(work, n): work()")
+    for letter in "xyz":
+        session.file(f"steady/test_{letter}", f"@pytest.mark.parametrize('n', range(2))\ndef test_look_{letter}(work, n): work()")
+    code, said = session.run("-n", str(workers))
+    assert code == 0, said
+    ran = session.ran()
+    assert len(ran) == 10
+    steady, disturbing = ([one for name, one in ran.items() if name.startswith(f"test_{what}")] for what in ("look", "break"))
+    assert max(one.end for one in steady) <= min(one.begin for one in disturbing)
+    assert max(one.end for one in disturbing) <= ran["test_end"].begin
+    assert len({one.process for one in steady}) == max(1, workers)
+
+
+def test_steady_tests_of_a_file_go_on_side_by_side_in_their_regions(session: Session) -> None:
+    session.file("steady/test_it", """
+        @pytest.mark.parametrize("region", ["live-1", "live-2"])
+        def test_look(work, region): work(2)
+    """)  # fmt: skip
+    code, said = session.run("-n", "2")
+    assert code == 0, said
+    ran = session.ran()
+    assert ran["test_look[live-1]"].overlaps(ran["test_look[live-2]"])
+
+
+def test_who_disturbs_keeps_its_region_and_leaves_the_other(session: Session) -> None:
+    for number, region in enumerate(("live-1", "live-1", "live-2", "live-2")):
+        session.file(f"disturbing/test_{number}", f"""
+            pytestmark = pytest.mark.touches(regions=["{region}"])
+            def test_{number}(work): work(1.5)
+        """)  # fmt: skip
+    code, said = session.run("-n", "4")
+    assert code == 0, said
+    ran = session.ran()
+    assert not ran["test_0"].overlaps(ran["test_1"])
+    assert not ran["test_2"].overlaps(ran["test_3"])
+    assert any(ran[one].overlaps(ran[other]) for one in ("test_0", "test_1") for other in ("test_2", "test_3"))
+
+
+def test_module_fixture_lives_while_its_unit_holds_its_locks(session: Session) -> None:
+    session.file("disturbing/test_one", """
+        @pytest.fixture(scope="module")
+        def broken(tmp_path_factory):
+            flag = Path(__file__).parents[2] / "broken"
+            flag.touch()
+            yield
+            flag.unlink()
+        def test_first(broken, work): work()
+        def test_second(broken, work): work()
+    """)  # fmt: skip
+    for number in range(3):
+        session.file(f"disturbing/test_other_{number}", f"""
+            def test_other_{number}(work):
+                assert not (Path(__file__).parents[2] / "broken").exists()
+                work()
+        """)  # fmt: skip
+    code, said = session.run("-n", "3")
+    assert code == 0, said
+
+
+def test_tenant_that_is_flooded_is_left_alone_meanwhile(session: Session) -> None:
+    session.file("steady/test_flood", "@pytest.mark.touches(tenant='fraud')\ndef test_flood(work): work(1.5)")
+    for number in range(3):
+        session.file(f"steady/test_ask_{number}", f"def test_ask_{number}(work): work(0.5)")
+    code, said = session.run("-n", "4")
+    assert code == 0, said
+    ran = session.ran()
+    assert not [name for name, one in ran.items() if name != "test_flood" and one.overlaps(ran["test_flood"])]
+
+
+def test_waiting_names_the_holder(session: Session) -> None:
+    for number in range(2):
+        session.file(f"disturbing/test_{number}", f"def test_{number}(work): work(3)")
+    code, said = session.run("-n", "2")
+    assert code == 0, said
+    assert "waits 1 s so far for live-1, held by disturbing/test_" in said
+
+
+DYING = """
+def test_before(work): work()
+def test_dying():
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+def test_after(work): work()
+"""
+
+
+def test_dead_worker_hangs_nobody_and_its_other_tests_are_run(session: Session) -> None:
+    session.file("steady/test_dying", DYING)
+    session.file("steady/test_other", "def test_other(work): work()")
+    session.file("disturbing/test_later", "@pytest.mark.parametrize('n', range(3))\ndef test_later(work, n): work()")
+    code, said = session.run("-n", "2")
+    assert code == 1, said
+    assert "crashed while running" in said
+    assert "1 failed, 6 passed" in said
+    ran = session.ran()
+    assert ran["test_after"].end <= min(one.begin for name, one in ran.items() if name.startswith("test_later"))
+
+
+def test_dead_worker_while_it_disturbs_lets_its_region_go(session: Session) -> None:
+    session.file("disturbing/test_dying", DYING)
+    session.file("disturbing/test_other", "def test_other(work): work()")
+    session.file("ending/test_end", "def test_end(work): work()")
+    code, said = session.run("-n", "2")
+    assert code == 1, said
+    assert "1 failed, 4 passed" in said
+
+
+@pytest.mark.parametrize("options", [["-x"], ["--max-worker-restart=0"]], ids=["first-failure", "no-more-workers"])
+def test_run_that_ends_early_does_not_hang_in_a_barrier(session: Session, options: list[str]) -> None:
+    session.file("steady/test_dying", DYING if "-x" not in options else "def test_wrong():\n    time.sleep(1)\n    assert False")
+    for number in range(8):
+        session.file(f"steady/test_{number}", f"@pytest.mark.parametrize('n', range(3))\ndef test_{number}(work, n): work(0.2)")
+    session.file("disturbing/test_later", "@pytest.mark.parametrize('n', range(3))\ndef test_later(work, n): work()")
+    code, said = session.run("-n", "2", *options)
+    assert code in {1, 2}, said
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("other/test_it", "def test_it(): ...", "is in none of steady, disturbing, ending: move its file"),
+        ("steady/test_it", "@pytest.mark.touches(region='live-1')\ndef test_it(): ...", "touches takes alone, regions, tenant by name"),
+        ("steady/test_it", "@pytest.mark.touches(regions=['live-9'])\ndef test_it(): ...", "no region live-9; there are live-1, live-2"),
+        ("steady/test_it", "@pytest.mark.touches(tenant='nobody')\ndef test_it(): ...", "no tenant 'nobody' in live-1, live-2"),
+    ],
+    ids=["no-stage", "unknown-word", "unknown-region", "unknown-tenant"],
+)
+def test_wrong_declaration_is_refused_by_name(session: Session, file: str, text: str, reason: str) -> None:
+    session.file(file, text)
+    code, said = session.run("-n", "0")
+    assert code == 4, said
+    assert reason in said
+
+
+def test_workers_that_were_not_told_refuse_instead_of_waiting(session: Session) -> None:
+    """Asked for the folder above, pytest loads the plugin too late for its controller."""
+    session.file("steady/test_it", "def test_it(work): work()")
+    code, said = session.run("-n", "2")
+    assert code == 0, said
+    session.move_down()
+    code, said = session.run("-n", "2")
+    assert code == 1, said
+    assert "by its path" in said
