@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from addon_objects import pick
 
 from clusters.addons import at_rest, documents
 from clusters.addons.region import Region
 from clusters.components.monitors import SCRAPE_SECONDS
+from tests.clusters.add_ons.addon_objects import pick
 
 
 def containers(addons: Any) -> Iterator[tuple[str, Any]]:

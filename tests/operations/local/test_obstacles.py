@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canned_cluster import CannedCluster, Object, application, condition, make, node
 
+from tests.operations.local.canned_cluster import CannedCluster, Object, application, condition, make, node
 from tidegate import tools
 from tidegate.errors import MachineError
 from tidegate.operations.checkout import Checkout
