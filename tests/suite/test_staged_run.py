@@ -60,7 +60,7 @@ class Session:
         head = "import os, signal, time, pytest\nfrom pathlib import Path\n"
         path.write_text(head + textwrap.dedent(text), encoding="utf-8")
 
-    def run(self, *options: str, seconds: float = 60) -> tuple[int, str]:
+    def run(self, *options: str, seconds: float = 300) -> tuple[int, str]:
         """Exit code and output; fails when it does not end."""
         command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-p", "xdist", "top", "-v", *options]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
