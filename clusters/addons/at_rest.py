@@ -23,6 +23,10 @@ ARGO_CD_WATCH_RESYNC = "12h"
 """After which Argo CD lists every kind anew beside its watches. Upstream's ten minutes are for watches through load balancers."""
 
 
+PROXY_THREADS = 1
+"""Workers of each Envoy. Istio takes as many as the limit has cores; each wakes many times a second, and holds connections and
+statistics of its own, in twenty Envoys a region on two cores."""
+
 OFTEN_SECONDS = 5
 """Probes more frequent than this are for the start only."""
 

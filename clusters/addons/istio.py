@@ -39,17 +39,18 @@ _ACCESS_LOG = (
 )
 """Istio's own line has the query, and with it the token of who sends it as `access_token`. What is read here: operations/attack/layers.py."""
 
+_PROXY: Mapping[str, object] = {
+    # A changed policy drains its listener. Until then a refused caller may use each connection it has once more (45 s with
+    # Istio's default); after that whatever is still under way is cut (with 1 s: every slow prediction).
+    "drainDuration": "10s",
+    "terminationDrainDuration": "1s",
+}
 _MESH: Mapping[str, object] = {
     "enableAutoMtls": True,
     "accessLogFile": "",
     "accessLogFormat": _ACCESS_LOG,
     "defaultHttpRetryPolicy": {"attempts": 2, "retryOn": _RETRY_ON},
-    "defaultConfig": {
-        # A changed policy drains its listener. Until then a refused caller may use each connection it has once more (45 s with
-        # Istio's default); after that whatever is still under way is cut (with 1 s: every slow prediction).
-        "drainDuration": "10s",
-        "terminationDrainDuration": "1s",
-    },
+    "defaultConfig": _PROXY,
 }
 _SECCOMP = {"type": "RuntimeDefault"}
 """Pod Security `restricted` asks it of every container, the injected ones included."""
@@ -74,6 +75,7 @@ def _control_plane_values(region: Region) -> Mapping[str, object]:
     resources = {"requests": {"cpu": "5m", "memory": "48Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
     return {
         **_CONTROL_PLANE,
+        "meshConfig": {**_MESH, "defaultConfig": {**_PROXY, "concurrency": at_rest.PROXY_THREADS}},
         "image": region.image("pilot"),
         "autoscaleEnabled": False,
         "replicaCount": region.facts.replicas,

@@ -45,6 +45,7 @@ def test_sidecars_satisfy_the_restricted_pod_security_level(addons: Any) -> None
 def test_a_changed_policy_reaches_callers_soon_and_cuts_no_usual_prediction(addons: Any) -> None:
     mesh = pick(addons["istiod"], "ConfigMap", "istio")["data"]["mesh"]
     assert "drainDuration: 10s" in mesh
+    assert "concurrency: 1" in mesh
     assert "retryOn: connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes,reset\n" in mesh
 
 
