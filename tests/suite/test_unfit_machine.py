@@ -16,7 +16,7 @@ ONE_FILE = "tests/acceptance/steady/test_version_floors.py"
 def run(folder: Path, ci: str) -> tuple[int, str]:
     """Asks for one file, on a machine whose PATH is empty."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-n", "0", ONE_FILE]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:times", "-n", "0", ONE_FILE]
     done = subprocess.run(
         command, cwd=ROOT, env=environment | {"PATH": str(folder), "CI": ci}, capture_output=True, text=True, timeout=120, check=False
     )
@@ -44,7 +44,20 @@ def test_elsewhere_they_are_skipped_and_that_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ci", ["true", ""])
 def test_collecting_needs_no_machine(tmp_path: Path, ci: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-q", "-n", "0", "--collect-only", ONE_FILE]
+    command = [
+        str(ROOT / ".venv/bin/python"),
+        "-m",
+        "pytest",
+        "-p",
+        "no:hypothesispytest",
+        "-p",
+        "no:times",
+        "-q",
+        "-n",
+        "0",
+        "--collect-only",
+        ONE_FILE,
+    ]
     done = subprocess.run(
         command, cwd=ROOT, env=environment | {"PATH": str(tmp_path), "CI": ci}, capture_output=True, text=True, timeout=120, check=False
     )
