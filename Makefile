@@ -73,7 +73,7 @@ test: ## Set up, then run every check and every test; what took how long is in o
 
 .PHONY: test-acceptance
 test-acceptance: setup-tests ## Run the tests on the embedded platform; brings it up, and down again, unless it is up already.
-	$(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -m "not soak"
+	$(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -p no:hypothesispytest -m "not soak"
 
 .PHONY: test-fast
 test-fast: setup-tests ## Run the tests that start no terraform and no API server.

@@ -9,7 +9,7 @@ from tests.suite.times_plugin import TimesPlugin
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(TimesPlugin())
+        config.pluginmanager.register(TimesPlugin(), "times")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,21 +33,26 @@ class Needs(_Fact):
         return (self.alone & (other.alone | other.shared)) | (self.shared & other.alone)
 
 
-def needs_of(regions: Mapping[str, Sequence[str]], *, within: Iterable[str], tenant: str | None = None, alone: bool = False) -> Needs:
+def needs_of(
+    regions: Mapping[str, Sequence[str]], *, within: Iterable[str], asks: Iterable[str] | None = None, tenant: str | None = None,
+    alone: bool = False,
+) -> Needs:  # fmt: skip
     """What a test needs that uses the regions `within`, `regions` being all regions with their tenants.
 
-    `alone` keeps whole regions, `tenant` just that tenant of each; everything else is shared.
+    It shares the regions and the tenants whose models it `asks`, by default all. `tenant` keeps that one of each region to
+    itself, `alone` whole regions.
     """
     chosen = frozenset(within)
     if unknown := chosen - regions.keys():
         raise ValueError(f"no region {', '.join(sorted(unknown))}; there are {', '.join(regions)}")
     if alone:
         return Needs(alone=chosen)
-    if tenant is not None and (without := [region for region in sorted(chosen) if tenant not in regions[region]]):
-        raise ValueError(f"no tenant {tenant!r} in {', '.join(without)}")
-    kept = frozenset(f"{region}/{tenant}" for region in chosen if tenant is not None)
-    everything = chosen | {f"{region}/{each}" for region in chosen for each in regions[region]}
-    return Needs(alone=kept, shared=everything - kept)
+    kept = {f"{region}/{tenant}" for region in chosen if tenant is not None}
+    asked = {f"{region}/{each}" for region in chosen for each in (regions[region] if asks is None else asks)}
+    known = {f"{region}/{each}" for region in chosen for each in regions[region]}
+    if strange := sorted((kept | asked) - known):
+        raise ValueError(f"no tenant {', '.join(strange)}")
+    return Needs(alone=frozenset(kept), shared=frozenset(chosen | asked - kept))
 
 
 class Test(_Fact):

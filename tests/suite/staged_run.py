@@ -1,8 +1,9 @@
 """The pytest plugin that runs a folder in stages; without pytest-xdist, in one process, it keeps the same order.
 
-A test says what it uses by `@pytest.mark.touches(regions=[...], tenant="...", alone=True)`. Without `regions` it uses the
-region that one of its parameters names, else all; `tenant` keeps that tenant's models to itself there. Whoever disturbs
-keeps its regions to itself unless it says `alone=False`; whoever is steady shares them unless it says `alone=True`.
+A test says what it uses by `@pytest.mark.touches(regions=[...], asks=[...], tenant="...", alone=True)`. Without `regions` it
+uses the region that one of its parameters names, else all. It shares the tenants whose models it `asks`, by default all, and
+keeps the models of `tenant` to itself. Whoever disturbs keeps its regions to itself unless it says `alone=False`; whoever is
+steady shares them unless it says `alone=True`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tests.suite.scheduling import StagedScheduling, Watch
 from tests.suite.telling import TERMINAL, tell
 
 _INPUT = "staged_run"
-_WORDS = {"regions", "tenant", "alone"}
+_WORDS = {"regions", "asks", "tenant", "alone"}
 
 
 class StagedRun:
@@ -78,7 +79,7 @@ class StagedRun:
         own = named if len(named) == 1 and "regions" not in said else set[str]()
         try:
             needs = needs_of(
-                self._regions, within=said.get("regions", own or self._regions), tenant=said.get("tenant"),
+                self._regions, within=said.get("regions", own or self._regions), asks=said.get("asks"), tenant=said.get("tenant"),
                 alone=said.get("alone", stage > 0),
             )  # fmt: skip
         except ValueError as error:

@@ -23,6 +23,13 @@ def test_tenant_is_kept_alone_and_the_rest_shared() -> None:
     assert found.shared == {"live-1", "live-1/credit", "live-2"}
 
 
+def test_only_the_tenants_that_are_asked_are_shared() -> None:
+    assert needs_of(REGIONS, within=["live-1"], asks=[]) == Needs(shared=frozenset({"live-1"}))
+    assert needs_of(REGIONS, within=["live-1"], asks=["credit"]) == Needs(shared=frozenset({"live-1", "live-1/credit"}))
+    keeps = needs_of(REGIONS, within=["live-1"], asks=[], tenant="fraud")
+    assert not keeps.clashes(needs_of(REGIONS, within=["live-1"], asks=["credit"]))
+
+
 def test_whole_region_is_kept_alone() -> None:
     assert needs_of(REGIONS, within=["live-2"], alone=True) == Needs(alone=frozenset({"live-2"}))
 
@@ -30,8 +37,10 @@ def test_whole_region_is_kept_alone() -> None:
 def test_needs_of_unknown_things_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="no region live-3; there are live-1, live-2"):
         needs_of(REGIONS, within=["live-3"])
-    with pytest.raises(ValueError, match="no tenant 'credit' in live-2"):
+    with pytest.raises(ValueError, match=r"no tenant live-2/credit$"):
         needs_of(REGIONS, within=["live-1", "live-2"], tenant="credit")
+    with pytest.raises(ValueError, match="no tenant live-1/nobody"):
+        needs_of(REGIONS, within=["live-1"], asks=["nobody"])
 
 
 def test_what_is_shared_clashes_only_with_who_keeps_it_alone() -> None:

@@ -219,9 +219,13 @@ def test_run_that_ends_early_does_not_hang_in_a_barrier(session: Session, option
     ("file", "text", "reason"),
     [
         ("other/test_it", "def test_it(): ...", "is in none of steady, disturbing, ending: move its file"),
-        ("steady/test_it", "@pytest.mark.touches(region='live-1')\ndef test_it(): ...", "touches takes alone, regions, tenant by name"),
+        (
+            "steady/test_it",
+            "@pytest.mark.touches(region='live-1')\ndef test_it(): ...",
+            "touches takes alone, asks, regions, tenant by name",
+        ),
         ("steady/test_it", "@pytest.mark.touches(regions=['live-9'])\ndef test_it(): ...", "no region live-9; there are live-1, live-2"),
-        ("steady/test_it", "@pytest.mark.touches(tenant='nobody')\ndef test_it(): ...", "no tenant 'nobody' in live-1, live-2"),
+        ("steady/test_it", "@pytest.mark.touches(tenant='nobody')\ndef test_it(): ...", "no tenant live-1/nobody, live-2/nobody"),
     ],
     ids=["no-stage", "unknown-word", "unknown-region", "unknown-tenant"],
 )

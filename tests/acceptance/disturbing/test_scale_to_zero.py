@@ -15,7 +15,8 @@ import pytest
 from tests.acceptance.running_platform import REGIONS, Running, tell, wait_for
 from tests.acceptance.served_repository import Repository, model_file
 
-pytestmark = pytest.mark.timeout(3600)
+# Both regions at once: their models go to zero, and wait, beside each other.
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(regions=REGIONS)]
 
 MODEL = "assistant/chat"
 COLD_STARTS = int(os.environ.get("TIDEGATE_COLD_STARTS", "6"))

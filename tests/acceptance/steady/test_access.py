@@ -19,6 +19,8 @@ from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, tell
 from tests.acceptance.wanted_access import is_wanted
 from tidegate.model import names
 
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
+
 RecordProperty = Callable[[str, object], None]
 
 FOREIGN = (

@@ -19,6 +19,8 @@ from tests.root import ROOT
 from tidegate.manifests.rules import RULES
 from tidegate.model import names
 
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
+
 RENDERED = ROOT / "gitops" / "rendered"
 TENANTS = sorted(INVENTORY.tenants)
 BY_NAME = {rule.__name__.replace("_", "-"): rule for rule in RULES}

@@ -14,7 +14,7 @@ from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tidegate.model import names
 from tidegate.operations.local import network
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=["fraud", "credit"])]
 
 FRAUD, CREDIT = INVENTORY.tenants["fraud"], INVENTORY.tenants["credit"]
 

@@ -16,7 +16,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import ToolError
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
 
 PINNED = re.compile(r"registry\.example\.com/[^@]+@sha256:[0-9a-f]{64}")
 TENANTS = sorted({tenant.namespace_name for tenant in INVENTORY.tenants.values()})

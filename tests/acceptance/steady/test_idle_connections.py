@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.running_platform import REGIONS, Running
 from tidegate.model import names
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=[REGIONS[0]], asks=[])]
 
 IDLE_SECONDS = 8
 """Longer than uvicorn's 5 s; queue-proxy would keep the connection for 90."""

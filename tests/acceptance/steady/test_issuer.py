@@ -8,7 +8,7 @@ from tests.acceptance.issuer_client import FORM, ask_issuer, published_keys
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tidegate.operations.local import prediction, tokens
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=["fraud"])]
 
 
 def test_discovery_leads_to_the_keys_that_the_regions_are_told(platform: Running) -> None:

@@ -14,6 +14,8 @@ from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tests.judges.mesh_policies import ACTIVATOR, WAYS
 from tidegate.model import names
 
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
+
 TENANTS = sorted(INVENTORY.tenants)
 
 

@@ -14,14 +14,15 @@ from tests.acceptance.edge_client import load
 from tests.acceptance.running_platform import REGIONS, TIDEGATE, Running
 from tidegate import tools
 
-pytestmark = pytest.mark.timeout(300)
-
 RecordProperty = Callable[[str, object], None]
 
 SECONDS = 60
 ASKED = "fraud/scorer"
 MODEL = "scoring/batch"
 """On a card of its own, which is what costs."""
+
+# All requests to the model are metered, whoever sent them.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=["scoring"], tenant=ASKED.split("/", maxsplit=1)[0])]
 
 
 def tidegate(running: Running, *arguments: str) -> str:

@@ -19,7 +19,7 @@ from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tests.judges.escapes import manifest
 from tidegate.model import names
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=[])]
 
 _DRY = "?dryRun=All&fieldValidation=Strict"
 _RESTRICTED = 'violates PodSecurity "restricted:v'

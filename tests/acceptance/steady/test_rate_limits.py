@@ -15,7 +15,7 @@ from tidegate.operations.local import prediction
 LIMITED = min(INVENTORY.tenants.values(), key=lambda one: one.requests_per_second)
 """Who may least is over its limit soonest."""
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(tenant=LIMITED.name)]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=["fraud"], tenant=LIMITED.name)]
 
 
 @pytest.mark.parametrize("region", REGIONS)

@@ -21,7 +21,7 @@ from tests.judges.leaks import Known, Leak, by_shape, is_secret, told
 from tests.judges.planted_secrets import PLANTED
 from tests.root import ROOT
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
 
 RecordProperty = Callable[[str, object], None]
 

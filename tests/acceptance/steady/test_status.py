@@ -12,7 +12,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.operations.local.region_status import SCHEDULED_ONLY, RegionState
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(asks=[])]
 
 REPLACED = {"platform-gpu-pools": "platform-gpu-pools-kwok"}
 """Nodes come from KWOK here, in production from EC2."""

@@ -10,7 +10,7 @@ from tidegate.operations.local import vault
 
 REGION = "live-2"
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=[REGION])]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=[REGION], asks=[])]
 
 TENANTS = sorted(tenant.name for tenant in INVENTORY.tenants_of(REGION))
 

@@ -9,6 +9,8 @@ import pytest
 from tests.acceptance.running_platform import REGIONS, Running
 from tests.judges.versions import is_sound
 
+pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=[])]
+
 FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     # Read in the source: 3.5.1 creates deletion hooks without asking the project, 3.5.4 asks. 3.3.15, 3.4.10 and 3.5.4 are of one day.
     "A4-hooks-past-the-project": ("argocd", ("3.3.15", "3.4.10", "3.5.4")),
