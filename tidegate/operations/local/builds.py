@@ -72,16 +72,32 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
     if unknown:
         raise UsageError(f"no program {', '.join(map(repr, unknown))}; there are {', '.join(catalogue.names)}")
     chosen = [(family, binary) for family, binary in catalogue.programs() if not only or binary.name in only]
-    go_version = tools.run(["go", "version"], env=_ENVIRONMENT).stdout.strip()
+    version = go_version()
     built: list[Program] = []
     for number, (family, binary) in enumerate(chosen, start=1):
-        source = _family_folder(checkout, family.name)
-        path = cache_folder() / "builds" / _key(source, family, binary, go_version) / binary.name
+        path = _path(checkout, family, binary, version)
         seconds = None
         if not path.is_file():
+            source = _family_folder(checkout, family.name)
             seconds = _build_into(path, source, family, binary, _Told(on_progress, binary.name, f"{number} of {len(chosen)}"))
         built.append(Program(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
     return built
+
+
+def program_paths(checkout: Checkout) -> dict[str, Path]:
+    """Where each program of the catalogue lies in the cache once it is built, by name; nothing is built for a look."""
+    version = go_version()
+    return {binary.name: _path(checkout, family, binary, version) for family, binary in read_catalogue(checkout).programs()}
+
+
+def go_version() -> str:
+    """The installed Go as it calls itself, with its platform: `go version go1.26.6 linux/amd64`."""
+    return tools.run(["go", "version"], env=_ENVIRONMENT).stdout.strip()
+
+
+def programs_folder() -> Path:
+    """The part of the cache that holds programs, each in a folder that is named after what it was made of."""
+    return cache_folder() / "builds"
 
 
 def module_folder(checkout: Checkout, family: str, module_path: str) -> Path:
@@ -116,6 +132,10 @@ class _Told:
 
 def _family_folder(checkout: Checkout, family: str) -> Path:
     return (checkout.root / CATALOGUE).parent / family
+
+
+def _path(checkout: Checkout, family: Family, binary: Binary, version: str) -> Path:
+    return programs_folder() / _key(_family_folder(checkout, family.name), family, binary, version) / binary.name
 
 
 def _key(source: Path, family: Family, binary: Binary, go_version: str) -> str:
