@@ -20,7 +20,7 @@ from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.cloud.account import Account, own_errors
 from tidegate.operations.cloud.state import stores
-from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, prediction, vault_region
+from tidegate.operations.local import bootstrap, bring_up, delivery, git_server, models, network, prediction, sources, vault_region
 from tidegate.operations.local.bring_up import Local, OnProgress, Prepared, cluster_of
 from tidegate.operations.local.builds import build
 from tidegate.operations.local.kubernetes import Kubernetes, wait_until
@@ -145,7 +145,7 @@ class _Run:
         """Renders tenants and add-ons and commits them to the Git server."""
         catalogue = catalogue_of(self.registry, key_ids(self.local.platform))
         delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, catalogue))
-        certificate, modules = bootstrap.webhook_certificate(self.local), delivery.module_folders(self.local.checkout)
+        certificate, modules = bootstrap.webhook_certificate(self.local), sources.add_on_folders(self.local.checkout)
 
         def render_add_ons(name: str) -> None:
             self.secrets[name] = delivery.render_add_ons(self.local, name, self.prepared, modules, certificate)

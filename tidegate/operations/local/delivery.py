@@ -11,26 +11,15 @@ from pydantic import TypeAdapter
 from tidegate import tools
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.embedding import Embedding
-from tidegate.model.facts import Fact
 from tidegate.model.signature import Catalogue
-from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import git_server, internet
 from tidegate.operations.local.bring_up import Local, Prepared
-from tidegate.operations.local.builds import module_folder
 from tidegate.operations.local.images import Image
 from tidegate.operations.local.network import INTERNET
 from tidegate.operations.local.region import DNS, PROMETHEUS, service_address
 
 RENDERED = "gitops/rendered"
 ADD_ONS = "gitops/add-ons"
-
-
-class AddOnModule(Fact):
-    """A Go module that an add-on is read from."""
-
-    key: str
-    path: str
-    version: str
 
 
 def embedding(local: Local, images: Mapping[str, Image], catalogue: Catalogue) -> Embedding:
@@ -59,7 +48,7 @@ def render(local: Local, facts: Embedding) -> None:
 def render_add_ons(
     local: Local, cluster: str, prepared: Prepared, modules: Mapping[str, Path], webhook_certificate: tuple[Path, Path]
 ) -> list[Manifest]:
-    """Renders one region's add-ons from `modules` (see `module_folders`); returns the Secrets they want applied by hand."""
+    """Renders one region's add-ons from `modules` (see `sources.add_on_folders`); returns the Secrets they want applied by hand."""
     checkout, addresses, platform = local.checkout, local.addresses, local.platform
     machine, images, programs = local.machine(INTERNET), prepared.images, prepared.programs
     work = machine.folder / "add-ons" / cluster
@@ -95,19 +84,3 @@ def render_add_ons(
     )  # fmt: skip
     printed = tools.run([*command, "secrets", *common], cwd=checkout.root).stdout
     return TypeAdapter(list[Manifest]).validate_json(printed)
-
-
-def module_folders(checkout: Checkout) -> dict[str, Path]:
-    """The folder of every Go module that add-ons are read from, by its key; the same for all regions."""
-    printed = tools.run([str(checkout.python), "-m", "clusters.addons", "list"], cwd=checkout.root).stdout
-    named = (AddOnModule.model_validate(described) for add_on in json.loads(printed) for described in add_on["modules"])
-    modules = {module.key: module for module in named}
-    return {key: _folder(checkout, module) for key, module in modules.items()}
-
-
-def _folder(checkout: Checkout, module: AddOnModule) -> Path:
-    family, _, path = module.key.rpartition(" ")
-    if family:
-        return module_folder(checkout, family, path)
-    printed = tools.run(["go", "mod", "download", "-json", f"{module.path}@{module.version}"], env={"GOFLAGS": "-mod=mod", "GOWORK": "off"})
-    return Path(json.loads(printed.stdout)["Dir"])
