@@ -22,8 +22,8 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: setup ## Set up, then bring the platform up on this machine: an emulated AWS and two regions of real Kubernetes that serve the tenants.
-	$(VENV)/bin/tidegate up
+up: setup ## Set up, then bring the platform up on this machine; with BUNDLE=<file or https URL> nothing that is in it is built.
+	$(VENV)/bin/tidegate up $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(BUNDLE_KEY),--bundle-key '$(BUNDLE_KEY)')
 
 .PHONY: down
 down: setup ## Take the platform down and prove that nothing is left.

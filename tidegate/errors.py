@@ -11,6 +11,7 @@
     ├── StateError             Terraform state is missing, locked or older than the cloud
     ├── CloudError             AWS, or what stands for it, refused a call or did not answer
     ├── EmulatorError          the emulated cloud did not start or stop
+    ├── BundleError            a bundle is refused, damaged or cannot be fetched; the caches are as before
     ├── MachineError           a machine of the embedded platform did not start, or does not run
     └── UsageError             the request itself makes no sense (unknown model, bad revision)
 
@@ -105,6 +106,10 @@ class EmulatorError(TidegateError):
 
 class MachineError(TidegateError):
     """A machine of the embedded platform did not start, does not run, or did not become ready."""
+
+
+class BundleError(TidegateError):
+    """A bundle is refused, is damaged or cannot be fetched. Nothing was changed in the caches."""
 
 
 class UsageError(TidegateError):

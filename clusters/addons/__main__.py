@@ -1,7 +1,7 @@
 """Renders add-ons: `python -m clusters.addons render --root . --images … --modules … --facts … --helm … --kubectl … --out DIR`.
 
-`list --json` says what there is and from where; `secrets` prints what is applied by hand and never committed. Exits with 1
-and one line per finding when anything is refused.
+`list --json` says what there is and from where; `files` names what rendering reads of each module; `secrets` prints what is
+applied by hand and never committed. Exits with 1 and one line per finding when anything is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from clusters.addons import kserve
+from clusters.addons import kserve, sources
 from clusters.addons.add_on import AddOn, Programs
 from clusters.addons.catalogue import ADD_ONS
 from clusters.addons.region import Region, RegionFacts
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 answer = _render(chosen)
             case "secrets":
                 answer = [kserve.certificate_secret(_region(chosen, {}))]
+            case "files":
+                answer = sources.files_read(ADD_ONS, _folders(chosen.modules))
             case _:
                 answer = [_described(add_on) for add_on in ADD_ONS]
     except TidegateError as refused:
@@ -53,12 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     listed = commands.add_parser("list", help="every add-on with its two sources, as JSON")
     listed.add_argument("--json", action="store_true", help="kept for symmetry; the answer is always JSON")
     rendered = commands.add_parser("render", help="render into a folder that then holds exactly the add-ons")
+    files = commands.add_parser("files", help="the files of each module that rendering reads, as JSON")
     secrets = commands.add_parser("secrets", help="print the Secrets that are applied by hand, as JSON")
     for command in (rendered, secrets):
         command.add_argument("--root", type=Path, default=Path(), help="the checkout that holds the inventory")
         command.add_argument("--facts", type=Path, required=True, help="JSON of RegionFacts")
+    for command in (rendered, files):
+        command.add_argument("--modules", type=Path, required=True, help='JSON: "<family> <module path>" to the module\'s folder')
     rendered.add_argument("--images", type=Path, required=True, help="JSON: image name to reference with digest")
-    rendered.add_argument("--modules", type=Path, required=True, help='JSON: "<family> <module path>" to the module\'s folder')
     rendered.add_argument("--helm", type=Path, default=Path("helm"), help="the helm program")
     rendered.add_argument("--kubectl", type=Path, default=Path("kubectl"), help="the kubectl program, for its kustomize")
     rendered.add_argument("--out", type=Path, required=True, help="the folder to write")
@@ -73,7 +77,7 @@ def _render(chosen: argparse.Namespace) -> Mapping[str, object]:
         known = ", ".join(add_on.name for add_on in ADD_ONS)
         raise UsageError(f"no add-on {', '.join(sorted(unknown))}; there are {known}")
     region = _region(chosen, _texts(chosen.images))
-    modules = {key: Path(folder) for key, folder in _texts(chosen.modules).items()}
+    modules = _folders(chosen.modules)
     programs = Programs(chosen.helm, chosen.kubectl)
     files: dict[str, bytes] = {}
     for add_on in ADD_ONS:
@@ -92,6 +96,10 @@ def _region(chosen: argparse.Namespace, images: Mapping[str, str]) -> Region:
     if facts.cluster not in clusters:
         raise InventoryError([_finding(chosen.facts, ("cluster",), f"not in the inventory: {facts.cluster}")])
     return Region(clusters[facts.cluster], facts, images)
+
+
+def _folders(path: Path) -> dict[str, Path]:
+    return {key: Path(folder) for key, folder in _texts(path).items()}
 
 
 def _texts(path: Path) -> dict[str, str]:
@@ -120,11 +128,17 @@ def _described(add_on: AddOn) -> Mapping[str, object]:
         "namespace": add_on.namespace,
         "by_hand": add_on.by_hand,
         "production": {"kind": type(add_on.production).__name__, **cast("dict[str, object]", asdict(add_on.production))},
-        "modules": [{"key": module.key, "path": module.path, "version": module.version} for module in add_on.modules],
+        "modules": [
+            {
+                "key": module.key, "path": module.path, "version": module.version,
+                "reads": [sources.described(source) for source in add_on.embedded if source.module == module],
+            }
+            for module in add_on.modules
+        ],
         "images": add_on.images,
         "owned_namespaces": add_on.owned_namespaces,
         "ignored_differences": [asdict(ignored) for ignored in add_on.ignored_differences],
-    }
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

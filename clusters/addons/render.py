@@ -72,7 +72,7 @@ def _read(source: EmbeddedSource, modules: Mapping[str, Path], region: Region, p
             printed = tools.run([str(programs.kubectl), "kustomize", source.folder], cwd=module, timeout_seconds=120).stdout
             yield from documents.parse_all(printed)
         case YamlFiles():
-            for path in _matching(source, module):
+            for path in matching(source, module):
                 yield from documents.parse_all(path.read_text(encoding="utf-8"))
 
 
@@ -89,7 +89,8 @@ def _template(chart: HelmChart, module: Path, region: Region, programs: Programs
         yield from documents.parse_all(tools.run(command, env=home, timeout_seconds=120).stdout)
 
 
-def _matching(source: YamlFiles, module: Path) -> list[Path]:
+def matching(source: YamlFiles, module: Path) -> list[Path]:
+    """The files of `module` that `source` names; raises `ManifestError` when a glob matches none."""
     found: list[Path] = []
     for glob in source.globs:
         paths = [path for path in sorted(module.glob(glob)) if not path.name.endswith(source.excluded or ("\0",))]

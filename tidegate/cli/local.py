@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.cli.bundle import bundle
 from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tidegate.operations.local.machine_view import MachineState
 
 local = typer.Typer(help="Look into and prepare the embedded region.", no_args_is_help=True, rich_markup_mode=None)
+local.add_typer(bundle, name="bundle")
 
 
 @local.command("build")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,9 +10,17 @@ import typer
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from tidegate.operations.checkout import Checkout
     from tidegate.operations.cloud.synthesis import LeftOut
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+BundleKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle-key", metavar="FILE", help="The one public key (PEM) to trust for bundles. Default: those that the checkout commits."
+    ),
+]
 
 
 def doctor(json: Json = False) -> None:
@@ -39,16 +48,28 @@ def up(
     without_regions: Annotated[
         bool, typer.Option("--without-regions", help="Provision and render only: needs neither Linux nor root.")
     ] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option("--bundle", metavar="FILE|URL", help="Take from this bundle what would be built; a file or an https:// address."),
+    ] = None,
+    bundle_key: BundleKey = None,
 ) -> None:
     """Bring the embedded platform up: emulated cloud, both regions with all add-ons, and the tenants' models answering."""
+    from tidegate.errors import UsageError
     from tidegate.operations import embedded_platform
     from tidegate.operations.checkout import find_checkout
     from tidegate.operations.rendering import render, validate
 
     screen = Screen(json)
     checkout = find_checkout()
+    if without_regions and bundle:
+        raise UsageError("--without-regions builds nothing that a bundle has; leave one of the two out")
+    if bundle_key and not bundle:
+        raise UsageError("--bundle-key says whose bundle to trust; name the bundle with --bundle")
     if not without_regions:
         embedded_platform.refuse_unfit_machine()
+    if bundle:
+        _take_bundle(screen, checkout, bundle, bundle_key)
     both = embedded_platform.bring_up(checkout, screen.progress, with_regions=not without_regions)
     cloud, regions = both.cloud, both.regions
     rendered = render(checkout)
@@ -135,6 +156,14 @@ def show_left_out(screen: Screen, left_out: tuple[LeftOut, ...]) -> None:
     if grouped:
         rows = [(stack, kind, count, reason) for (stack, kind, reason), count in sorted(grouped.items())]
         screen.table("Not applied locally (checked by terraform validate only)", ["stack", "type", "count", "reason"], rows)
+
+
+def _take_bundle(screen: Screen, checkout: Checkout, bundle: str, bundle_key: Path | None) -> None:
+    from tidegate.cli.bundle import summary
+    from tidegate.operations.local.bundles.import_bundle import import_bundle
+
+    for line in summary(import_bundle(checkout, bundle, bundle_key, screen.progress)):
+        screen.progress("bundle", line)
 
 
 def _short(value: object) -> str:

@@ -30,6 +30,7 @@ from tidegate.operations.local import (
     network,
     obstacles,
     prediction,
+    sources,
     vault_region,
 )
 from tidegate.operations.local.bring_up import Local, OnProgress, Prepared, cluster_of
@@ -163,7 +164,7 @@ class _Run:
     def _render(self) -> None:
         catalogue = catalogue_of(self.registry, key_ids(self.local.platform))
         delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, catalogue))
-        certificate, modules = bootstrap.webhook_certificate(self.local), delivery.module_folders(self.local.checkout)
+        certificate, modules = bootstrap.webhook_certificate(self.local), sources.add_on_folders(self.local.checkout)
 
         self.in_each_region(lambda name: delivery.render_add_ons(self.local, name, self.prepared, modules, certificate))
         outside = self.local.machine(network.INTERNET)

@@ -15,17 +15,13 @@ from tidegate.model.platform import Platform
 from tidegate.operations import emulator
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import certificates, cgroups, host, internet, machines, network, region, registry, unpacked_images
-from tidegate.operations.local.builds import build, module_folder
+from tidegate.operations.local.builds import build
 from tidegate.operations.local.images import Image, build_images, machine_root
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.machines import Machine
+from tidegate.operations.local.sources import KWOK_STAGES, kwok_folder
 
 OnProgress = Callable[[str, str], None]
-
-_KWOK_STAGES = (
-    "node/fast/node-initialize", "node/heartbeat/node-heartbeat", "pod/fast/pod-ready", "pod/fast/pod-complete",
-    "pod/fast/pod-delete",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +130,8 @@ def cluster_of(local: Local, name: str, programs: Mapping[str, Path]) -> Kuberne
 
 def _kwok_stages(checkout: Checkout) -> bytes:
     """The life of pretended nodes and pods, as kwok's own module describes it, and what we add."""
-    folder = module_folder(checkout, "kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage"
-    paths = [*(folder / f"{name}.yaml" for name in _KWOK_STAGES), checkout.root / "clusters/local/node/pretended-pods.yaml"]
+    folder = kwok_folder(checkout)
+    paths = [*(folder / name for name in KWOK_STAGES), checkout.root / "clusters/local/node/pretended-pods.yaml"]
     return b"\n---\n".join(path.read_bytes() for path in paths)
 
 

@@ -77,18 +77,17 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
     if unknown:
         raise UsageError(f"no program {', '.join(map(repr, unknown))}; there are {', '.join(catalogue.names)}")
     chosen = [(family, binary) for family, binary in catalogue.programs() if not only or binary.name in only]
-    go_version = tools.run(["go", "version"], env=_ENVIRONMENT).stdout.strip()
+    version = go_version()
     numbers = {binary.name: number for number, (_, binary) in enumerate(chosen, start=1)}
 
     def build_family(family: Family) -> list[Program]:
         built: list[Program] = []
-        source = _family_folder(checkout, family.name)
         for binary in (binary for of, binary in chosen if of is family):
-            path = cache_folder() / "builds" / _key(source, family, binary, go_version) / binary.name
+            path = _path(checkout, family, binary, version)
             seconds = None
             if not path.is_file():
                 told = _Told(on_progress, binary.name, f"{numbers[binary.name]} of {len(chosen)}")
-                seconds = _build_into(path, source, family, binary, told)
+                seconds = _build_into(path, _family_folder(checkout, family.name), family, binary, told)
             built.append(Program(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
         return built
 
@@ -103,6 +102,22 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
             tools.interrupt_streams()
             raise
     return sorted(built, key=lambda program: numbers[program.name])
+
+
+def program_paths(checkout: Checkout) -> dict[str, Path]:
+    """Where each program of the catalogue lies in the cache once it is built, by name; nothing is built for a look."""
+    version = go_version()
+    return {binary.name: _path(checkout, family, binary, version) for family, binary in read_catalogue(checkout).programs()}
+
+
+def go_version() -> str:
+    """The installed Go as it calls itself, with its platform: `go version go1.26.6 linux/amd64`."""
+    return tools.run(["go", "version"], env=_ENVIRONMENT).stdout.strip()
+
+
+def programs_folder() -> Path:
+    """The part of the cache that holds programs, each in a folder that is named after what it was made of."""
+    return cache_folder() / "builds"
 
 
 def module_folder(checkout: Checkout, family: str, module_path: str) -> Path:
@@ -137,6 +152,10 @@ class _Told:
 
 def _family_folder(checkout: Checkout, family: str) -> Path:
     return (checkout.root / CATALOGUE).parent / family
+
+
+def _path(checkout: Checkout, family: Family, binary: Binary, version: str) -> Path:
+    return programs_folder() / _key(_family_folder(checkout, family.name), family, binary, version) / binary.name
 
 
 def _key(source: Path, family: Family, binary: Binary, go_version: str) -> str:

@@ -11,12 +11,9 @@ from pydantic import TypeAdapter
 from tidegate import tools
 from tidegate.manifests.yaml_text import Manifest
 from tidegate.model.embedding import Embedding
-from tidegate.model.facts import Fact
 from tidegate.model.signature import Catalogue
-from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import digest, git_server, internet
 from tidegate.operations.local.bring_up import Local, Prepared
-from tidegate.operations.local.builds import module_folder
 from tidegate.operations.local.images import Image
 from tidegate.operations.local.network import INTERNET
 from tidegate.operations.local.region import DNS, PROMETHEUS, service_address
@@ -31,14 +28,6 @@ _SOURCES = (
     *(f"tidegate/{name}/**/*.py" for name in ("inventory", "manifests", "model")),
 )
 """What decides how add-ons are rendered, beside what they are told."""
-
-
-class AddOnModule(Fact):
-    """A Go module that an add-on is read from."""
-
-    key: str
-    path: str
-    version: str
 
 
 def embedding(local: Local, images: Mapping[str, Image], catalogue: Catalogue) -> Embedding:
@@ -67,7 +56,7 @@ def render(local: Local, facts: Embedding) -> None:
 def render_add_ons(
     local: Local, cluster: str, prepared: Prepared, modules: Mapping[str, Path], webhook_certificate: tuple[Path, Path]
 ) -> None:
-    """Renders one region's add-ons from `modules` (see `module_folders`), unless what is there was rendered from the same."""
+    """Renders one region's add-ons from `modules` (see `sources.add_on_folders`), unless what is there was rendered from the same."""
     checkout, addresses, platform = local.checkout, local.addresses, local.platform
     machine, images, programs = local.machine(INTERNET), prepared.images, prepared.programs
     work = machine.folder / "add-ons" / cluster
@@ -115,19 +104,3 @@ def add_on_secrets(local: Local, cluster: str) -> list[Manifest]:
 def _command(local: Local, cluster: str, verb: str) -> list[str]:
     facts = local.machine(INTERNET).folder / "add-ons" / cluster / "facts.json"
     return [str(local.checkout.python), "-m", "clusters.addons", verb, "--root", ".", "--facts", str(facts)]
-
-
-def module_folders(checkout: Checkout) -> dict[str, Path]:
-    """The folder of every Go module that add-ons are read from, by its key; the same for all regions."""
-    printed = tools.run([str(checkout.python), "-m", "clusters.addons", "list"], cwd=checkout.root).stdout
-    named = (AddOnModule.model_validate(described) for add_on in json.loads(printed) for described in add_on["modules"])
-    modules = {module.key: module for module in named}
-    return {key: _folder(checkout, module) for key, module in modules.items()}
-
-
-def _folder(checkout: Checkout, module: AddOnModule) -> Path:
-    family, _, path = module.key.rpartition(" ")
-    if family:
-        return module_folder(checkout, family, path)
-    printed = tools.run(["go", "mod", "download", "-json", f"{module.path}@{module.version}"], env={"GOFLAGS": "-mod=mod", "GOWORK": "off"})
-    return Path(json.loads(printed.stdout)["Dir"])

@@ -51,7 +51,7 @@ def train(checkout: Checkout, on_progress: Callable[[str, str], None] = lambda _
     `on_progress` is told "models" and each line that the program prints. Raises `DoctorError` when the environment is
     missing and `ToolError` when training fails. What a killed run left is never taken for a registry.
     """
-    folder = cache_folder() / "models" / _key(checkout)
+    folder = trained_folder(checkout)
     if (folder / INDEX).is_file():
         return folder
     python = checkout.root / PYTHON
@@ -67,6 +67,11 @@ def train(checkout: Checkout, on_progress: Callable[[str, str], None] = lambda _
         if not (folder / INDEX).is_file():  # else another process was faster, with the same bytes
             made.rename(folder)
     return folder
+
+
+def trained_folder(checkout: Checkout) -> Path:
+    """Where `train` keeps what this checkout's program trains, whether it is there or not."""
+    return cache_folder() / "models" / _key(checkout)
 
 
 @own_errors()

@@ -11,7 +11,7 @@ from tidegate.errors import Finding, InventoryError, UsageError
 from tidegate.inventory.read import read_fact
 from tidegate.model.images import REGISTRY, ImageCatalogue, ImageFact, ImageFile
 from tidegate.operations.checkout import Checkout, cache_folder
-from tidegate.operations.local.builds import module_folder
+from tidegate.operations.local.builds import module_folder, programs_folder
 from tidegate.operations.local.images import debian, layers, layout, python_site
 from tidegate.operations.local.images.store import Blob, Store, is_whole, key_of
 
@@ -61,9 +61,39 @@ def build_images(
     catalogue = read_images(checkout)
     if unknown := sorted(set(only) - catalogue.images.keys()):
         raise UsageError(f"no image {unknown[0]!r}; there are {', '.join(catalogue.images)}")
-    builder = _Builder(checkout, catalogue, binaries, on_progress, Store(cache_folder() / "images"))
+    builder = _Builder(checkout, catalogue, binaries, on_progress, images_store())
     chosen = [name for name in catalogue.images if not only or name in only]
     return {name: builder.image(name, f"{number} of {len(chosen)}") for number, name in enumerate(chosen, start=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the memory of the store is asked for when an image is built."""
+
+    image: str
+    """The image's name."""
+    key: str
+    """The image's manifest."""
+    layer_keys: tuple[str, ...]
+    """The layers it shares with others; one that is remembered is not made anew when only the image has changed."""
+
+
+def remembered_images(checkout: Checkout, binaries: Mapping[str, Path]) -> list[Remembered]:
+    """For every image, in the order of images.yaml, the keys that `build_images` would look for. Errors as `build_images`.
+
+    The files of `binaries` need not be there yet as long as they lie among our programs.
+    """
+    catalogue = read_images(checkout)
+    builder = _Builder(checkout, catalogue, binaries, lambda _line: None, images_store())
+    return [
+        Remembered(name, builder.key(fact), tuple(filter(None, (builder.base_key(fact), builder.site_key(fact)))))
+        for name, fact in catalogue.images.items()
+    ]
+
+
+def images_store() -> Store:
+    """The blobs of all images, and the memory of what they were made from."""
+    return Store(cache_folder() / "images")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +104,20 @@ class _Builder:
     on_progress: Callable[[str], None]
     store: Store
 
+    def key(self, fact: ImageFact) -> str:
+        return key_of("image", RECIPE, fact.model_dump(), self.base_key(fact), list(self._inputs(fact)))
+
+    def base_key(self, fact: ImageFact) -> str:
+        if not fact.base:
+            return ""
+        return key_of("base", debian.RECIPE, self.catalogue.release, self.catalogue.bases[fact.base].model_dump())
+
+    def site_key(self, fact: ImageFact) -> str:
+        return key_of("site layer", RECIPE, python_site.key_of_lock(self.checkout, fact.lock)) if fact.lock else ""
+
     def image(self, name: str, position: str) -> Image:
         fact = self.catalogue.images[name]
-        key = key_of("image", RECIPE, fact.model_dump(), self._base_key(fact), list(self._inputs(fact)))
+        key = self.key(fact)
         manifest = self.store.remembered(key)
         if manifest is None or not all(is_whole(self.store.path(blob), blob) for blob in layout.blobs_of(self.store, manifest)):
             self.on_progress(f"building image {name} ({position})")
@@ -92,22 +133,16 @@ class _Builder:
 
     def _layers(self, fact: ImageFact) -> Iterator[Blob]:
         if fact.base:
-            yield self._base_layer(fact.base)
+            yield self._base_layer(fact.base, self.base_key(fact))
         if fact.lock:
-            yield self._site_layer(fact.lock)
+            yield self._site_layer(fact.lock, self.site_key(fact))
         if entries := list(self._entries(fact)):
             yield self.store.add_written(lambda file: layers.write(entries, file))
 
-    def _base_key(self, fact: ImageFact) -> str:
-        if not fact.base:
-            return ""
-        return key_of("base", debian.RECIPE, self.catalogue.release, self.catalogue.bases[fact.base].model_dump())
-
-    def _base_layer(self, name: str) -> Blob:
-        base = self.catalogue.bases[name]
-        key = key_of("base", debian.RECIPE, self.catalogue.release, base.model_dump())
+    def _base_layer(self, name: str, key: str) -> Blob:
         if found := self.store.remembered(key):
             return found
+        base = self.catalogue.bases[name]
         archive = self.store.new_path()
         try:
             self.on_progress(f"making the base {name} from Debian {self.catalogue.release}, about a minute")
@@ -116,8 +151,7 @@ class _Builder:
         finally:
             archive.unlink(missing_ok=True)
 
-    def _site_layer(self, lock: str) -> Blob:
-        key = key_of("site layer", RECIPE, python_site.key_of_lock(self.checkout, lock))
+    def _site_layer(self, lock: str, key: str) -> Blob:
         if found := self.store.remembered(key):
             return found
         site = python_site.site_folder(self.checkout, lock, self.on_progress)
@@ -166,9 +200,13 @@ def file_entries(
 def input_of(checkout: Checkout, file: ImageFile, binaries: Mapping[str, Path]) -> object:
     """Stands for the content of `file` without reading much.
 
-    A binary is taken for unchanged while its path, size and time are: builds lie in folders named after their inputs.
+    A program of ours is known by the name of its folder, which stands for what it was made of: on every machine the same, and
+    known before it is built. Any other binary is taken for unchanged while its path, size and time are.
     """
     if file.binary:
+        path = binaries.get(file.binary)
+        if path and path.is_relative_to(programs_folder()):
+            return path.relative_to(programs_folder()).as_posix()
         path = _binary(file.binary, binaries).resolve()
         status = path.stat()
         return [str(path), status.st_size, status.st_mtime_ns]

@@ -20,13 +20,11 @@ def machine_root(checkout: Checkout, on_progress: Callable[[str], None] = lambda
     Needs root, since the files in it belong to several users. Raises `DoctorError` when this machine cannot make it,
     `ToolError` when a download fails.
     """
-    catalogue = read_images(checkout)
-    machine = catalogue.machine
-    inputs = [input_of(checkout, file, {}) for file in machine.files]
-    key = key_of("machine root", debian.RECIPE, catalogue.release, machine.model_dump(), inputs)
-    folder = cache_folder() / "images" / "roots" / key
+    folder = machine_root_folder(checkout)
     if folder.is_dir():
         return folder
+    catalogue = read_images(checkout)
+    machine = catalogue.machine
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
     try:
@@ -43,3 +41,11 @@ def machine_root(checkout: Checkout, on_progress: Callable[[str], None] = lambda
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def machine_root_folder(checkout: Checkout) -> Path:
+    """Where `machine_root` keeps the filesystem of this checkout, whether it is there or not."""
+    catalogue = read_images(checkout)
+    inputs = [input_of(checkout, file, {}) for file in catalogue.machine.files]
+    key = key_of("machine root", debian.RECIPE, catalogue.release, catalogue.machine.model_dump(), inputs)
+    return cache_folder() / "images" / "roots" / key

@@ -86,7 +86,7 @@ class Store:
     def remembered(self, key: str) -> Blob | None:
         """What was made from the inputs named by `key`, as long as the store still holds it whole."""
         try:
-            blob = Blob(**json.loads(self._memory(key).read_text(encoding="ascii")))
+            blob = Blob(**json.loads(self.memory(key).read_text(encoding="ascii")))
         except (FileNotFoundError, ValueError, TypeError):
             return None
         return blob if is_whole(self.path(blob), blob) else None
@@ -95,9 +95,10 @@ class Store:
         """Notes that `blob` is what the inputs named by `key` give."""
         temporary = self.new_path()
         temporary.write_text(json.dumps(asdict(blob)), encoding="ascii")
-        self._memory(key).parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(self._memory(key))
+        self.memory(key).parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(self.memory(key))
         return blob
 
-    def _memory(self, key: str) -> Path:
+    def memory(self, key: str) -> Path:
+        """Where it is noted what the inputs named by `key` gave."""
         return self.folder / "made" / f"{key}.json"
