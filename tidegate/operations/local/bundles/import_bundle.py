@@ -106,7 +106,7 @@ def _import(asked: _Asked, source: Source, file: IO[bytes], scratch: Path) -> Im
     if chosen:
         _refuse_full_disk(size_bytes + (manifest.content.size_bytes if is_fetched else 0), asked.name)
     if chosen or not is_fetched:  # a file is checked whole even when nothing of it is needed: it costs a second or two
-        progress = Progress(asked.on_progress, "checking", manifest.content.size_bytes)
+        progress = Progress(asked.on_progress, "fetching and checking" if is_fetched else "checking", manifest.content.size_bytes)
         read_content(source, manifest, asked.name, progress)
         progress.end()
     if chosen:
