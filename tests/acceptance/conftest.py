@@ -90,12 +90,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def platform(pytestconfig: pytest.Config) -> Running:
+def platform(pytestconfig: pytest.Config) -> Iterator[Running]:
     """The platform of the checkout that the tests lie in, live."""
     attached = Attached.read(pytestconfig.stash[_RUN].folder)
     if attached is None:
         pytest.fail("the regions are not up: ask pytest for tests/acceptance, or a file in it, which brings them up", pytrace=False)
-    return attached.running()
+    running = attached.running()
+    yield running
+    running.close()
 
 
 @pytest.fixture

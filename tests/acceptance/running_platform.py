@@ -6,13 +6,14 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from tests.acceptance.access_review import Api
+from tests.acceptance.kept_kubernetes import KeptKubernetes, Readers
 from tests.root import ROOT
 from tests.suite.telling import tell
 from tidegate import inventory, tools
@@ -22,11 +23,11 @@ from tidegate.model.served_model import ServedModel
 from tidegate.model.tenant import Tenant
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import prediction
-from tidegate.operations.local.bring_up import Local
+from tidegate.operations.local.bring_up import Local, kubeconfig_path
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.machine_view import ProgramState, read_programs
 from tidegate.operations.local.model_index import Sample, find_version, read_sample
-from tidegate.operations.local.region_status import RegionState, is_executed, read_region
+from tidegate.operations.local.region_status import RegionState, is_executed, read_region_through
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 
@@ -56,20 +57,27 @@ class Running:
     models: Path
     ports: Mapping[str, int]
     is_ours: bool
+    readers: Readers = field(default_factory=Readers)
+
+    def close(self) -> None:
+        """Ends the connections that were kept."""
+        self.readers.close()
 
     @property
     def checkout(self) -> Checkout:
         return self.local.checkout
 
     def cluster(self, region: str) -> Kubernetes:
-        return Kubernetes(self.programs["kubectl"], self.local.checkout.embedded / f"{region}.kubeconfig")
+        kubeconfig = kubeconfig_path(self.local, region)
+        reader = self.readers.of(kubeconfig)
+        return KeptKubernetes(self.programs["kubectl"], kubeconfig, reader) if reader else Kubernetes(self.programs["kubectl"], kubeconfig)
 
     def api(self, region: str) -> Api:
         """The API server over kept connections; to be closed."""
-        return Api(self.local.checkout.embedded / f"{region}.kubeconfig")
+        return Api(kubeconfig_path(self.local, region))
 
     def state(self, region: str) -> RegionState:
-        return read_region(self.local, region, self.programs)
+        return read_region_through(self.cluster(region), self.local, region)
 
     def inside(self, machine: str, *command: str, timeout_seconds: float = 60) -> str:
         """What `command` printed inside a machine."""
