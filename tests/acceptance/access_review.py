@@ -112,6 +112,11 @@ class Api(ApiClient):
         ]
         return rules, frozenset((verb, url) for one in told["nonResourceRules"] for verb in one["verbs"] for url in one["nonResourceURLs"])
 
+    def all_rules(self, asked: Sequence[tuple[Account, str]]) -> list[tuple[list[Rule], frozenset[tuple[str, str]]]]:
+        """What `rules` tells for each, in order."""
+        accounts, places = [one[0] for one in asked], [one[1] for one in asked]
+        return list(self._pool.map(self.rules, accounts, places))
+
     def is_allowed(self, account: Account, question: Question) -> bool:
         """The authorizer's own answer."""
         resource, _, subresource = question.resource.partition("/")

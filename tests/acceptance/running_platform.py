@@ -90,9 +90,14 @@ class Running:
     def supervised(self, machine: str) -> dict[str, ProgramState]:
         return {one.name: one for one in read_programs(self.local.machine(machine).sockets / "supervisor.sock")}
 
-    def wait_until_live(self, region: str, *, patience_seconds: float = 240) -> float:
-        """Seconds until nothing of the region is waited for any more."""
-        return wait_for(f"{region} is live", lambda: self.state(region).waiting_for, lambda waiting: not waiting, patience_seconds, 2)
+    def wait_until_live(self, region: str, *, tenant: str | None = None, patience_seconds: float = 240) -> float:
+        """Seconds until nothing of the region, or of one of its tenants there, is waited for any more."""
+
+        def look() -> list[str]:
+            return [one for one in self.state(region).waiting_for if tenant is None or is_of(tenant, one)]
+
+        what = f"{region} is live" if tenant is None else f"{tenant} is live in {region}"
+        return wait_for(what, look, lambda waiting: not waiting, patience_seconds, 1)
 
     def places(self, region: str, reference: str) -> list[str]:
         """The node of each of a model's pods, or nothing while it has none; pods on their way out are left aside."""
@@ -127,6 +132,12 @@ class Running:
         sample = self.sample(reference, version)
         name = reference.split("/")[1]
         return prediction.call(self.local, tenant, name, sample.request, path=sample.path, region=region, timeout_seconds=timeout_seconds)
+
+
+def is_of(tenant: str, waited_for: str) -> bool:
+    """Whether one of the things that a region waits for is the tenant's; all is while the API server does not answer."""
+    own = {names.tenant_application(tenant), names.guard_rails_application(tenant), "API server"}
+    return waited_for in own or waited_for.startswith(f"{tenant}/")
 
 
 def model_of(reference: str) -> tuple[Tenant, ServedModel]:

@@ -19,7 +19,7 @@ from tidegate.operations.local import prediction
 
 REGION, NAMESPACE, TENANT = "live-2", "tenant-merchants", INVENTORY.tenants["merchants"]
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION])]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION], asks=["merchants"], alone=False)]
 
 POOL = TENANT.models["anomaly"].dense_pool
 assert POOL
