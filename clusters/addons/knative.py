@@ -29,8 +29,8 @@ STABLE_WINDOW_SECONDS = 20
 """How long the autoscaler looks back. Knative's 60 s is for busy services; a trial has to wait for it again and again."""
 
 _IN_THE_MESH = frozenset({"activator", "autoscaler"})
-_ELECTING = frozenset({"controller", "webhook"})
-"""The activator elects nobody, and the autoscaler's election has no such switch."""
+_SPARED_AN_ELECTION = frozenset({"webhook"})
+"""The activator elects nobody; autoscaler and controller know no such switch."""
 
 DISABLE_ELECTION = "--disable-ha=true"
 _METRICS_PORT = "9090"
@@ -119,7 +119,7 @@ def _adapt_deployment(deployment: Document, region: Region) -> None:
         documents.set_environment(container, {"SSL_CERT_FILE": f"{_CA_FOLDER}/ca.crt"})
         container["volumeMounts"] = [{"name": _CA_CONFIG_MAP, "mountPath": _CA_FOLDER, "readOnly": True}]
         spec["volumes"] = [{"name": _CA_CONFIG_MAP, "configMap": {"name": _CA_CONFIG_MAP}}]
-    if documents.name(deployment) in _ELECTING:
+    if documents.name(deployment) in _SPARED_AN_ELECTION:
         at_rest.without_election(deployment, DISABLE_ELECTION, region)
     documents.section(deployment, "spec")["replicas"] = region.facts.replicas
 

@@ -3,6 +3,7 @@
 #   unpack-images.sh FOLDER IMAGES
 # A line of the file IMAGES is: the OCI layout's folder, the image's name with its tag, its digest.
 set -eu
+cd / # where we come from is not to be seen in here
 folder=$1
 images=$2
 state=$(mktemp -d)

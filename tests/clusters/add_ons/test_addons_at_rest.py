@@ -25,7 +25,7 @@ def containers(addons: Any) -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("add_on", "deployment", "argument"),
     [
-        ("knative", "controller", "--disable-ha=true"), ("knative", "webhook", "--disable-ha=true"),
+        ("knative", "webhook", "--disable-ha=true"),
         ("knative-gateway", "net-gateway-api-controller", "--disable-ha=true"),
     ],
 )  # fmt: skip

@@ -32,7 +32,7 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
     """Applies what production's `bootstrap` stack applies: Secrets, cluster DNS, Argo CD and the root Application.
 
     Definitions of every add-on go first: whenever one of them arrives or changes, Argo CD and the API server read all of them anew.
-    Their Applications find them in place and have nothing to write, not even whose they are. A second call changes nothing.
+    Their Applications find them in place and have nothing to write. A second call changes nothing.
     """
     outside = local.machine(network.INTERNET)
     tree = git_server.worktree(outside)
@@ -81,7 +81,12 @@ def _namespaces_of_applications(folder: Path) -> dict[str, str]:
 
 
 def _tracked(manifest: Manifest, application: str, namespaces: Mapping[str, str]) -> Manifest:
-    """`manifest` with the annotation by which Argo CD knows its own objects, as Argo CD itself would write it at its first sync."""
+    """`manifest` with the annotation by which Argo CD knows its own objects, as Argo CD itself would write it at its first sync.
+
+    Definitions get none: Argo CD takes it away from them, and reads all definitions anew for each one that it changes.
+    """
+    if manifest["kind"] == "CustomResourceDefinition":
+        return manifest
     metadata = cast("dict[str, Any]", manifest["metadata"])
     group = str(manifest["apiVersion"]).rpartition("/")[0]
     namespace = metadata.get("namespace") or namespaces.get(application, "")
@@ -107,10 +112,14 @@ def _record(local: Local, name: str) -> Path:
 
 
 def _applied_by_hand(local: Local, name: str) -> str:
-    """Stands for everything that `bootstrap` applies: the add-ons' objects, the root Application, the hosts of the edge's certificate."""
+    """Stands for what `bootstrap` applies: definitions, the add-ons that come before Argo CD, the root, the hosts of the certificate."""
     tree = git_server.worktree(local.machine(network.INTERNET))
-    folders = (tree / delivery.ADD_ONS / name, tree / "gitops/bootstrap" / name, local.checkout.root / region.NODE_FOLDER)
-    return digest.of_text(" ".join([*(digest.of_files(folder, ("**/*.yaml",)) for folder in folders), *_edge_hosts(local, name)]))
+    parts = {
+        tree / delivery.ADD_ONS / name: ("*/customresourcedefinition-*.yaml", *(f"{add_on}/*.yaml" for add_on in BY_HAND)),
+        tree / "gitops/bootstrap" / name: ("*.yaml",),
+        local.checkout.root / region.NODE_FOLDER: ("rbac.yaml",),
+    }
+    return digest.of_text(" ".join([*(digest.of_files(folder, globs) for folder, globs in parts.items()), *_edge_hosts(local, name)]))
 
 
 def webhook_certificate(local: Local) -> tuple[Path, Path]:
