@@ -1,24 +1,14 @@
-"""Asks an API server who may do what: discovery, the rules it tells each identity, and single questions to its authorizer.
-
-Thousands of questions are asked over a few kept connections with the platform engineer's certificate; kubectl would start a
-process for each.
-"""
+"""Asks an API server who may do what: discovery, the rules it tells each identity, and single questions to its authorizer."""
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
 import random
-import ssl
-import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urlsplit
+
+from tests.acceptance.api_client import ApiClient
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 NOWHERE = "no-such-namespace"
@@ -82,60 +72,17 @@ class Rule:
         )
 
 
-class Api:
-    """One API server, from a kubeconfig in JSON as `tidegate up` writes it; to be closed. Each thread has a connection of its own."""
+class Api(ApiClient):
+    """An API server that is asked who may do what."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        config = json.loads(kubeconfig.read_text(encoding="utf-8"))
-        server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self._address = urlsplit(str(server["server"]))
-        self._tls = ssl.create_default_context(cadata=base64.b64decode(server["certificate-authority-data"]).decode())
-        with tempfile.NamedTemporaryFile(suffix=".pem") as both:  # readable by its owner only
-            both.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
-            both.flush()
-            self._tls.load_cert_chain(both.name)
-        self._own = threading.local()
-        self._all: list[http.client.HTTPSConnection] = []
+        super().__init__(kubeconfig)
         self._pool = ThreadPoolExecutor(CONNECTIONS)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Ends threads and connections."""
         self._pool.shutdown()
-        for connection in self._all:
-            connection.close()
-
-    def request(
-        self, method: str, path: str, body: Mapping[str, object] | None = None, *, account: Account | None = None,
-        content_type: str = "application/json",
-    ) -> tuple[int, Any]:  # fmt: skip
-        """Status and answer; as `account` if given."""
-        payload = b"" if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        if account:
-            headers["Impersonate-User"] = account.user
-        for attempt in range(2):
-            connection: http.client.HTTPSConnection | None = getattr(self._own, "connection", None)
-            if connection is None:
-                connection = http.client.HTTPSConnection(self._address.hostname or "", self._address.port, context=self._tls, timeout=60)
-                self._own.connection = connection
-                self._all.append(connection)
-            try:
-                connection.request(method, path, payload, headers)
-                answer = connection.getresponse()
-                return answer.status, json.loads(answer.read())
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                self._own.connection = None
-                if attempt:
-                    raise
-        raise AssertionError
-
-    def read(self, path: str) -> Any:
-        status, answer = self.request("GET", path)
-        assert status == 200, f"{path}: {answer}"
-        return answer
+        super().close()
 
     def discover(self) -> list[Resource]:
         """Every resource and subresource of every version, each once."""
@@ -155,7 +102,7 @@ class Api:
     def rules(self, account: Account, namespace: str) -> tuple[list[Rule], frozenset[tuple[str, str]]]:
         """What the server tells an identity that it may do: to resources of a namespace, and (verb, path) of everything else."""
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
-        status, answer = self.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body, account=account)
+        status, answer = self.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body, user=account.user)
         assert status == 201, answer
         told = answer["status"]
         assert not told["incomplete"], f"{account.user} in {namespace}: {told}"
@@ -164,6 +111,11 @@ class Api:
             for one in told["resourceRules"]
         ]
         return rules, frozenset((verb, url) for one in told["nonResourceRules"] for verb in one["verbs"] for url in one["nonResourceURLs"])
+
+    def all_rules(self, asked: Sequence[tuple[Account, str]]) -> list[tuple[list[Rule], frozenset[tuple[str, str]]]]:
+        """What `rules` tells for each, in order."""
+        accounts, places = [one[0] for one in asked], [one[1] for one in asked]
+        return list(self._pool.map(self.rules, accounts, places))
 
     def is_allowed(self, account: Account, question: Question) -> bool:
         """The authorizer's own answer."""

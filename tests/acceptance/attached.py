@@ -61,8 +61,10 @@ def bring_platform_up() -> Attached:
                 if up.regions:
                     times.add(phases={f"bring-up, {name}": seconds for name, seconds in up.regions.phases.items()})
             attached = Attached(programs=dict(build(CHECKOUT, progress)), models=models.train(CHECKOUT, progress), is_ours=is_ours)
+            running = attached.running()
             for region in REGIONS:
-                attached.running().wait_until_live(region)
+                running.wait_until_live(region)
+            running.close()
     except BaseException:
         if is_ours:
             take_platform_down()

@@ -102,7 +102,9 @@ def _swapped(forge: Forge) -> str:
     return f"{head}.{text(json.dumps(forge.claims()).encode())}.{signature}"
 
 
+@functools.cache
 def _stranger() -> rsa.RSAPrivateKey:
+    """A key that the issuer never had; making one takes most of a second."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 

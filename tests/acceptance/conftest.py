@@ -90,12 +90,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def platform(pytestconfig: pytest.Config) -> Running:
+def platform(pytestconfig: pytest.Config) -> Iterator[Running]:
     """The platform of the checkout that the tests lie in, live."""
     attached = Attached.read(pytestconfig.stash[_RUN].folder)
     if attached is None:
         pytest.fail("the regions are not up: ask pytest for tests/acceptance, or a file in it, which brings them up", pytrace=False)
-    return attached.running()
+    running = attached.running()
+    yield running
+    running.close()
 
 
 @pytest.fixture
@@ -109,14 +111,13 @@ def repository(platform: Running) -> Iterator[Repository]:
 
 
 @pytest.fixture
-def renderer(platform: Running) -> Iterator[Renderer]:
+def renderer(platform: Running, tmp_path: Path) -> Iterator[Renderer]:
     """Renders the checkout's own inventory again at the end, and waits until the regions are as live as they were."""
-    opened = Renderer(platform)
+    opened = Renderer(platform, tmp_path)
     try:
         yield opened
     finally:
-        opened.render(ROOT)
-        opened.commit("Undo an acceptance test")
+        opened.undo()
         for region in REGIONS:
             platform.wait_until_live(region, patience_seconds=420)
 
@@ -125,5 +126,5 @@ def renderer(platform: Running) -> Iterator[Renderer]:
 def copy(tmp_path: Path) -> Checkout:
     """The inventory, to be changed."""
     for folder in ("clusters/inventory", "gitops/tenants"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    return Checkout(tmp_path)
+        shutil.copytree(ROOT / folder, tmp_path / "copy" / folder)
+    return Checkout(tmp_path / "copy")

@@ -6,13 +6,14 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from tests.acceptance.access_review import Api
+from tests.acceptance.kept_kubernetes import KeptKubernetes, Readers
 from tests.root import ROOT
 from tests.suite.telling import tell
 from tidegate import inventory, tools
@@ -22,11 +23,11 @@ from tidegate.model.served_model import ServedModel
 from tidegate.model.tenant import Tenant
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import prediction
-from tidegate.operations.local.bring_up import Local
+from tidegate.operations.local.bring_up import Local, kubeconfig_path
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.machine_view import ProgramState, read_programs
 from tidegate.operations.local.model_index import Sample, find_version, read_sample
-from tidegate.operations.local.region_status import RegionState, is_executed, read_region
+from tidegate.operations.local.region_status import RegionState, is_executed, read_region_through
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 
@@ -56,20 +57,27 @@ class Running:
     models: Path
     ports: Mapping[str, int]
     is_ours: bool
+    readers: Readers = field(default_factory=Readers)
+
+    def close(self) -> None:
+        """Ends the connections that were kept."""
+        self.readers.close()
 
     @property
     def checkout(self) -> Checkout:
         return self.local.checkout
 
     def cluster(self, region: str) -> Kubernetes:
-        return Kubernetes(self.programs["kubectl"], self.local.checkout.embedded / f"{region}.kubeconfig")
+        kubeconfig = kubeconfig_path(self.local, region)
+        reader = self.readers.of(kubeconfig)
+        return KeptKubernetes(self.programs["kubectl"], kubeconfig, reader) if reader else Kubernetes(self.programs["kubectl"], kubeconfig)
 
     def api(self, region: str) -> Api:
         """The API server over kept connections; to be closed."""
-        return Api(self.local.checkout.embedded / f"{region}.kubeconfig")
+        return Api(kubeconfig_path(self.local, region))
 
     def state(self, region: str) -> RegionState:
-        return read_region(self.local, region, self.programs)
+        return read_region_through(self.cluster(region), self.local, region)
 
     def inside(self, machine: str, *command: str, timeout_seconds: float = 60) -> str:
         """What `command` printed inside a machine."""
@@ -82,9 +90,14 @@ class Running:
     def supervised(self, machine: str) -> dict[str, ProgramState]:
         return {one.name: one for one in read_programs(self.local.machine(machine).sockets / "supervisor.sock")}
 
-    def wait_until_live(self, region: str, *, patience_seconds: float = 240) -> float:
-        """Seconds until nothing of the region is waited for any more."""
-        return wait_for(f"{region} is live", lambda: self.state(region).waiting_for, lambda waiting: not waiting, patience_seconds, 2)
+    def wait_until_live(self, region: str, *, tenant: str | None = None, patience_seconds: float = 240) -> float:
+        """Seconds until nothing of the region, or of one of its tenants there, is waited for any more."""
+
+        def look() -> list[str]:
+            return [one for one in self.state(region).waiting_for if tenant is None or is_of(tenant, one)]
+
+        what = f"{region} is live" if tenant is None else f"{tenant} is live in {region}"
+        return wait_for(what, look, lambda waiting: not waiting, patience_seconds, 1)
 
     def places(self, region: str, reference: str) -> list[str]:
         """The node of each of a model's pods, or nothing while it has none; pods on their way out are left aside."""
@@ -119,6 +132,12 @@ class Running:
         sample = self.sample(reference, version)
         name = reference.split("/")[1]
         return prediction.call(self.local, tenant, name, sample.request, path=sample.path, region=region, timeout_seconds=timeout_seconds)
+
+
+def is_of(tenant: str, waited_for: str) -> bool:
+    """Whether one of the things that a region waits for is the tenant's; all is while the API server does not answer."""
+    own = {names.tenant_application(tenant), names.guard_rails_application(tenant), "API server"}
+    return waited_for in own or waited_for.startswith(f"{tenant}/")
 
 
 def model_of(reference: str) -> tuple[Tenant, ServedModel]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import re
+import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from tests.acceptance.running_platform import Running
+from tests.acceptance.running_platform import INVENTORY, Running
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.operations.local import git_server, network
@@ -34,7 +35,7 @@ class Repository:
 
     def commit(self, subject: str) -> None:
         """Commits what was edited."""
-        with self._alone():
+        with one_at_a_time(self._tree):
             for path, change in self._changes:
                 text = (self._tree / path).read_text(encoding="utf-8")
                 changed = change(text)
@@ -50,45 +51,82 @@ class Repository:
         self._changes.clear()
         if not self._first:
             return
-        with self._alone():
+        with one_at_a_time(self._tree):
             for path, text in self._first.items():
                 (self._tree / path).write_text(text, encoding="utf-8")
             self._first.clear()
             git_server.commit(self._machine, "Undo an acceptance test")
 
     def close(self) -> None:
-        """Undoes everything and waits until the regions that were touched are live again."""
+        """Undoes everything and waits until what was touched is live again: the tenant whose folder it is, else the region."""
         self.revert()
-        for region in sorted({Path(path).parts[2] for path in self._touched}):  # gitops/rendered/<region>/...
-            self._running.wait_until_live(region)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Generator[None]:
-        with self._tree.with_name("worktree.lock").open("w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        for region, folder in sorted({Path(path).parts[2:4] for path in self._touched}):  # gitops/rendered/<region>/<folder>/...
+            self._running.wait_until_live(region, tenant=folder if folder in INVENTORY.tenants else None)
+        self._touched.clear()
 
 
 class Renderer:
-    """Renders an inventory as `tidegate up` does for these regions, into the repository that Argo CD follows."""
+    """Renders an inventory as `tidegate up` does for these regions, in a folder of its own; only what differs is committed.
 
-    def __init__(self, running: Running) -> None:
+    So a test may take a tenant away while others commit to the folders of other tenants.
+    """
+
+    def __init__(self, running: Running, folder: Path) -> None:
         self._running = running
         self._machine = running.local.machine(network.INTERNET)
-        self.tree = git_server.open_worktree(self._machine)
+        self._tree = git_server.open_worktree(self._machine)
+        self._rendered = folder / "rendered"
+        with one_at_a_time(self._tree):
+            shutil.copytree(self._tree / _RENDERED, self._rendered)
+        self.render(ROOT)  # takes back what other tests have committed
+        self._usual = self._read()
+        self._touched: set[str] = set()
 
     def render(self, root: Path) -> None:
+        """Renders the inventory below `root`. Raises `ToolError` when it is refused."""
         command = [
             str(self._running.checkout.python), "-m", "clusters.program", "render", "--root", str(root),
-            "--out", str(self.tree / "gitops" / "rendered"), "--embedding", str(self._machine.folder / "embedding.json"),
+            "--out", str(self._rendered), "--embedding", str(self._machine.folder / "embedding.json"),
         ]  # fmt: skip
         tools.run(command, cwd=ROOT)
 
     def commit(self, subject: str) -> str | None:
-        return git_server.commit(self._machine, subject)
+        """Commits what was rendered, where it is not as usual; None when nothing had changed."""
+        now = self._read()
+        self._touched |= {path for path in now.keys() | self._usual.keys() if now.get(path) != self._usual.get(path)}
+        with one_at_a_time(self._tree):
+            for path in sorted(self._touched):
+                target = self._tree / _RENDERED / path
+                if path in now:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(now[path])
+                else:
+                    target.unlink(missing_ok=True)
+            return git_server.commit(self._machine, subject)
 
-    def head(self) -> str:
-        return git_server.head(self._machine)
+    def undo(self) -> None:
+        """Commits what is usual in place of whatever this changed."""
+        self.render(ROOT)
+        self.commit("Undo an acceptance test")
+
+    def committed(self, folder: str) -> str:
+        """The identity of what Git holds in a folder below the rendered ones."""
+        command = ["git", "-C", str(self._tree), "rev-parse", f"HEAD:{_RENDERED}/{folder}"]
+        return tools.run(command).stdout.strip()
+
+    def _read(self) -> dict[str, bytes]:
+        return {str(path.relative_to(self._rendered)): path.read_bytes() for path in self._rendered.rglob("*") if path.is_file()}
+
+
+_RENDERED = "gitops/rendered"
+
+
+@contextlib.contextmanager
+def one_at_a_time(tree: Path) -> Generator[None]:
+    """The worktree to oneself: everything in it is in the next commit, whoever wrote it."""
+    with tree.with_name("worktree.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def model_file(region: str, tenant: str, model: str) -> str:

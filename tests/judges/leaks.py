@@ -24,9 +24,21 @@ SHAPES: dict[str, re.Pattern[str]] = {
         r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,}|glpat-[A-Za-z0-9_-]{20}|xox[bpars]-[A-Za-z0-9-]{20,})"
     ),
     "vault-token": re.compile(r"\bhv[sbr]\.[A-Za-z0-9_-]{24,}"),
-    "password-in-url": re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@\"'{}$<>%]+:(?![$<{%*])[^/\s:@\"'{}]{6,}@[a-z0-9]"),
+    "password-in-url": re.compile(r"://(?<=[a-z0-9+.-]://)[^/\s:@\"'{}$<>%]+:(?![$<{%*])[^/\s:@\"'{}]{6,}@[a-z0-9]"),
 }
 """By name. Each is narrow enough that a finding is to be looked at, not to be filtered."""
+
+HINTS: dict[str, tuple[str, ...]] = {
+    "private-key": ("private key-----",),
+    "private-key-in-base64": ("ls0tls1crudjti",),
+    "aws-key-id": ("akia", "asia"),
+    "aws-secret-key": ("secret_key", "secretkey", "secret_access", "secretaccess", "aws_secret", "awssecret"),
+    "json-web-token": ("eyj",),
+    "forge-token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox"),
+    "vault-token": ("hvs.", "hvb.", "hvr."),
+    "password-in-url": ("://",),
+}
+"""What a text holds in small letters if it holds the shape: logs of a region are long, and most hold none."""
 
 SHORTEST_VALUE = 12
 """Bytes. Shorter ones, such as ports and user names, would be found everywhere."""
@@ -43,8 +55,9 @@ class Leak:
 
 def by_shape(place: str, text: str) -> Iterator[Leak]:
     """Everything in `text` that looks like a secret."""
+    lowered = text.lower()
     for name, shape in SHAPES.items():
-        for found in shape.finditer(text):
+        for found in shape.finditer(text) if any(hint in lowered for hint in HINTS[name]) else ():
             yield Leak(place, text.count("\n", 0, found.start()) + 1, name)
 
 

@@ -101,7 +101,7 @@ def choose(queue: Sequence[tuple[Unit, float]], own: Load, others: Sequence[Load
 
     A worker that has something of a later stage gets nothing of an earlier one: it will wait for that stage to end, and a
     test behind it never would. In the earliest stage it gets what clashes least with what others have, then what keeps
-    least to itself, and then the longest; the shortest when it is busy for long.
+    the fewest whole regions to itself, and then the longest; the shortest when it is busy for long.
     """
     latest = max((unit.stage for unit in own.units), default=0)
     allowed = [(unit, seconds) for unit, seconds in queue if unit.stage >= latest]
@@ -115,6 +115,7 @@ def choose(queue: Sequence[tuple[Unit, float]], own: Load, others: Sequence[Load
         if STAGES[unit.stage] == "ending":
             return (unit.name,)
         clashing = sum(other.seconds for other in others if any(unit.needs.clashes(theirs.needs) for theirs in other.units))
-        return clashing, len(unit.needs.alone), seconds if is_busy else -seconds, unit.name
+        whole = sum(1 for name in unit.needs.alone if "/" not in name)
+        return clashing, whole, seconds if is_busy else -seconds, unit.name
 
     return min((one for one in allowed if one[0].stage == stage), key=rank)[0]

@@ -95,8 +95,9 @@ def test_where_all_clash_the_region_that_is_free_soonest_is_chosen() -> None:
 
 
 def test_who_keeps_everything_to_itself_comes_last() -> None:
-    queue = [(unit("both", alone="live-1 live-2"), 99.0), (unit("one", alone="live-1"), 1.0)]
-    assert choose(queue, Load(), []) == unit("one", alone="live-1")
+    queue = [(unit("both", alone="live-1 live-2"), 99.0), (unit("one", alone="live-1"), 9.0), (unit("tenant", alone="live-1/a"), 1.0)]
+    assert choose(queue, Load(), []) == unit("tenant", alone="live-1/a")
+    assert choose(queue[:2], Load(), []) == unit("one", alone="live-1")
 
 
 def test_nothing_is_chosen_of_nothing() -> None:

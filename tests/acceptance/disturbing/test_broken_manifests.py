@@ -15,7 +15,7 @@ from tests.acceptance.served_repository import Repository, model_file, setting
 REGION = "live-1"
 RecordProperty = Callable[[str, object], None]
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION])]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION], asks=[], tenant="scoring", alone=False)]
 
 
 BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
@@ -50,6 +50,5 @@ def test_broken_manifest_leaves_the_previous_version_serving_and_is_named(
     record_property("callers", seen.told())
     assert seen.sent > 10
     assert not seen.bad, f"{seen.told()} while {fault} was in Git"
-    repository.revert()
-    platform.wait_until_live(REGION)
+    repository.close()
     assert platform.ask(REGION, "scoring/fraud-shadow").status == 200

@@ -11,7 +11,7 @@ from tests.acceptance.running_platform import REGIONS, Running, wait_for
 from tests.acceptance.served_repository import Repository, model_file
 from tests.judges.escapes import escapes
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(regions=[REGIONS[-1]])]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(regions=[REGIONS[-1]], asks=[], tenant="scoring", alone=False)]
 
 COMMITTED = (
     "A1-application",

@@ -16,7 +16,7 @@ from tidegate.operations.local.prediction import TOLERANCE
 
 REGION, MODEL = "live-2", "fraud/scorer"
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION])]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION], asks=["fraud"], alone=False)]
 
 
 def serves(running: Running, version: str) -> float:

@@ -16,7 +16,7 @@ from tests.acceptance.running_platform import REGIONS, Running, tell, wait_for
 from tests.acceptance.served_repository import Repository, model_file
 
 # Both regions at once: their models go to zero, and wait, beside each other.
-pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(regions=REGIONS)]
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(regions=REGIONS, asks=[], tenant="assistant", alone=False)]
 
 MODEL = "assistant/chat"
 COLD_STARTS = int(os.environ.get("TIDEGATE_COLD_STARTS", "6"))

@@ -16,7 +16,7 @@ from tidegate.operations.local import vault, vault_region
 
 RecordProperty = Callable[[str, object], None]
 
-REGION, SERVING, STARTED = "live-1", "fraud/scorer", "merchants/anomaly"
+REGION, SERVING, STARTED = "live-2", "fraud/scorer", "merchants/anomaly"
 """One model is asked all the while; pods of the other are started anew meanwhile."""
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION])]

@@ -1,4 +1,4 @@
-"""Two of `make soak`'s trials: whatever is killed at whatever moment, taking the regions down leaves no trace."""
+"""Two trials like those of `make soak`, early ones: whatever is killed at whatever moment, taking the regions down leaves no trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.soak.kill_trial import fit, run_trial
 pytestmark = pytest.mark.timeout(400)
 
 
-@pytest.mark.parametrize("seed", [1, 2], ids=["the-bring-up", "a-part"])
+@pytest.mark.parametrize("seed", [39, 25], ids=["the-bring-up", "a-part"])
 def test_nothing_is_left_after_a_kill(seed: int, tmp_path: Path) -> None:
     if lacking := fit():
         pytest.skip("; ".join(lacking))

@@ -73,7 +73,7 @@ def test_account_that_argo_cd_acts_as_is_refused(api: Api, projects: dict[str, d
         group, _, version = object_["apiVersion"].rpartition("/")
         where = object_["metadata"].get("namespace", "")
         path = f"{f'/apis/{group}' if group else '/api'}/{version}{f'/namespaces/{where}' if where else ''}/{plural}?dryRun=All"
-        status, answer = api.request("POST", path, object_, account=account)
+        status, answer = api.request("POST", path, object_, user=account.user)
         assert status == 403, f"{escape} by {account.user}: {answer}"
         assert f'User "{account.user}" cannot create resource "{plural}"' in answer["message"]
 
@@ -82,11 +82,11 @@ def test_account_that_argo_cd_acts_as_may_apply_its_models(api: Api, region: str
     for path in sorted(RENDERED.glob(f"{region}/fraud/inferenceservice-*.yaml")):
         model = yaml.safe_load(path.read_text(encoding="utf-8"))
         served = "/apis/serving.kserve.io/v1beta1/namespaces/tenant-fraud/inferenceservices"
-        status, answer = api.request("GET", f"{served}/{model['metadata']['name']}", account=Account("tenant-fraud", "fraud-deploy"))
+        status, answer = api.request("GET", f"{served}/{model['metadata']['name']}", user=Account("tenant-fraud", "fraud-deploy").user)
         assert status == 200, answer
         patch = {"metadata": {"annotations": {"e2e.tidegate.dev/mine": "yes"}}}
         status, answer = api.request(
-            "PATCH", f"{served}/{model['metadata']['name']}?dryRun=All", patch, account=Account("tenant-fraud", "fraud-deploy"),
+            "PATCH", f"{served}/{model['metadata']['name']}?dryRun=All", patch, user=Account("tenant-fraud", "fraud-deploy").user,
             content_type="application/merge-patch+json",
         )  # fmt: skip
         assert status == 200, answer

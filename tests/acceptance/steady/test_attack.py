@@ -17,16 +17,21 @@ from tidegate.operations.attack import pods
 from tidegate.operations.attack.attack import attack
 from tidegate.operations.attack.cells import MODES, Report
 
-pytestmark = pytest.mark.timeout(1800)
-
 TENANTS = sorted(INVENTORY.tenants)
 ATTACKED = REGIONS if os.environ.get("TIDEGATE_WHOLE") else REGIONS[:1]
 """A region takes three minutes; `make soak` attacks all of them."""
+
+SLEEPER = "assistant/chat"
+"""The model that goes to zero: refused calls must not wake it, so nobody else may ask it meanwhile."""
+
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.touches(regions=ATTACKED, tenant=SLEEPER.split("/", maxsplit=1)[0])]
 
 
 @pytest.fixture(scope="module")
 def report(platform: Running) -> Report:
     told: Callable[[str, str], Any] = lambda _subject, _what: None  # noqa: E731
+    for region in ATTACKED:
+        wait_for(f"{SLEEPER} of {region} is at zero", lambda at=region: platform.places(at, SLEEPER), lambda there: not there, 180, 1)
     return attack(platform.local, ATTACKED, platform.programs, platform.models, told)
 
 
@@ -41,6 +46,7 @@ def test_every_cell_is_as_expected(report: Report, region: str, record_property:
     ]
     assert not wrong, "\n".join(wrong)
     assert len(cells) >= 100
+    assert [cell for cell in cells if cell.path == "refused calls at zero"], "nothing was asleep"
 
 
 @pytest.mark.parametrize("region", ATTACKED)

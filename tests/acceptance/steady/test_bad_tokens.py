@@ -19,6 +19,11 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=["fraud", "cred
 FRAUD, CREDIT = INVENTORY.tenants["fraud"], INVENTORY.tenants["credit"]
 
 
+@pytest.fixture(scope="module")
+def forges(platform: Running) -> dict[str, Forge]:
+    return {region: forge(platform, region) for region in REGIONS}
+
+
 def forge(platform: Running, region: str) -> Forge:
     cluster, sample = INVENTORY.clusters[region], platform.sample("fraud/scorer")
     return Forge(
@@ -62,25 +67,25 @@ def test_every_bad_token_has_a_status_of_its_own() -> None:
 @pytest.mark.usefixtures("before")
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("name", sorted(BAD))
-def test_bad_token_is_refused(platform: Running, region: str, name: str) -> None:
-    made = forge(platform, region)
+def test_bad_token_is_refused(platform: Running, forges: dict[str, Forge], region: str, name: str) -> None:
+    made = forges[region]
     status, body = send(platform, region, made.host, BAD[name](made))
     assert status == STATUS[name], f"{name}: {status} {body}"
 
 
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("name", sorted(TOLERATED))
-def test_other_spelling_of_a_right_request_is_served(platform: Running, region: str, name: str) -> None:
-    made = forge(platform, region)
+def test_other_spelling_of_a_right_request_is_served(platform: Running, forges: dict[str, Forge], region: str, name: str) -> None:
+    made = forges[region]
     status, body = send(platform, region, made.host, TOLERATED[name](made))
     assert status == 200, f"{name}: {status} {body}"
 
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_edge_has_survived_all_of_them(
-    platform: Running, region: str, before: dict[str, dict[str, int]], record_property: Callable[[str, object], None],
+    platform: Running, forges: dict[str, Forge], region: str, before: dict[str, dict[str, int]], record_property: Callable[[str, object], None],
 ) -> None:  # fmt: skip
-    made = forge(platform, region)
+    made = forges[region]
     status, body = send(platform, region, made.host, made.bearer(made.token()))
     assert status == 200, body
     assert restarts(platform, region) == before[region]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.acceptance.command_line import tidegate
 from tests.acceptance.edge_client import load
 from tests.acceptance.running_platform import REGIONS, TIDEGATE, Running
+from tests.root import ROOT
 from tidegate import tools
 
 RecordProperty = Callable[[str, object], None]
@@ -25,25 +29,23 @@ MODEL = "scoring/batch"
 pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=["scoring"], tenant=ASKED.split("/", maxsplit=1)[0])]
 
 
-def tidegate(running: Running, *arguments: str) -> str:
-    return tools.run([TIDEGATE, "cost", *arguments], cwd=running.checkout.root, timeout_seconds=120).stdout
-
-
 def test_owners_and_idle_add_up_to_the_bill(platform: Running, tmp_path: Path, record_property: RecordProperty) -> None:
-    nodes = {region: platform.schedule(region, MODEL) for region in REGIONS}
+    with ThreadPoolExecutor(len(REGIONS)) as threads:
+        nodes = list(threads.map(functools.partial(platform.schedule, reference=MODEL), REGIONS))
     started = datetime.now(UTC)
     with load(platform, REGIONS[0], ASKED, per_second=10) as seen:
-        tidegate(platform, "meter", f"--seconds={SECONDS}", "--close-seconds=10", f"--ledger={tmp_path}")
+        command = [TIDEGATE, "cost", "meter", f"--seconds={SECONDS}", "--close-seconds=10", f"--ledger={tmp_path}"]
+        tools.run(command, cwd=ROOT, timeout_seconds=120)
     if started.month != datetime.now(UTC).month:
         pytest.skip("the month ended meanwhile")
-    told: dict[str, Any] = json.loads(tidegate(platform, "show", f"--month={started:%Y-%m}", f"--ledger={tmp_path}", "--json"))
+    told: dict[str, Any] = json.loads(tidegate("cost", "show", f"--month={started:%Y-%m}", f"--ledger={tmp_path}", "--json"))
     bill = told["bill"]
     record_property("bill", {"usd_cents": bill["usd_cents"], "sums": bill["sums"]})
     assert told["regions"] == REGIONS
     assert bill["usd_cents"] == sum(one["usd_cents"] for one in bill["sums"]) == sum(one["usd_cents"] for one in bill["rows"])
     on_cards = [one for one in bill["rows"] if one["gpu_hours"] and one["owner"] == "tenant"]
     assert {(one["tenant"], one["capacity"]) for one in on_cards} == {("scoring", "spot")}, on_cards
-    expected = SECONDS / 3600 * sum(map(len, nodes.values()))
+    expected = SECONDS / 3600 * sum(map(len, nodes))
     # From both sides: the meter starts and ends within a second or two of what it is told.
     assert sum(one["gpu_hours"] for one in on_cards) == pytest.approx(expected, rel=0.35)
     assert not seen.bad

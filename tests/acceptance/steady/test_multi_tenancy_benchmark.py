@@ -44,7 +44,7 @@ class Tenancy:
     def refusal(self, method: str, path: str, body: Any = None, *, as_tenant: bool = True, content_type: str = "application/json") -> str:
         """What the server says when it forbids something; fails when it does not."""
         account = self.account if as_tenant else None
-        status, answer = self.api.request(method, path, body, account=account, content_type=content_type)
+        status, answer = self.api.request(method, path, body, user=account.user if account else "", content_type=content_type)
         who = self.account.user if as_tenant else "the platform engineer"
         assert status in {403, 422}, f"{method} {path} by {who} is answered with {status}: {answer}"
         return str(answer["message"])
@@ -137,7 +137,7 @@ def block_access_to_other_tenants(tenancy: Tenancy) -> None:
         tenancy.forbids("list", resource, tenancy.neighbour, "GET")
     served = Resource("serving.kserve.io", "inferenceservices", namespaced=True)
     # At home it may: the refusal next door is for the place.
-    assert tenancy.api.request("GET", path_of(served, tenancy.home), account=tenancy.account)[0] == 200
+    assert tenancy.api.request("GET", path_of(served, tenancy.home), user=tenancy.account.user)[0] == 200
 
 
 GUARD_RAILS = (

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.acceptance.command_line import tidegate
 from tests.acceptance.edge_client import connect, plain_connection, send
-from tests.acceptance.running_platform import EXECUTED, INVENTORY, REGIONS, TIDEGATE, Running, model_of
+from tests.acceptance.running_platform import EXECUTED, INVENTORY, REGIONS, Running, model_of
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.errors import ToolError
 from tidegate.operations.local import network, prediction, tokens
 from tidegate.operations.local.prediction import TOLERANCE
 
@@ -44,9 +44,10 @@ def test_model_answers_as_in_process(
     assert found.largest_difference <= TOLERANCE, f"{reference} in {region}: {found.answered} instead of {found.expected}"
 
 
+@pytest.mark.usefixtures("platform")
 @pytest.mark.parametrize("reference", ["fraud/scorer", "credit/decision"])
-def test_predict_command_compares_and_tells(platform: Running, reference: str) -> None:
-    printed = tools.run([TIDEGATE, "predict", reference, "--sample", "--json"], cwd=platform.checkout.root).stdout
+def test_predict_command_compares_and_tells(reference: str) -> None:
+    printed = tidegate("predict", reference, "--sample", "--json")
     answer = json.loads(printed)
     assert answer["status"] == 200
     assert answer["largest_difference"] <= TOLERANCE
@@ -188,7 +189,7 @@ def test_right_token_does_not_help_at_another_host(platform: Running, region: st
     assert status in {403, 404, 421}, f"{asked}: {status} {body[:300]}"
 
 
-def test_predict_command_says_why_a_stranger_is_refused(platform: Running) -> None:
-    with pytest.raises(ToolError) as caught:
-        tools.run([TIDEGATE, "predict", "fraud/scorer", "--subject", "nobody"], cwd=platform.checkout.root)
-    assert "the caller is none of fraud's" in caught.value.stderr
+@pytest.mark.usefixtures("platform")
+def test_predict_command_says_why_a_stranger_is_refused() -> None:
+    with pytest.raises(prediction.PredictionError, match="the caller is none of fraud's"):
+        tidegate("predict", "fraud/scorer", "--subject", "nobody")

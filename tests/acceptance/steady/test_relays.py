@@ -40,7 +40,7 @@ def p90(milliseconds: list[float]) -> float:
     return sorted(milliseconds)[int(len(milliseconds) * 0.9)]
 
 
-@pytest.mark.touches(regions=REGIONS[:1], tenant="fraud")
+@pytest.mark.touches(regions=REGIONS[:1], asks=[], tenant="fraud")
 def test_relay_adds_little_to_a_request(platform: Running, record_property: Callable[[str, object], None]) -> None:
     region, (tenant, _) = REGIONS[0], model_of(REFERENCE)
     sample = platform.sample(REFERENCE)

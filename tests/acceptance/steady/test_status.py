@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.command_line import tidegate
 from tests.acceptance.running_platform import EXECUTED, MODELS, REGIONS, SCHEDULED, TIDEGATE, Running, model_of, wait_for
 from tests.root import ROOT
 from tidegate import tools
@@ -33,18 +34,29 @@ def expected_applications(region: str) -> list[str]:
 APPLICATIONS = [(region, name) for region in REGIONS for name in expected_applications(region)]
 
 
-@pytest.fixture(scope="module")
-def states(platform: Running) -> dict[str, RegionState]:
-    return {region: platform.state(region) for region in REGIONS}
+class States(dict[str, RegionState]):
+    """Each region's state, read when it is first asked for."""
+
+    def __init__(self, platform: Running) -> None:
+        super().__init__()
+        self._platform = platform
+
+    def __missing__(self, region: str) -> RegionState:
+        return self.setdefault(region, self._platform.state(region))
 
 
 @pytest.fixture(scope="module")
-def status(platform: Running) -> Any:
-    return json.loads(tools.run([TIDEGATE, "status", "--json"], cwd=platform.checkout.root).stdout)
+def states(platform: Running) -> States:
+    return States(platform)
+
+
+@pytest.fixture(scope="module")
+def status(platform: Running) -> Any:  # noqa: ARG001 - it must be up
+    return json.loads(tidegate("status", "--json"))
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_region_is_ready_with_its_real_node(states: dict[str, RegionState], region: str) -> None:
+def test_region_is_ready_with_its_real_node(states: States, region: str) -> None:
     state = states[region]
     assert (state.running, state.api_ready) == (True, True), f"{region}: machine runs {state.running}, API server ready {state.api_ready}"
     assert state.nodes == {f"{region}-node-1": True}
@@ -63,7 +75,7 @@ def test_nodes_that_kwok_pretends_are_ready_and_called_fake(platform: Running, r
 
 
 @pytest.mark.parametrize(("region", "name"), APPLICATIONS)
-def test_application_is_synced_and_healthy(platform: Running, states: dict[str, RegionState], region: str, name: str) -> None:
+def test_application_is_synced_and_healthy(platform: Running, states: States, region: str, name: str) -> None:
     found = next((one for one in states[region].applications if one.name == name), None)
     assert found, f"{region} has no Application {name}; it has {[one.name for one in states[region].applications]}"
     if not found.is_live:  # a busy machine may just have healed something: that must pass soon
@@ -75,10 +87,11 @@ def test_application_is_synced_and_healthy(platform: Running, states: dict[str, 
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_no_application_is_there_that_nobody_names(states: dict[str, RegionState], region: str) -> None:
+def test_no_application_is_there_that_nobody_names(states: States, region: str) -> None:
     assert {one.name for one in states[region].applications} == {name for where, name in APPLICATIONS if where == region}
 
 
+@pytest.mark.touches(regions=REGIONS, asks=[])  # one answer about both
 @pytest.mark.parametrize(("region", "reference"), MODELS)
 def test_status_tells_each_model(status: Any, region: str, reference: str) -> None:
     found = [one for one in status["models"] if (one["region"], one["name"]) == (region, reference)]
@@ -103,28 +116,30 @@ def test_model_for_a_gpu_alone_is_scheduled_on_a_pretended_node(platform: Runnin
 
 
 @pytest.mark.parametrize(("region", "reference"), SCHEDULED)
-def test_model_for_a_gpu_alone_is_told_as_not_executed(states: dict[str, RegionState], region: str, reference: str) -> None:
+def test_model_for_a_gpu_alone_is_told_as_not_executed(states: States, region: str, reference: str) -> None:
     (told,) = [one for one in states[region].models if one.name == reference]
     assert (told.executed, told.execution) == (False, SCHEDULED_ONLY)
 
 
 @pytest.mark.parametrize(("region", "reference"), [one for one in EXECUTED if model_of(one[1])[1].accelerator])
-def test_model_on_cpu_is_told_with_the_accelerator_it_does_without(states: dict[str, RegionState], region: str, reference: str) -> None:
+def test_model_on_cpu_is_told_with_the_accelerator_it_does_without(states: States, region: str, reference: str) -> None:
     _, model = model_of(reference)
     assert model.accelerator
     (told,) = [one for one in states[region].models if one.name == reference]
     assert told.execution == f"CPU instead of {model.accelerator.accelerator}"
 
 
-def test_status_says_what_is_simulated_in_its_table(platform: Running) -> None:
-    printed = tools.run([TIDEGATE, "status"], cwd=platform.checkout.root, env={"COLUMNS": "300"}).stdout
+@pytest.mark.usefixtures("platform")
+def test_status_says_what_is_simulated_in_its_table() -> None:
+    printed = tools.run([TIDEGATE, "status"], cwd=ROOT, env={"COLUMNS": "300"}).stdout
     assert "CPU instead of nvidia-l4" in printed
     assert SCHEDULED_ONLY in printed
 
 
+@pytest.mark.usefixtures("platform")
 @pytest.mark.parametrize("reference", sorted({reference for _, reference in MODELS}))
-def test_explanation_walks_to_the_node_and_finds_no_fault(platform: Running, reference: str) -> None:
-    printed = tools.run([TIDEGATE, "explain", "model", reference, "--json"], cwd=platform.checkout.root).stdout
+def test_explanation_walks_to_the_node_and_finds_no_fault(reference: str) -> None:
+    printed = tidegate("explain", "model", reference, "--json")
     rows = [row for row in json.loads(printed) if ".live." in row["path"]]
     causes = {row["path"].split(".")[0]: row["value"] for row in rows if row["path"].endswith(".cause")}
     assert set(causes) == set(REGIONS), f"explain says nothing of {reference} in {set(REGIONS) - set(causes)}"

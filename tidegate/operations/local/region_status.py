@@ -99,9 +99,14 @@ def read_regions(local: Local, programs: Mapping[str, Path]) -> list[RegionState
 
 def read_region(local: Local, name: str, programs: Mapping[str, Path]) -> RegionState:
     """The state of one region; a region that is down has everything false and empty."""
+    return read_region_through(cluster_of(local, name, programs), local, name)
+
+
+def read_region_through(cluster: Kubernetes, local: Local, name: str) -> RegionState:
+    """As `read_region`, by an API server that the caller knows how to ask."""
     running = local.machine(name).process() is not None
     memory_gib = round(cgroups.memory_bytes(local.instance, name) / 2**30, 2)
-    observed = observe(cluster_of(local, name, programs), local.platform, name) if running else None
+    observed = observe(cluster, local.platform, name) if running else None
     if observed is None:
         return RegionState(name, running, False, {}, {}, memory_gib, (), ())
     nodes, applications, models = observed
