@@ -51,12 +51,14 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
             if group:
                 cluster.apply(group, manager=_ARGO_CD)
         if add_on == BY_HAND[0]:
+            on_progress(name, "applying the definitions of all add-ons")
             definitions = [one for manifests in add_ons.values() for one in manifests if one["kind"] == "CustomResourceDefinition"]
             cluster.apply(definitions, manager=_ARGO_CD)
             on_progress(name, f"{len(definitions)} definitions applied")
     root = _read_tree(tree / "gitops" / "bootstrap" / name)
     # A root Application that comes before its project or before these is called Unknown, and looked at again only after a minute.
     cluster.apply([one for one in root if one["kind"] != "Application"])
+    on_progress(name, "Argo CD is starting")
     for deployment in _NEEDED_BY_ARGO_CD:
         cluster.wait_until_rolled_out(deployment, names.NAMESPACE_ARGOCD)
     cluster.apply([one for one in root if one["kind"] == "Application"])
