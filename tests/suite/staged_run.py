@@ -27,7 +27,7 @@ from tests.suite.scheduling import StagedScheduling, Watch
 from tests.suite.telling import TERMINAL, tell
 
 _INPUT = "staged_run"
-_WORDS = {"regions", "asks", "tenant", "alone"}
+WORDS = {"regions", "asks", "tenant", "alone"}
 
 
 class StagedRun:
@@ -72,8 +72,8 @@ class StagedRun:
         stage = STAGES.index(within.parts[0])
         marker = item.get_closest_marker("touches")
         said: Mapping[str, Any] = marker.kwargs if marker else {}
-        if marker and (marker.args or said.keys() - _WORDS):
-            raise pytest.UsageError(f"{item.nodeid}: touches takes {', '.join(sorted(_WORDS))} by name, and nothing else")
+        if marker and (marker.args or said.keys() - WORDS):
+            raise pytest.UsageError(f"{item.nodeid}: touches takes {', '.join(sorted(WORDS))} by name, and nothing else")
         parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
         named = {value for value in parameters.values() if isinstance(value, str) and value in self._regions}
         own = named if len(named) == 1 and "regions" not in said else set[str]()
