@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.rest import Rest, measure
 from tests.acceptance.running_platform import REGIONS, Running
 from tests.suite import times
+from tests.suite.rest import Rest, measure
 
 LOOK_SECONDS = 45
 
@@ -31,7 +31,7 @@ def test_region_costs_little_soon_after_it_came_up(platform: Running, record_pro
     found = {region: (rest.machines[region].millicores, rest.machines[region].mib) for region in REGIONS}
     record_property("millicores_and_mib", found)
     costly = {region: cost for region, cost in found.items() if cost[0] > MOST_MILLICORES_SOON or cost[1] > MOST_MIB}
-    assert not costly, {region: dict(list(rest.machines[region].programs.items())[:8]) for region in costly}
+    assert not costly, "\n".join(rest.lines())
 
 
 @pytest.mark.soak
