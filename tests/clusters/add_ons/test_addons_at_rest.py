@@ -79,7 +79,7 @@ def test_prometheus_asks_for_whole_names(addons: Any) -> None:
 
 
 def test_argo_cd_waits_to_be_told(addons: Any) -> None:
-    assert pick(addons["argo-cd"], "ConfigMap", "argocd-cm")["data"]["timeout.reconciliation"] == "600s"
+    assert pick(addons["argo-cd"], "ConfigMap", "argocd-cm")["data"]["timeout.reconciliation"] == "120s"
     [controller] = documents.containers(pick(addons["argo-cd"], "StatefulSet", "argocd-application-controller"))
     assert {"name": "ARGOCD_CLUSTER_CACHE_WATCH_RESYNC_DURATION", "value": "12h"} in controller["env"]
 
