@@ -119,6 +119,8 @@ def _adapt_deployment(deployment: Document, region: Region) -> None:
         documents.set_environment(container, {"SSL_CERT_FILE": f"{_CA_FOLDER}/ca.crt"})
         container["volumeMounts"] = [{"name": _CA_CONFIG_MAP, "mountPath": _CA_FOLDER, "readOnly": True}]
         spec["volumes"] = [{"name": _CA_CONFIG_MAP, "configMap": {"name": _CA_CONFIG_MAP}}]
+    if documents.name(deployment) == "autoscaler":
+        at_rest.search_once(deployment, region)
     if documents.name(deployment) in _SPARED_AN_ELECTION:
         at_rest.without_election(deployment, DISABLE_ELECTION, region)
     documents.section(deployment, "spec")["replicas"] = region.facts.replicas

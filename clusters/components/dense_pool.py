@@ -29,7 +29,8 @@ def environment(tenant: Tenant, name: str, pool: DensePool) -> list[EnvVar]:
         {"name": "POOL_ACCESS", "value": json.dumps(access, sort_keys=True)},
         {"name": "POOL_BUDGET_BYTES", "value": str(round(pool.memory_budget_gib * 2**30))},
         {"name": "POOL_MOST_COPIES", "value": str(pool.most_copies)},
-        {"name": "POOL_PEERS", "value": names.cluster_local_host(names.pool_peers(name), tenant.namespace_name)},
+        # With a final dot: asked every two seconds, cluster DNS would be asked for the name in every search path first.
+        {"name": "POOL_PEERS", "value": f"{names.cluster_local_host(names.pool_peers(name), tenant.namespace_name)}."},
         {"name": "POOL_REQUESTS_PER_SECOND_PER_COPY", "value": f"{pool.requests_per_second_per_copy:g}"},
     ]
 

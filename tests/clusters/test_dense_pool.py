@@ -37,7 +37,7 @@ def test_pods_are_told_what_their_programs_read() -> None:
     assert model["runtime"] == "tidegate-dense-pool"
     assert told(model) == {
         "POOL_ACCESS": json.dumps({"till": ["merchant-007", "merchant-1*"]}), "POOL_BUDGET_BYTES": str(512 << 20),
-        "POOL_MOST_COPIES": "3", "POOL_PEERS": "anomaly-peers.tenant-merchants.svc.cluster.local",
+        "POOL_MOST_COPIES": "3", "POOL_PEERS": "anomaly-peers.tenant-merchants.svc.cluster.local.",
         "POOL_REQUESTS_PER_SECOND_PER_COPY": "20",
     }  # fmt: skip
     folder = CHECKOUT.root / "clusters/local/images/mlserver"
@@ -53,7 +53,7 @@ def test_other_callers_or_budgets_are_another_revision() -> None:
 def test_peers_name_stands_for_the_pods_themselves() -> None:
     (service,) = cast("list[Any]", list(dense_pool.guard_rails(TENANT)))
     host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local"
-    assert host == told(served())["POOL_PEERS"]
+    assert f"{host}." == told(served())["POOL_PEERS"]
     assert (service["spec"]["clusterIP"], service["spec"]["publishNotReadyAddresses"]) == ("None", True)
     (port,) = service["spec"]["ports"]
     assert port["name"].startswith("tcp-"), "Istio would go by the caller's host"

@@ -57,7 +57,8 @@ def import_(
 
     screen = Screen(json)
     brought = import_bundle(find_checkout(), source, bundle_key, screen.progress)
-    screen.table("Written", ["what", "pieces"], list(brought.written.items()))
+    if brought.written:
+        screen.table("Written", ["what", "pieces"], list(brought.written.items()))
     for line in summary(brought):
         screen.text(line)
     screen.answer(brought)

@@ -82,10 +82,11 @@ class Manifest(Fact):
     """Everything in a bundle."""
 
     format: Literal[1]
-    platform: str
-    """For which machine it was built, as Go writes it: `linux/amd64`."""
     inputs: dict[str, str]
-    """What it was made of, by name: releases of the tools, and a digest of each folder of sources."""
+    """What it was made of, by name: releases of the tools, that of Go with its platform, and a digest of each folder of sources.
+
+    Shown when a bundle is refused because none of its programs is one of the tree.
+    """
     content: Content
     entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
 

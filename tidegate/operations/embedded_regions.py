@@ -168,7 +168,9 @@ class _Run:
 
         self.in_each_region(lambda name: delivery.render_add_ons(self.local, name, self.prepared, modules, certificate))
         outside = self.local.machine(network.INTERNET)
-        git_server.tell_on_push(outside, [self._cluster(name) for name in self.local.regions])
+        tree = git_server.worktree(outside)
+        followers = [git_server.Follower(self._cluster(name), delivery.folders_of_applications(tree, name)) for name in self.local.regions]
+        git_server.tell_on_push(outside, followers)
         git_server.commit(outside, "Render the embedded regions")
 
     def hand_over(self, name: str) -> None:

@@ -158,5 +158,5 @@ def test_prometheus_answers_on_loopback_and_reaches_what_it_watches(platform: Ru
         printed = tools.run(["curl", "--silent", f"http://127.0.0.1:{port}/api/v1/query?query=up==1"]).stdout
         return {one["metric"]["job"] for one in json.loads(printed)["data"]["result"]}
 
-    wanted = {"api-server", "argo-cd", "cadvisor", "kube-state-metrics", "kubelet", "pods", "prometheus"}
+    wanted = {"api-server", "argo-cd", "cadvisor", "kube-state-metrics", "kubelet", "models", "platform", "prometheus"}
     wait_for(f"Prometheus of {region} reaches {sorted(wanted)}", look, lambda jobs: jobs >= wanted, 60, 2)

@@ -82,3 +82,10 @@ def test_argo_cd_waits_to_be_told(addons: Any) -> None:
     assert pick(addons["argo-cd"], "ConfigMap", "argocd-cm")["data"]["timeout.reconciliation"] == "600s"
     [controller] = documents.containers(pick(addons["argo-cd"], "StatefulSet", "argocd-application-controller"))
     assert {"name": "ARGOCD_CLUSTER_CACHE_WATCH_RESYNC_DURATION", "value": "12h"} in controller["env"]
+
+
+def test_autoscaler_finds_revisions_in_the_first_search_path(addons: Any, region: Region) -> None:
+    spec = pick(addons["knative"], "Deployment", "autoscaler")["spec"]["template"]["spec"]
+    assert spec["dnsPolicy"] == "None"
+    assert spec["dnsConfig"]["searches"][0] == "svc.cluster.local"
+    assert spec["dnsConfig"]["nameservers"] == [str(region.facts.dns_address)]

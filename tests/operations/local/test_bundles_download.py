@@ -124,7 +124,9 @@ def refusal(place: Place, url: str, key: str = "team.pub") -> str:
 
 
 def test_bundle_is_fetched_and_unpacked(store: Store, there: Place) -> None:
-    brought = take(there, store.url)
+    told: list[str] = []
+    brought = import_bundle(there.checkout, store.url, there.folder.parent / "team.pub", lambda _subject, what: told.append(what))
+    assert told[0].startswith("fetching and checking: 0 MB in ")
     assert (brought.lacking, brought.source) == ((), f"https://localhost:{store.port}/a.bundle")
     assert lacking(there) == []
     assert store.asked == [f"/a.bundle?{TOKEN}"]

@@ -9,9 +9,15 @@ import pytest
 
 from tidegate.operations.checkout import Checkout
 from tidegate.operations.local import git_server
+from tidegate.operations.local.git_server import Follower
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.machines import Machine
 
+FRAUD = "gitops/rendered/live-1/fraud"
+FOLDERS = {
+    "tenant-fraud": FRAUD, "guard-rails-fraud": FRAUD, "add-on-knative": "gitops/add-ons/live-1/knative",
+    "add-on-knative-gateway": "gitops/add-ons/live-1/knative-gateway",
+}  # fmt: skip
 KUBECTL = """#!/bin/sh
 echo "$*" >>{told}
 test -e {heard}
@@ -36,21 +42,34 @@ def kubectl(folder: Path, *, heard: bool) -> Kubernetes:
     return Kubernetes(program, folder / "live-1.kubeconfig")
 
 
-def push(internet: Machine) -> None:
-    (git_server.worktree(internet) / "file").write_text(str(time.monotonic()))
+def push(internet: Machine, folder: str = FRAUD) -> None:
+    path = git_server.worktree(internet) / folder / "file.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(time.monotonic()))
     assert git_server.commit(internet, "Change a file")
 
 
 def test_push_is_told_once_and_at_once(internet: Machine, tmp_path: Path) -> None:
-    git_server.tell_on_push(internet, [kubectl(tmp_path, heard=True)])
+    git_server.tell_on_push(internet, [Follower(kubectl(tmp_path, heard=True), FOLDERS)])
     push(internet)
     told = (tmp_path / "told").read_text().splitlines()
     assert len(told) == 1
-    assert told[0].endswith("annotate applications.argoproj.io --all --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal")
+    assert told[0].endswith(
+        "annotate applications.argoproj.io guard-rails-fraud tenant-fraud --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal"
+    )
+
+
+def test_push_is_told_to_who_reads_what_it_changed(internet: Machine, tmp_path: Path) -> None:
+    git_server.tell_on_push(internet, [Follower(kubectl(tmp_path, heard=True), FOLDERS)])
+    push(internet)
+    push(internet, "gitops/add-ons/live-1/knative")
+    push(internet, "gitops/rendered/live-2/fraud")
+    told = [line.split("argoproj.io ")[1].split(" --")[0] for line in (tmp_path / "told").read_text().splitlines()]
+    assert told == ["guard-rails-fraud tenant-fraud", "add-on-knative"], "live-2's folder is read by others"
 
 
 def test_region_that_did_not_hear_is_told_again_until_it_does(internet: Machine, tmp_path: Path) -> None:
-    git_server.tell_on_push(internet, [kubectl(tmp_path, heard=False)])
+    git_server.tell_on_push(internet, [Follower(kubectl(tmp_path, heard=False), FOLDERS)])
     push(internet)
     assert len((tmp_path / "told").read_text().splitlines()) == 1, "the push waited for the further tries"
     (tmp_path / "heard").touch()

@@ -39,7 +39,8 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
     wanted = [*by_add_ons, _edge_certificate(local, name), _redis_password(local, name), *vault_region.applied_by_hand(local, name)]
     namespaces = sorted({_namespace_of(secret) for secret in wanted})
     cluster.apply([*(_namespace(namespace) for namespace in namespaces), *wanted])
-    applications = _namespaces_of_applications(tree / delivery.RENDERED / name / "delivery")
+    # Where each Application puts objects that name no namespace.
+    applications = {one["metadata"]["name"]: one["spec"]["destination"]["namespace"] for one in delivery.applications(tree, name)}
     add_ons = {
         folder.name: [_tracked(one, names.add_on_application(folder.name), applications) for one in _read_tree(folder)]
         for folder in sorted((tree / delivery.ADD_ONS / name).iterdir())
@@ -51,12 +52,14 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
             if group:
                 cluster.apply(group, manager=_ARGO_CD)
         if add_on == BY_HAND[0]:
+            on_progress(name, "applying the definitions of all add-ons")
             definitions = [one for manifests in add_ons.values() for one in manifests if one["kind"] == "CustomResourceDefinition"]
             cluster.apply(definitions, manager=_ARGO_CD)
             on_progress(name, f"{len(definitions)} definitions applied")
-    root = _read_tree(tree / "gitops" / "bootstrap" / name)
+    root = _read_tree(tree / delivery.BOOTSTRAP / name)
     # A root Application that comes before its project or before these is called Unknown, and looked at again only after a minute.
     cluster.apply([one for one in root if one["kind"] != "Application"])
+    on_progress(name, "Argo CD is starting")
     for deployment in _NEEDED_BY_ARGO_CD:
         cluster.wait_until_rolled_out(deployment, names.NAMESPACE_ARGOCD)
     cluster.apply([one for one in root if one["kind"] == "Application"])
@@ -72,12 +75,6 @@ _ARGO_CD = "argocd-controller"
 _TRACKING = "argocd.argoproj.io/tracking-id"
 
 _EARLY, _PODS = frozenset({"Namespace", "CustomResourceDefinition"}), frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-
-
-def _namespaces_of_applications(folder: Path) -> dict[str, str]:
-    """Where each Application of a rendered folder puts objects that name no namespace."""
-    found = (cast("dict[str, Any]", manifest) for manifest in _read_tree(folder) if manifest["kind"] == "Application")
-    return {one["metadata"]["name"]: one["spec"]["destination"]["namespace"] for one in found}
 
 
 def _tracked(manifest: Manifest, application: str, namespaces: Mapping[str, str]) -> Manifest:
@@ -116,7 +113,7 @@ def _applied_by_hand(local: Local, name: str) -> str:
     tree = git_server.worktree(local.machine(network.INTERNET))
     parts = {
         tree / delivery.ADD_ONS / name: ("*/customresourcedefinition-*.yaml", *(f"{add_on}/*.yaml" for add_on in BY_HAND)),
-        tree / "gitops/bootstrap" / name: ("*.yaml",),
+        tree / delivery.BOOTSTRAP / name: ("*.yaml",),
         local.checkout.root / region.NODE_FOLDER: ("rbac.yaml",),
     }
     return digest.of_text(" ".join([*(digest.of_files(folder, globs) for folder, globs in parts.items()), *_edge_hosts(local, name)]))

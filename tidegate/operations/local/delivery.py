@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import yaml
 from pydantic import TypeAdapter
 
 from tidegate import tools
@@ -20,6 +22,7 @@ from tidegate.operations.local.region import DNS, PROMETHEUS, service_address
 
 RENDERED = "gitops/rendered"
 ADD_ONS = "gitops/add-ons"
+BOOTSTRAP = "gitops/bootstrap"
 
 _SOURCES = (
     "clusters/**/*.py",
@@ -93,6 +96,18 @@ def render_add_ons(
         cwd=checkout.root,
     )  # fmt: skip
     record.write_text(made_of + digest.of_files(out, ("**/*",)), encoding="ascii")
+
+
+def applications(tree: Path, cluster: str) -> Iterator[dict[str, Any]]:
+    """Every Argo CD Application that is rendered for a region, the root too, from the worktree `tree` of the Git server."""
+    for folder in (tree / RENDERED / cluster / "delivery", tree / BOOTSTRAP / cluster):
+        for path in sorted(folder.glob("application-*.yaml")):
+            yield yaml.load(path.read_bytes(), yaml.CSafeLoader)
+
+
+def folders_of_applications(tree: Path, cluster: str) -> dict[str, str]:
+    """The folder of the repository that each Application of a region reads, by its name."""
+    return {one["metadata"]["name"]: one["spec"]["source"]["path"] for one in applications(tree, cluster)}
 
 
 def add_on_secrets(local: Local, cluster: str) -> list[Manifest]:

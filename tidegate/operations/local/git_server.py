@@ -6,7 +6,8 @@ It holds no copy of this checkout, only what was rendered from it for this machi
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate import tools
@@ -52,16 +53,36 @@ def open_worktree(internet: Machine) -> Path:
     return folder
 
 
-def tell_on_push(internet: Machine, clusters: Sequence[Kubernetes]) -> None:
-    """Makes every push, whoever does it, tell Argo CD at once; otherwise it would look only every ten minutes."""
-    hook = internet.folder / "git" / REPOSITORY / "hooks" / "post-receive"
-    lines = ["#!/bin/sh", "# Written by Tidegate: tells each region's Argo CD to look again."]
-    for cluster in clusters:
-        kubectl = shlex.join([str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", "--request-timeout=5s"])
-        tell = f"{kubectl} annotate applications.argoproj.io --all --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal"
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """An Argo CD that follows the repository: its region's API server, and the folder that each of its Applications reads."""
+
+    cluster: Kubernetes
+    folders: Mapping[str, str]
+
+
+def tell_on_push(internet: Machine, followers: Sequence[Follower]) -> None:
+    """Makes every push, whoever does it, tell Argo CD at once; otherwise it would look only every ten minutes.
+
+    Only Applications whose folder has changed are told: each that looks compares all its objects with those of the API server.
+    """
+    hooks = internet.folder / "git" / REPOSITORY / "hooks"
+    lines = [
+        "#!/bin/sh", "# Written by Tidegate: tells each region's Argo CD to look at what a push has changed.",
+        'changed=$(while read -r old new _; do case $old in *[!0]*) git diff --name-only "$old" "$new" ;; *) git ls-tree -r --name-only "$new" ;; esac; done)',
+    ]  # fmt: skip
+    for number, follower in enumerate(followers):
+        kubectl = shlex.join([str(follower.cluster.kubectl), f"--kubeconfig={follower.cluster.kubeconfig}", "--request-timeout=5s"])
+        listed = hooks / f"applications-{number}"
+        listed.write_text("".join(f"{name} {folder}\n" for name, folder in sorted(follower.folders.items())), encoding="utf-8")
+        tell = f"{kubectl} annotate applications.argoproj.io $names --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal"
         # Tried again beside whoever pushed when the API server did not hear it, so that nobody waits for a region that is down.
         again = f"(for pause in {_PAUSES}; do sleep $pause; {tell} && break; done) >/dev/null 2>&1 </dev/null &"
-        lines.append(f"{tell} >/dev/null 2>&1 || {again}")
+        lines += [
+            f'names=$(while read -r name folder; do case "$changed" in *"$folder/"*) echo "$name" ;; esac; done <{shlex.quote(str(listed))})',
+            f'[ -z "$names" ] || {tell} >/dev/null 2>&1 || {again}',
+        ]
+    hook = hooks / "post-receive"
     hook.write_text("\n".join([*lines, "exit 0", ""]), encoding="utf-8")
     hook.chmod(0o755)
 

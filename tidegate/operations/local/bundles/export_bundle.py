@@ -112,7 +112,7 @@ def _pack(checkout: Checkout, wanted: Iterable[Piece], content: IO[bytes], on_pr
     entries = [_entry(piece, blobs, stream) for piece, blobs in files]
     stored = stream.end()
     progress.end()
-    return Manifest(format=FORMAT, platform=pieces.platform_here(), inputs=pieces.inputs(checkout), content=stored, entries=tuple(entries))
+    return Manifest(format=FORMAT, inputs=pieces.inputs(checkout), content=stored, entries=tuple(entries))
 
 
 def _with_blobs(wanted: Iterable[Piece]) -> Iterable[tuple[Piece, tuple[str, ...]]]:

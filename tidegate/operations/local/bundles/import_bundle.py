@@ -106,7 +106,7 @@ def _import(asked: _Asked, source: Source, file: IO[bytes], scratch: Path) -> Im
     if chosen:
         _refuse_full_disk(size_bytes + (manifest.content.size_bytes if is_fetched else 0), asked.name)
     if chosen or not is_fetched:  # a file is checked whole even when nothing of it is needed: it costs a second or two
-        progress = Progress(asked.on_progress, "checking", manifest.content.size_bytes)
+        progress = Progress(asked.on_progress, "fetching and checking" if is_fetched else "checking", manifest.content.size_bytes)
         read_content(source, manifest, asked.name, progress)
         progress.end()
     if chosen:
@@ -145,8 +145,7 @@ def _unpack(asked: _Asked, file: IO[bytes], manifest: Manifest, chosen: Sequence
         progress.end()
         asked.on_progress("bundle", "writing it to the disk")
         os.sync()  # before anything gets its name: a power cut would leave empty files that nobody checks
-        # What stands for others comes last: an image is looked for by its memory, which then finds its blobs.
-        for entry in sorted(chosen, key=lambda one: one.kind in {"image", "layer"}):
+        for entry in chosen:
             publish(scratch / "cache" / entry.path, cache_folder() / entry.path)
     except (zstd.ZstdError, EOFError) as error:
         raise BundleError(f"{asked.name}: its content cannot be unpacked ({error}); find out how it was made") from error

@@ -99,11 +99,6 @@ def is_there(piece: Piece) -> bool:
             return piece.place.is_file()
 
 
-def platform_here() -> str:
-    """What this machine's Go builds for: `linux/amd64`."""
-    return go_version().split()[-1]
-
-
 def inputs(checkout: Checkout) -> dict[str, str]:
     """What decides the keys of all pieces, by a name for people: two trees that differ here build other things."""
     python = next((folder.name for folder in sorted((checkout.root / ".venv" / "lib").glob("python3.*"))), "")

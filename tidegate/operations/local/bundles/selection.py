@@ -20,11 +20,10 @@ def fitting(checkout: Checkout, wanted: Sequence[Piece], manifest: Manifest, nam
     """
     places = {(piece.kind, piece.key): piece.path for piece in wanted}
     named = {entry.path: entry for entry in manifest.entries if places.get((entry.kind, entry.key)) == entry.path}
-    here = pieces.platform_here()
-    if manifest.platform == here and any(entry.kind == "program" for entry in named.values()):
+    if any(entry.kind == "program" for entry in named.values()):
         needed = {digest for entry in named.values() for digest in entry.blobs}
         return [entry for entry in manifest.entries if entry.path in named or (entry.kind == "blob" and entry.key in needed)]
-    differences = [f"platform {manifest.platform} (here {here})"] if manifest.platform != here else []
+    differences: list[str] = []
     mine = pieces.inputs(checkout)
     for input_name in sorted(mine.keys() | manifest.inputs.keys()):
         theirs, ours = manifest.inputs.get(input_name, "none"), mine.get(input_name, "none")
