@@ -88,9 +88,9 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 	$(PYTHON) -m tests.bench.run
 
 .PHONY: soak
-soak: setup-tests ## Run the long seeded trials, going on where the last run ended; writes out/soak.json.
+soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.
 	$(PYTHON) -m tests.soak.run
-	TIDEGATE_COLD_STARTS=200 TIDEGATE_WHOLE=1 $(PYTHON) -m pytest tests/acceptance -n $(WORKERS)
+	TIDEGATE_COLD_STARTS=200 TIDEGATE_WHOLE=1 $(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -p no:hypothesispytest
 
 .PHONY: lock
 lock: setup ## Resolve the locks anew; releases younger than a week are left out.

@@ -1,59 +1,73 @@
-"""`make soak`: long seeded trials; what is done is kept in out/soak.json, and a second run goes on from there."""
+"""`make soak`: long seeded trials, whole runs of the tests on regions, and mutants; a second call goes on where the first ended."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from tests.root import ROOT
-from tests.soak.kill_trial import Trial, fit, run_trial
-
-OUT = ROOT / "out" / "soak.json"
+from tests.soak.acceptance_run import run_acceptance
+from tests.soak.kill_trial import fit, run_trial
+from tests.soak.mutants import MUTANTS, run_mutants
+from tests.soak.record import Record
 
 
 def main() -> int:
-    """Runs the trials that are not done yet; exit code 1 when one of them left something behind."""
+    """Does what is not done yet; exit code 1 when a trial left something, a run was red or a mutant was not caught."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.run")
-    parser.add_argument("--trials", type=int, default=20, help="how many seeds, from 1")
+    parser.add_argument("--trials", type=int, default=20, help="how many kill trials, seeds from 1")
+    parser.add_argument("--acceptance-runs", type=int, default=10, help="how many whole runs of the tests on regions")
+    parser.add_argument("--without-mutants", action="store_true", help="leave the mutants out")
     chosen = parser.parse_args()
     if lacking := fit():
         sys.stderr.write("\n".join(lacking) + "\n")
         return 1
-    done = _done()
-    for seed in range(1, chosen.trials + 1):
-        if seed in done:
-            continue
+    record = Record.read()
+    kill_trials(record, chosen.trials)
+    acceptance_runs(record, chosen.acceptance_runs)
+    if not chosen.without_mutants:
+        run_mutants(record, tell)
+    left_over = [f"kill trial {one.seed} left {', '.join(one.left_over)}" for one in record.kill_trials if one.left_over]
+    red = [
+        f"run {one.number} was red: {', '.join(one.red) or f'exit code {one.exit_code}'}" for one in record.acceptance_runs if one.exit_code
+    ]
+    alive = [f"mutant {one.name} was not caught" for one in record.mutants if not one.caught]
+    tell(f"{len(record.kill_trials)} kill trials, {len(record.acceptance_runs)} runs, {len(record.mutants)} of {len(MUTANTS)} mutants")
+    for line in (problems := [*left_over, *red, *alive]):
+        tell(line)
+    return 1 if problems else 0
+
+
+def tell(line: str) -> None:
+    """A line for the person who waits."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def kill_trials(record: Record, count: int) -> None:
+    """Those seeds up to `count` that are not done."""
+    done = {one.seed for one in record.kill_trials}
+    for seed in (seed for seed in range(1, count + 1) if seed not in done):
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="tidegate-soak-") as folder:
-            done[seed] = run_trial(seed, Path(folder))
-        _write(done)
-        one = done[seed]
+            one = run_trial(seed, Path(folder))
+        record.kill_trials.append(one)
+        record.write()
         verdict = "clean" if not one.left_over else f"LEFT {', '.join(one.left_over)}"
-        sys.stdout.write(f"trial {seed}: {one.victim} killed after {one.after_seconds} s: {verdict} ({time.monotonic() - started:.0f} s)\n")
-        sys.stdout.flush()
-    bad = [one.seed for one in done.values() if one.left_over]
-    sys.stdout.write(f"{len(done)} kill trials, {len(done) - len(bad)} clean\n")
-    return 1 if bad else 0
+        tell(f"trial {seed}: {one.victim} killed after {one.after_seconds} s: {verdict} ({time.monotonic() - started:.0f} s)")
 
 
-def _done() -> dict[int, Trial]:
-    try:
-        kept = json.loads(OUT.read_text(encoding="utf-8"))["kill_trials"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return {}
-    return {trial.seed: trial for trial in TypeAdapter(list[Trial]).validate_python(kept)}
-
-
-def _write(done: dict[int, Trial]) -> None:
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps({"kill_trials": [asdict(one) for _, one in sorted(done.items())]}, indent=2), encoding="utf-8")
+def acceptance_runs(record: Record, count: int) -> None:
+    """Those runs up to `count` that are not done."""
+    for number in range(len(record.acceptance_runs) + 1, count + 1):
+        one = run_acceptance(number)
+        record.acceptance_runs.append(one)
+        record.write()
+        tell(
+            f"run {number}: {'green' if not one.exit_code else 'RED: ' + (', '.join(one.red) or str(one.exit_code))} ({one.seconds:.0f} s)"
+        )
 
 
 if __name__ == "__main__":
