@@ -69,4 +69,4 @@ def without_election(deployment: Document, flag: str, region: Region) -> None:
     """Adds `flag`, which turns a controller's election off, to the arguments of its first container where it is the only one."""
     if not elects_a_leader(region):
         container = documents.containers(deployment)[0]
-        container["args"] = [*(container.get("args") or []), flag]
+        container["args"] = [*cast("list[str]", container.get("args") or []), flag]

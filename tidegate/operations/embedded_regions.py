@@ -230,8 +230,10 @@ class _Run:
 
         Its script for a model's health has one second, which is short on a busy machine, and it would try again in two minutes only.
         """
-        unknown = [{one.name for one in state.applications if one.health == "Unknown"} for state in looks]
-        if len(unknown) > 1 and (stuck := sorted(set.intersection(*unknown))):
+        if len(looks) < 2:
+            return
+        before, now = ({one.name for one in state.applications if one.health == "Unknown"} for state in looks)
+        if stuck := sorted(before & now):
             again = ["--namespace=argocd", "--overwrite", "argocd.argoproj.io/refresh=normal"]
             self._cluster(name).run("annotate", "applications.argoproj.io", *stuck, *again)
 
