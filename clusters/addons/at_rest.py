@@ -23,10 +23,9 @@ could not be judged, as the script for it has one second on a machine that is bu
 ARGO_CD_WATCH_RESYNC = "12h"
 """After which Argo CD lists every kind anew beside its watches. Upstream's ten minutes are for watches through load balancers."""
 
-
 PROXY_THREADS = 1
 """Workers of each Envoy. Istio takes as many as the limit has cores; each wakes many times a second, and holds connections and
-statistics of its own, in twenty Envoys a region on two cores."""
+statistics of its own, in eleven Envoys a region at rest."""
 
 OFTEN_SECONDS = 5
 """Probes more frequent than this are for the start only."""
@@ -61,7 +60,7 @@ def search_once(deployment: Document, region: Region) -> None:
 
 
 def elects_a_leader(region: Region) -> bool:
-    """Whether controllers need an election: each of a dozen writes a lease every two to ten seconds, for nobody to compete with."""
+    """Whether controllers need an election: each renews a lease again and again, for nobody to compete with."""
     return region.facts.replicas > 1
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import platform as system
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TypedDict
 
 from tidegate import inventory, tools
 from tidegate.errors import Finding, MachineError
@@ -177,7 +177,10 @@ class _Run:
         """Waits for a region's API server and applies what Argo CD needs, unless all of it is there already."""
         cluster = self._cluster(name)
         with self.phases.phase(f"{name} API server"):
-            wait_until(cluster.is_ready, f"the API server of {name}", patience_seconds=120, **self._signs_of_life(name))
+            wait_until(
+                cluster.is_ready, f"the API server of {name}", patience_seconds=120,
+                say=partial(self.say, name), find_obstacle=partial(self._find_obstacle, name),
+            )  # fmt: skip
         self.say(name, "API server is ready")
         if not bootstrap.is_bootstrapped(self.local, name, cluster):
             with self.phases.phase(f"{name} by hand"):
@@ -203,29 +206,30 @@ class _Run:
     def set_up_vault(self, name: str) -> None:
         """Waits for a region's Vault and writes into it what tenants' pods ask for before they serve."""
         keys = sorted(set(key_ids(self.local.platform).values()))
-        find_obstacle = self._signs_of_life(name)["find_obstacle"]
+        find_obstacle = partial(self._find_obstacle, name)
         vault_region.set_up(self.local, name, self._cluster(name), keys, self.say, find_obstacle=find_obstacle)
 
     def wait_until_live(self, name: str) -> RegionState:
         """Waits until nothing of a region is missing, telling what is whenever that changes."""
-        states: list[RegionState] = []
+        states: deque[RegionState] = deque(maxlen=2)
 
         def is_live() -> bool:
             before = states[-1].waiting_for if states else []
             states.append(read_region(self.local, name, self.prepared.programs))
-            self._have_judged(name, states[-2:])
+            self._have_judged(name, states)
             if states[-1].waiting_for and states[-1].waiting_for != before:
                 self.say(name, f"waits for {_counted(states[-1].waiting_for)}")
             return not states[-1].waiting_for
 
         wait_until(
             is_live, f"{name} to be live", patience_seconds=LIVE_PATIENCE_SECONDS, pause_seconds=_LOOK_SECONDS,
-            why_not=lambda: f"it waits for {_counted(states[-1].waiting_for)}; see `tidegate status`", **self._signs_of_life(name),
+            why_not=lambda: f"it waits for {_counted(states[-1].waiting_for)}; see `tidegate status`",
+            say=partial(self.say, name), find_obstacle=partial(self._find_obstacle, name),
         )  # fmt: skip
         self.say(name, f"live: {len(states[-1].applications)} applications, {len(states[-1].models)} models")
         return states[-1]
 
-    def _have_judged(self, name: str, looks: Sequence[RegionState]) -> None:
+    def _have_judged(self, name: str, looks: Collection[RegionState]) -> None:
         """Asks Argo CD to judge the Applications anew that it could not judge at two looks in a row.
 
         Its script for a model's health has one second, which is short on a busy machine, and it would try again in two minutes only.
@@ -234,8 +238,7 @@ class _Run:
             return
         before, now = ({one.name for one in state.applications if one.health == "Unknown"} for state in looks)
         if stuck := sorted(before & now):
-            again = ["--namespace=argocd", "--overwrite", "argocd.argoproj.io/refresh=normal"]
-            self._cluster(name).run("annotate", "applications.argoproj.io", *stuck, *again)
+            self._cluster(name).run("annotate", "applications.argoproj.io", *stuck, *git_server.LOOK_AGAIN)
 
     def prove_answers(self, name: str) -> None:
         """Asks every executed model of a region through its edge until the answer is the one of training.
@@ -263,15 +266,8 @@ class _Run:
     def _cluster(self, name: str) -> Kubernetes:
         return cluster_of(self.local, name, self.prepared.programs)
 
-    def _signs_of_life(self, name: str) -> _SignsOfLife:
-        """What a wait for a region says meanwhile, and what ends it early."""
-        find_obstacle = partial(obstacles.find_obstacle, self.local.machine(name), self._cluster(name))
-        return {"say": partial(self.say, name), "find_obstacle": find_obstacle}
-
-
-class _SignsOfLife(TypedDict):
-    say: Callable[[str], None]
-    find_obstacle: Callable[[], Obstacle | None]
+    def _find_obstacle(self, name: str) -> Obstacle | None:
+        return obstacles.find_obstacle(self.local.machine(name), self._cluster(name))
 
 
 def _counted(waiting: Sequence[str]) -> str:

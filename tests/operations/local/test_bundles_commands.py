@@ -10,13 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.operations.local.scratch_bundles import Place, lacking, make_place, new_signer
+from tests.root import ROOT
 from tidegate import tools
 from tidegate.cli.main import app
 from tidegate.errors import BundleError, MachineError, UsageError
 from tidegate.operations import embedded_platform
 from tidegate.operations.local.bundles.export_bundle import bundle_name
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

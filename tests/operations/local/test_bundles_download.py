@@ -89,11 +89,6 @@ def serving(folder: Path, *, tls: bool = True) -> Generator[Store]:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    return make_place(tmp_path / "here", monkeypatch)
-
-
-@pytest.fixture
 def store(here: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Store]:
     """A store with a bundle of `here`, trusted; from now on another machine's cache is used."""
     content = export(here, tmp_path / "a.bundle", new_signer(tmp_path)).read_bytes()

@@ -24,19 +24,10 @@ Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    return make_place(tmp_path / "here", monkeypatch)
-
-
-@pytest.fixture
-def bundle(here: Place, tmp_path: Path) -> Path:
-    return export(here, tmp_path / "a.bundle", new_signer(tmp_path))
-
-
-@pytest.fixture
 def there(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Another machine with the same tree and a cache with something in it."""
-    place = make_place(tmp_path / bundle.with_name("there").name, monkeypatch)
+    assert bundle.is_file()
+    place = make_place(tmp_path / "there", monkeypatch)
     (place.cache / "builds" / "0123456789abcdef").mkdir(parents=True)
     (place.cache / "builds" / "0123456789abcdef" / "mine").write_text("mine")
     return place

@@ -28,16 +28,6 @@ BUILDING = {"build", "base", "root", "train", "schemas", "list", "mod"}
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    return make_place(tmp_path / "here", monkeypatch)
-
-
-@pytest.fixture
-def bundle(here: Place, tmp_path: Path) -> Path:
-    return export(here, tmp_path / "a.bundle", new_signer(tmp_path))
-
-
-@pytest.fixture
 def there(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Another machine with the same tree and an empty cache, when the bundle is there."""
     assert bundle.is_file()

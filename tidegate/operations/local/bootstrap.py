@@ -14,6 +14,7 @@ from tidegate.manifests.yaml_text import Manifest
 from tidegate.model import names
 from tidegate.operations.local import certificates, delivery, digest, git_server, internet, network, region, vault_region
 from tidegate.operations.local.bring_up import Local, OnProgress
+from tidegate.operations.local.images.store import key_of
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.observed import Application
 
@@ -40,7 +41,7 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
     namespaces = sorted({_namespace_of(secret) for secret in wanted})
     cluster.apply([*(_namespace(namespace) for namespace in namespaces), *wanted])
     # Where each Application puts objects that name no namespace.
-    applications = {one["metadata"]["name"]: one["spec"]["destination"]["namespace"] for one in delivery.applications(tree, name)}
+    applications = {one.metadata.name: one.spec.destination.namespace for one in delivery.applications(tree, name)}
     add_ons = {
         folder.name: [_tracked(one, names.add_on_application(folder.name), applications) for one in _read_tree(folder)]
         for folder in sorted((tree / delivery.ADD_ONS / name).iterdir())
@@ -117,7 +118,7 @@ def _applied_by_hand(local: Local, name: str) -> str:
         tree / delivery.BOOTSTRAP / name: ("*.yaml",),
         local.checkout.root / region.NODE_FOLDER: ("rbac.yaml",),
     }
-    return digest.of_text(" ".join([*(digest.of_files(folder, globs) for folder, globs in parts.items()), *_edge_hosts(local, name)]))
+    return key_of([digest.of_files(folder, globs) for folder, globs in parts.items()], _edge_hosts(local, name))
 
 
 def webhook_certificate(local: Local) -> tuple[Path, Path]:

@@ -67,7 +67,7 @@ def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Seq
 def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> list[Program]:
     """Builds the programs named by `only` (default: all) that the cache lacks; they are returned in the catalogue's order.
 
-    Two families at a time: linking, a third of a large program's build, keeps one core busy only. Programs of a family follow each
+    Two families at a time: linking keeps one core busy only. Programs of a family follow each
     other, because each finds compiled what the one before it shares with it. `on_progress` is told the program and what happens
     to it; from other threads, every `SIGN_OF_LIFE_SECONDS`, while builds last. Raises `UsageError` for an unknown name and
     `ToolError` with the compiler's words when a build fails; what was built before stays in the cache.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import TypeAdapter
@@ -17,6 +16,8 @@ from tidegate.model.signature import Catalogue
 from tidegate.operations.local import digest, git_server, internet
 from tidegate.operations.local.bring_up import Local, Prepared
 from tidegate.operations.local.images import Image
+from tidegate.operations.local.images.store import key_of
+from tidegate.operations.local.kubernetes import Metadata, Read
 from tidegate.operations.local.network import INTERNET
 from tidegate.operations.local.region import DNS, PROMETHEUS, service_address
 
@@ -82,8 +83,8 @@ def render_add_ons(
         "modules": {key: str(folder) for key, folder in modules.items()},
     }
     out, record = git_server.worktree(machine) / ADD_ONS / cluster, work / "rendered"
-    made_of = f"{digest.of_files(checkout.root, _SOURCES)} {digest.of_text(json.dumps(inputs, sort_keys=True))} {programs['helm']} "
-    if record.is_file() and record.read_text(encoding="ascii") == made_of + digest.of_files(out, ("**/*",)):
+    made_of = key_of(digest.of_files(checkout.root, _SOURCES), inputs, str(programs["helm"]))
+    if record.is_file() and record.read_text(encoding="ascii") == f"{made_of} {digest.of_files(out, ('**/*',))}":
         return
     record.unlink(missing_ok=True)
     for name, content in inputs.items():
@@ -95,19 +96,39 @@ def render_add_ons(
         ],
         cwd=checkout.root,
     )  # fmt: skip
-    record.write_text(made_of + digest.of_files(out, ("**/*",)), encoding="ascii")
+    record.write_text(f"{made_of} {digest.of_files(out, ('**/*',))}", encoding="ascii")
 
 
-def applications(tree: Path, cluster: str) -> Iterator[dict[str, Any]]:
+class _Source(Read):
+    path: str
+
+
+class _Destination(Read):
+    namespace: str
+
+
+class _ApplicationSpec(Read):
+    source: _Source
+    destination: _Destination
+
+
+class RenderedApplication(Read):
+    """An Argo CD Application as it is rendered for a region: the folder that it reads, and where its objects go by default."""
+
+    metadata: Metadata
+    spec: _ApplicationSpec
+
+
+def applications(tree: Path, cluster: str) -> Iterator[RenderedApplication]:
     """Every Argo CD Application that is rendered for a region, the root too, from the worktree `tree` of the Git server."""
     for folder in (tree / RENDERED / cluster / "delivery", tree / BOOTSTRAP / cluster):
         for path in sorted(folder.glob("application-*.yaml")):
-            yield yaml.load(path.read_bytes(), yaml.CSafeLoader)
+            yield RenderedApplication.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
 
 
 def folders_of_applications(tree: Path, cluster: str) -> dict[str, str]:
     """The folder of the repository that each Application of a region reads, by its name."""
-    return {one["metadata"]["name"]: one["spec"]["source"]["path"] for one in applications(tree, cluster)}
+    return {one.metadata.name: one.spec.source.path for one in applications(tree, cluster)}
 
 
 def add_on_secrets(local: Local, cluster: str) -> list[Manifest]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate import tools
+from tidegate.model import names
 from tidegate.operations.local.internet import GIT_HOST
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.machines import Machine
@@ -20,6 +21,9 @@ REPOSITORY = "payments/tidegate.git"
 
 URL = f"git://{GIT_HOST}/{REPOSITORY}"
 BRANCH = "main"
+
+LOOK_AGAIN = (f"--namespace={names.NAMESPACE_ARGOCD}", "--overwrite", "argocd.argoproj.io/refresh=normal")
+"""What follows the names in the `kubectl annotate applications.argoproj.io` that has Argo CD look at them at once."""
 
 _PAUSES = "2 5 10 30"
 """Seconds before each further try to tell a region of a push."""
@@ -75,7 +79,7 @@ def tell_on_push(internet: Machine, followers: Sequence[Follower]) -> None:
         kubectl = shlex.join([str(follower.cluster.kubectl), f"--kubeconfig={follower.cluster.kubeconfig}", "--request-timeout=5s"])
         listed = hooks / f"applications-{number}"
         listed.write_text("".join(f"{name} {folder}\n" for name, folder in sorted(follower.folders.items())), encoding="utf-8")
-        tell = f"{kubectl} annotate applications.argoproj.io $names --namespace=argocd --overwrite argocd.argoproj.io/refresh=normal"
+        tell = f"{kubectl} annotate applications.argoproj.io $names {shlex.join(LOOK_AGAIN)}"
         # Tried again beside whoever pushed when the API server did not hear it, so that nobody waits for a region that is down.
         again = f"(for pause in {_PAUSES}; do sleep $pause; {tell} && break; done) >/dev/null 2>&1 </dev/null &"
         lines += [

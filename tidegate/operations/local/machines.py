@@ -93,6 +93,7 @@ class Machine:
         """Starts it with `spec`; what it kept from an earlier run is kept. Does nothing when it runs."""
         if self.process():
             return
+        self._wait_until_ended()
         for name in ("upper", "work", "merged", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.folder / "work")  # a killed overlay leaves it half used
@@ -110,7 +111,6 @@ class Machine:
                 linked_copy(spec.seeds[path], kept)
             kept.mkdir(parents=True, exist_ok=True)
             binds[path] = kept
-        self._wait_until_ended()
         cgroups.create(self.instance, self.name)
         join = [f"--net={network.namespace_path(self.instance, spec.namespace)}"] if spec.namespace else []
         process = tools.start_server(

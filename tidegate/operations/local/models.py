@@ -19,6 +19,7 @@ from tidegate.model import names
 from tidegate.model.platform import Platform
 from tidegate.operations.checkout import Checkout, cache_folder
 from tidegate.operations.cloud.account import Account, own_errors
+from tidegate.operations.local.digest import of_paths
 from tidegate.operations.local.model_index import INDEX, read_index
 
 if TYPE_CHECKING:  # the stubs are a test dependency
@@ -142,7 +143,4 @@ def _sizes(client: S3Client, bucket: str) -> dict[str, int]:
 def _key(checkout: Checkout) -> str:
     """Names everything that decides the bytes: the program and the lock of what it imports."""
     sources = sorted((checkout.root / SOURCES).glob("*.py"))
-    content = hashlib.sha256()
-    for path in (*sources, checkout.root / LOCK):
-        content.update(f"{path.relative_to(checkout.root).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return content.hexdigest()[:16]
+    return of_paths(checkout.root, (*sources, checkout.root / LOCK))

@@ -30,7 +30,7 @@ _KEPT = 2
 
 
 def unpack(outside: Machine, images: Mapping[str, Image], on_progress: Callable[[str], None]) -> Path:
-    """The folder with all `images`, from the cache or after unpacking what an earlier one lacks (a minute for all of them).
+    """The folder with all `images`, from the cache or after unpacking what an earlier one lacks (two to three minutes for all of them on a busy machine).
 
     `outside` is the machine whose containerd does it; it must run. Raises `ToolError` when that fails.
     """

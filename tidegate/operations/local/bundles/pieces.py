@@ -11,8 +11,9 @@ from pathlib import Path
 from tidegate.model.bundle import Kind
 from tidegate.operations import schemas
 from tidegate.operations.checkout import Checkout, cache_folder
-from tidegate.operations.local import bring_up, models, sources
+from tidegate.operations.local import bring_up, digest, models, sources
 from tidegate.operations.local.builds import CATALOGUE, go_version, program_paths, programs_folder
+from tidegate.operations.local.images import python_site
 from tidegate.operations.local.images.build import FOLDER, images_store, read_images, remembered_images
 from tidegate.operations.local.images.layout import blobs_of
 from tidegate.operations.local.images.machine_root import machine_root_folder
@@ -101,12 +102,11 @@ def is_there(piece: Piece) -> bool:
 
 def inputs(checkout: Checkout) -> dict[str, str]:
     """What decides the keys of all pieces, by a name for people: two trees that differ here build other things."""
-    python = next((folder.name for folder in sorted((checkout.root / ".venv" / "lib").glob("python3.*"))), "")
     return {
         "Go": go_version().removeprefix("go version "),
-        "Python": python,
+        "Python": python_site.python_version(checkout),
         "Debian": read_images(checkout).release,
-        **{folder.as_posix(): _digest(checkout.root / folder) for folder in _SOURCES},
+        **{folder.as_posix(): digest.of_paths(checkout.root / folder, _files(checkout.root / folder)) for folder in _SOURCES},
     }
 
 
@@ -114,13 +114,6 @@ def address(pieces: Iterable[Piece]) -> str:
     """16 hexadecimal digits that stand for all pieces: the same wherever the same would be built."""
     named = sorted([piece.kind, piece.key, piece.path] for piece in pieces)
     return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]
-
-
-def _digest(folder: Path) -> str:
-    content = hashlib.sha256()
-    for path in _files(folder):
-        content.update(f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return content.hexdigest()[:16]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -28,7 +28,7 @@ def key_of_lock(checkout: Checkout, lock: str) -> str:
     path = checkout.root / lock
     if not path.is_file():
         raise InventoryError([Finding(lock, "", "lock-missing", "no such file", "run locks/update, or mend the name in images.yaml")])
-    return key_of("site", RECIPE, _version(checkout), path.read_text(encoding="utf-8"))
+    return key_of("site", RECIPE, python_version(checkout), path.read_text(encoding="utf-8"))
 
 
 def site_folder(checkout: Checkout, lock: str, on_progress: Callable[[str], None]) -> Path:
@@ -91,7 +91,7 @@ def _compile(checkout: Checkout, folder: Path) -> None:
             raise
 
 
-def _version(checkout: Checkout) -> str:
+def python_version(checkout: Checkout) -> str:
     """CPython's minor version in this checkout, which the images' own must equal."""
     for folder in sorted((checkout.root / ".venv" / "lib").glob("python3.*")):
         return folder.name
