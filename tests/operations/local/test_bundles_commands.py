@@ -121,5 +121,5 @@ def test_options_that_make_no_sense_together_are_refused(here: Place, arguments:
     ids=["without", "address", "file and key"],
 )
 def test_make_hands_the_bundle_on(variables: list[str], command: str) -> None:
-    printed = tools.run(["make", "--dry-run", "up", *variables], cwd=ROOT).stdout.splitlines()
+    printed = tools.run(["make", "--no-print-directory", "--dry-run", "up", *variables], cwd=ROOT).stdout.splitlines()
     assert printed[-1].rstrip() == command
