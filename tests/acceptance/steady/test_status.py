@@ -159,4 +159,4 @@ def test_prometheus_answers_on_loopback_and_reaches_what_it_watches(platform: Ru
         return {one["metric"]["job"] for one in json.loads(printed)["data"]["result"]}
 
     wanted = {"api-server", "argo-cd", "cadvisor", "kube-state-metrics", "kubelet", "models", "platform", "prometheus"}
-    wait_for(f"Prometheus of {region} reaches {sorted(wanted)}", look, lambda jobs: jobs >= wanted, 60, 2)
+    wait_for(f"Prometheus of {region} reaches {sorted(wanted)}", look, lambda jobs: jobs >= wanted, 120, 2)
