@@ -94,20 +94,15 @@ class Running:
 
     def wait_until_live(self, region: str, *, folder: str | None = None, patience_seconds: float = 240) -> float:
         """Seconds until nothing is waited for any more: of the whole region, or of what a rendered folder of it holds."""
-        if folder in INVENTORY.tenants:
-            return wait_for(
-                f"{folder} is live in {region}",
-                lambda: self.tenant_waits_for(region, folder),
-                lambda waiting: not waiting,
-                patience_seconds,
-                1,
-            )
 
         def look() -> list[str]:
+            if folder is not None and folder in INVENTORY.tenants:
+                return self.tenant_waits_for(region, folder)
             return [one for one in self.state(region).waiting_for if folder is None or is_of_platform(one)]
 
         what = f"{region} is live" if folder is None else f"{folder} is live in {region}"
-        return wait_for(what, look, lambda waiting: not waiting, patience_seconds, 2)
+        pause_seconds = 1 if folder in INVENTORY.tenants else 2  # the whole region's state is a megabyte of JSON
+        return wait_for(what, look, lambda waiting: not waiting, patience_seconds, pause_seconds)
 
     def tenant_waits_for(self, region: str, tenant: str) -> list[str]:
         """What of a tenant is not live: its Applications, and its models that are executed; asks for these alone."""
