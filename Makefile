@@ -55,8 +55,8 @@ verify: setup-tests ## Check format, lint, types and import layers.
 
 # Runs a command and notes its seconds in out/times.json, also when it fails.
 PHASE = $(PYTHON) -m tests.suite.times phase
-# Tests on running regions mostly wait, for each other least of all: more of them than cores.
-WORKERS := 4
+# Of tests on running regions at once. With four the two cores are so busy that cold starts take half a minute.
+WORKERS := 2
 
 .PHONY: test
 test: ## Set up, then run every check and every test; what took how long is in out/times.json.

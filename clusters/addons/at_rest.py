@@ -15,9 +15,10 @@ PLATFORM_SCRAPE_SECONDS = 60
 """Between two scrapes of what no release is judged by. Models and gateways keep production's interval
 (`clusters.components.monitors.SCRAPE_SECONDS`), because releases are judged by them."""
 
-ARGO_CD_POLL_SECONDS = 600
+ARGO_CD_POLL_SECONDS = 120
 """Argo CD's look at Git and at all live objects when nothing was pushed and nothing changed. The Git server tells of every push, and
-tells again when it was not heard; each look tries hundreds of objects out on the API server."""
+tells again when it was not heard; each look tries hundreds of objects out on the API server. Not longer: an Application whose health
+could not be judged, as the script for it has one second on a machine that is busy, is judged again at the next look only."""
 
 ARGO_CD_WATCH_RESYNC = "12h"
 """After which Argo CD lists every kind anew beside its watches. Upstream's ten minutes are for watches through load balancers."""
@@ -68,4 +69,4 @@ def without_election(deployment: Document, flag: str, region: Region) -> None:
     """Adds `flag`, which turns a controller's election off, to the arguments of its first container where it is the only one."""
     if not elects_a_leader(region):
         container = documents.containers(deployment)[0]
-        container["args"] = [*(container.get("args") or []), flag]
+        container["args"] = [*cast("list[str]", container.get("args") or []), flag]

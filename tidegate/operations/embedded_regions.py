@@ -213,6 +213,7 @@ class _Run:
         def is_live() -> bool:
             before = states[-1].waiting_for if states else []
             states.append(read_region(self.local, name, self.prepared.programs))
+            self._have_judged(name, states[-2:])
             if states[-1].waiting_for and states[-1].waiting_for != before:
                 self.say(name, f"waits for {_counted(states[-1].waiting_for)}")
             return not states[-1].waiting_for
@@ -223,6 +224,18 @@ class _Run:
         )  # fmt: skip
         self.say(name, f"live: {len(states[-1].applications)} applications, {len(states[-1].models)} models")
         return states[-1]
+
+    def _have_judged(self, name: str, looks: Sequence[RegionState]) -> None:
+        """Asks Argo CD to judge the Applications anew that it could not judge at two looks in a row.
+
+        Its script for a model's health has one second, which is short on a busy machine, and it would try again in two minutes only.
+        """
+        if len(looks) < 2:
+            return
+        before, now = ({one.name for one in state.applications if one.health == "Unknown"} for state in looks)
+        if stuck := sorted(before & now):
+            again = ["--namespace=argocd", "--overwrite", "argocd.argoproj.io/refresh=normal"]
+            self._cluster(name).run("annotate", "applications.argoproj.io", *stuck, *again)
 
     def prove_answers(self, name: str) -> None:
         """Asks every executed model of a region through its edge until the answer is the one of training.

@@ -13,7 +13,7 @@ from tests.acceptance.edge_client import send
 from tests.acceptance.running_platform import REGIONS, Running, model_of
 from tidegate.operations.local import prediction
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=[REGIONS[0]])]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=[REGIONS[0]], alone=True)]
 
 MODEL = "fraud/scorer"
 ROWS = 100_000

@@ -17,7 +17,9 @@ MODEL = "assistant/chat"
 COLD_STARTS = int(os.environ.get("TIDEGATE_COLD_STARTS", "4"))
 """Over all regions together; `make soak` asks for 200."""
 
-pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(asks=[], tenant="assistant", alone=False)]
+# Alone in its region, because a change at the edge cuts what takes longer than the mesh's drain of ten seconds, and a cold start
+# does when the machine is busy.
+pytestmark = pytest.mark.timeout(3600)
 
 RecordProperty = Callable[[str, object], None]
 

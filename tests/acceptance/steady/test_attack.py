@@ -28,10 +28,10 @@ SLEEPER = "assistant/chat"
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.touches(regions=ATTACKED, tenant=SLEEPER.split("/", maxsplit=1)[0])]
 
 
-def left_of_sleeper(running: Running, region: str) -> list[str]:
-    """Its pods, those on their way out too, which the attack takes for awake."""
-    tenant, _, model = SLEEPER.partition("/")
-    selector = f"--selector={names.KSERVE_LABEL_MODEL}={model}"
+def pods_left(running: Running, region: str) -> list[str]:
+    """Every pod of the sleeper, those on their way out too: for the attack it is asleep when none is left."""
+    tenant, name = SLEEPER.split("/")
+    selector = f"--selector={names.KSERVE_LABEL_MODEL}={name}"
     found = running.read(region, "pods", f"--namespace={INVENTORY.tenants[tenant].namespace_name}", selector)["items"]
     return [one["metadata"]["name"] for one in found]
 
@@ -40,7 +40,7 @@ def left_of_sleeper(running: Running, region: str) -> list[str]:
 def report(platform: Running) -> Report:
     told: Callable[[str, str], Any] = lambda _subject, _what: None  # noqa: E731
     for region in ATTACKED:
-        wait_for(f"{SLEEPER} of {region} is at zero", lambda at=region: left_of_sleeper(platform, at), lambda there: not there, 180, 1)
+        wait_for(f"{SLEEPER} of {region} is at zero", lambda at=region: pods_left(platform, at), lambda there: not there, 180, 1)
     return attack(platform.local, ATTACKED, platform.programs, platform.models, told)
 
 

@@ -136,9 +136,10 @@ def test_status_says_what_is_simulated_in_its_table() -> None:
     assert SCHEDULED_ONLY in printed
 
 
-@pytest.mark.usefixtures("platform")
 @pytest.mark.parametrize("reference", sorted({reference for _, reference in MODELS}))
-def test_explanation_walks_to_the_node_and_finds_no_fault(reference: str) -> None:
+def test_explanation_walks_to_the_node_and_finds_no_fault(platform: Running, reference: str) -> None:
+    for region in (where for where, scheduled in SCHEDULED if scheduled == reference):
+        platform.schedule(region, reference)
     printed = tidegate("explain", "model", reference, "--json")
     rows = [row for row in json.loads(printed) if ".live." in row["path"]]
     causes = {row["path"].split(".")[0]: row["value"] for row in rows if row["path"].endswith(".cause")}

@@ -15,6 +15,11 @@ from clusters.components.monitors import SCRAPE_SECONDS
 from tests.clusters.add_ons.addon_objects import pick
 
 
+def only_container(manifest: Any) -> Any:
+    """The first container of what makes pods."""
+    return documents.containers(manifest)[0]
+
+
 def containers(addons: Any) -> Iterator[tuple[str, Any]]:
     for name, manifests in addons.items():
         for manifest in manifests:
@@ -30,24 +35,24 @@ def containers(addons: Any) -> Iterator[tuple[str, Any]]:
     ],
 )  # fmt: skip
 def test_controller_elects_nobody(addons: Any, add_on: str, deployment: str, argument: str) -> None:
-    assert argument in documents.containers(pick(addons[add_on], "Deployment", deployment))[0]["args"]
+    assert argument in only_container(pick(addons[add_on], "Deployment", deployment))["args"]
 
 
 def test_controllers_that_are_told_otherwise_elect_nobody(addons: Any) -> None:
     for add_on, deployment, variable, value in (
         ("istiod", "istiod", "ENABLE_LEADER_ELECTION", "false"), ("karpenter", "karpenter", "DISABLE_LEADER_ELECTION", "true"),
     ):  # fmt: skip
-        container = documents.containers(pick(addons[add_on], "Deployment", deployment))[0]
+        container = only_container(pick(addons[add_on], "Deployment", deployment))
         assert {"name": variable, "value": value} in container["env"]
-    manager = documents.containers(pick(addons["kserve"], "Deployment", "kserve-controller-manager"))[0]
+    manager = only_container(pick(addons["kserve"], "Deployment", "kserve-controller-manager"))
     assert "--leader-elect" not in manager["args"]
 
 
 def test_several_replicas_elect_a_leader(region: Region) -> None:
     several = replace(region, facts=region.facts.model_copy(update={"replicas": 2}))
-    deployment = {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [{"name": "controller"}]}}}}
+    deployment: Any = {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [{"name": "controller"}]}}}}
     at_rest.without_election(deployment, "--disable-ha=true", several)
-    assert "args" not in documents.containers(deployment)[0]
+    assert "args" not in only_container(deployment)
     assert at_rest.elects_a_leader(several)
 
 
@@ -79,8 +84,8 @@ def test_prometheus_asks_for_whole_names(addons: Any) -> None:
 
 
 def test_argo_cd_waits_to_be_told(addons: Any) -> None:
-    assert pick(addons["argo-cd"], "ConfigMap", "argocd-cm")["data"]["timeout.reconciliation"] == "600s"
-    [controller] = documents.containers(pick(addons["argo-cd"], "StatefulSet", "argocd-application-controller"))
+    assert pick(addons["argo-cd"], "ConfigMap", "argocd-cm")["data"]["timeout.reconciliation"] == "120s"
+    controller = only_container(pick(addons["argo-cd"], "StatefulSet", "argocd-application-controller"))
     assert {"name": "ARGOCD_CLUSTER_CACHE_WATCH_RESYNC_DURATION", "value": "12h"} in controller["env"]
 
 

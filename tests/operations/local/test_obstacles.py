@@ -21,16 +21,27 @@ from tidegate.operations.local.waiting import Obstacle
 ETCD = ProgramState("etcd", "RUNNING", 50, 62, "")
 
 
+def runs(_machine: Machine) -> tools.ServerProcess | None:
+    return tools.itself()
+
+
+def has_ended(_machine: Machine) -> tools.ServerProcess | None:
+    return None
+
+
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine that runs, with one program, which is well."""
-    monkeypatch.setattr(Machine, "process", lambda _self: tools.itself())  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(Machine, "process", runs)
     tell(monkeypatch, ETCD)
     return Machine(Checkout(tmp_path), "abcdef", "live-1")
 
 
 def tell(monkeypatch: pytest.MonkeyPatch, *programs: ProgramState) -> None:
-    monkeypatch.setattr(obstacles, "read_programs", lambda _socket: programs)  # pyright: ignore[reportUnknownLambdaType]
+    def read(_socket: Path) -> tuple[ProgramState, ...]:
+        return programs
+
+    monkeypatch.setattr(obstacles, "read_programs", read)
 
 
 def platform_pod(*, ready: bool = False, scheduled: bool = True, **container: Any) -> Object:
@@ -54,7 +65,7 @@ def test_region_that_is_well_has_none(machine: Machine) -> None:
 
 
 def test_machine_that_has_ended_comes_first_and_ends_the_wait(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Machine, "process", lambda _self: None)  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(Machine, "process", has_ended)
     obstacle = found(machine, *WELL)
     assert obstacle
     assert obstacle.ends_now
@@ -104,7 +115,7 @@ def test_api_server_that_does_not_answer_may_pass(machine: Machine) -> None:
     assert obstacle.cause == "the API server is not ready"
 
 
-CRASHED = {"restartCount": 4, "lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}}
+CRASHED: Any = {"restartCount": 4, "lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}}
 
 
 def test_crashing_pod_is_told_with_its_last_line_before_one_that_starts(machine: Machine) -> None:

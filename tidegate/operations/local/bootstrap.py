@@ -87,8 +87,9 @@ def _tracked(manifest: Manifest, application: str, namespaces: Mapping[str, str]
     metadata = cast("dict[str, Any]", manifest["metadata"])
     group = str(manifest["apiVersion"]).rpartition("/")[0]
     namespace = metadata.get("namespace") or namespaces.get(application, "")
+    annotations = cast("dict[str, str]", metadata.get("annotations") or {})
     tracking = {_TRACKING: f"{application}:{group}/{manifest['kind']}:{namespace}/{metadata['name']}"}
-    return {**manifest, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **tracking}}}
+    return cast("Manifest", {**manifest, "metadata": {**metadata, "annotations": {**annotations, **tracking}}})
 
 
 def _belongs(kind: str, kinds: frozenset[str] | None) -> bool:
