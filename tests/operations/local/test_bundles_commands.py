@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from scratch_bundles import Place, lacking, make_place, new_signer
 from typer.testing import CliRunner
 
+from tests.operations.local.scratch_bundles import Place, lacking, make_place, new_signer
 from tidegate import tools
 from tidegate.cli.main import app
 from tidegate.errors import BundleError, MachineError, UsageError

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from scratch_bundles import Place, export, lacking, make_place, new_signer, snapshot
 
+from tests.operations.local.scratch_bundles import Place, export, lacking, make_place, new_signer, snapshot
 from tidegate.errors import BundleError, UsageError
 from tidegate.operations.local import certificates
 from tidegate.operations.local.bundles import download

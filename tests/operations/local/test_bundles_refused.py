@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scratch_bundles import GO, Place, export, forge, lacking, make_place, new_signer, parts, snapshot
 
+from tests.operations.local.scratch_bundles import GO, Place, export, forge, lacking, make_place, new_signer, parts, snapshot
 from tidegate.errors import BundleError, UsageError
 from tidegate.model.bundle import CONTENT, MANIFEST, SIGNATURE
 from tidegate.operations.local.bundles import import_bundle as importing

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from scratch_bundles import Place, Told, export, lacking, make_place, new_signer, parts, snapshot
 
+from tests.operations.local.scratch_bundles import Place, Told, export, lacking, make_place, new_signer, parts, snapshot
 from tidegate import tools
 from tidegate.errors import BundleError, UsageError
 from tidegate.model.bundle import CONTENT, MANIFEST, SIGNATURE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scratch_bundles import ADD_ONS, Place, make_place
 
+from tests.operations.local.scratch_bundles import ADD_ONS, Place, make_place
 from tidegate.errors import UsageError
 from tidegate.operations.local import sources
 
