@@ -27,6 +27,8 @@ from tidegate.operations.local.bring_up import Local, kubeconfig_path
 from tidegate.operations.local.kubernetes import Kubernetes
 from tidegate.operations.local.machine_view import ProgramState, read_programs
 from tidegate.operations.local.model_index import Sample, find_version, read_sample
+from tidegate.operations.local.observation import look, look_up
+from tidegate.operations.local.observed import Application, InferenceService
 from tidegate.operations.local.region_status import RegionState, is_executed, read_region_through
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
@@ -90,14 +92,30 @@ class Running:
     def supervised(self, machine: str) -> dict[str, ProgramState]:
         return {one.name: one for one in read_programs(self.local.machine(machine).sockets / "supervisor.sock")}
 
-    def wait_until_live(self, region: str, *, tenant: str | None = None, patience_seconds: float = 240) -> float:
-        """Seconds until nothing of the region, or of one of its tenants there, is waited for any more."""
+    def wait_until_live(self, region: str, *, folder: str | None = None, patience_seconds: float = 240) -> float:
+        """Seconds until nothing is waited for any more: of the whole region, or of what a rendered folder of it holds."""
 
         def look() -> list[str]:
-            return [one for one in self.state(region).waiting_for if tenant is None or is_of(tenant, one)]
+            if folder is not None and folder in INVENTORY.tenants:
+                return self.tenant_waits_for(region, folder)
+            return [one for one in self.state(region).waiting_for if folder is None or is_of_platform(one)]
 
-        what = f"{region} is live" if tenant is None else f"{tenant} is live in {region}"
-        return wait_for(what, look, lambda waiting: not waiting, patience_seconds, 1)
+        what = f"{region} is live" if folder is None else f"{folder} is live in {region}"
+        pause_seconds = 1 if folder in INVENTORY.tenants else 2  # the whole region's state is a megabyte of JSON
+        return wait_for(what, look, lambda waiting: not waiting, patience_seconds, pause_seconds)
+
+    def tenant_waits_for(self, region: str, tenant: str) -> list[str]:
+        """What of a tenant is not live: its Applications, and its models that are executed; asks for these alone."""
+        cluster, facts = self.cluster(region), INVENTORY.tenants[tenant]
+        applications = [f"application/{name}" for name in applications_of(tenant)]
+        found = look_up(cluster, [(Application, name) for name in applications_of(tenant)], namespace=names.NAMESPACE_ARGOCD).of(
+            Application
+        )
+        models = look(cluster, [InferenceService], f"--namespace={facts.namespace_name}").of(InferenceService)
+        live = {f"application/{one.metadata.name}" for one in found if one.is_live}
+        ready = {one.metadata.name for one in models if one.status.is_true("Ready") and not one.is_leaving}
+        executed = [name for name, model in facts.models.items() if is_executed(model)]
+        return [one for one in applications if one not in live] + [f"{tenant}/{name}" for name in executed if name not in ready]
 
     def places(self, region: str, reference: str) -> list[str]:
         """The node of each of a model's pods, or nothing while it has none; pods on their way out are left aside."""
@@ -134,10 +152,15 @@ class Running:
         return prediction.call(self.local, tenant, name, sample.request, path=sample.path, region=region, timeout_seconds=timeout_seconds)
 
 
-def is_of(tenant: str, waited_for: str) -> bool:
-    """Whether one of the things that a region waits for is the tenant's; all is while the API server does not answer."""
-    own = {names.tenant_application(tenant), names.guard_rails_application(tenant), "API server"}
-    return waited_for in own or waited_for.startswith(f"{tenant}/")
+def is_of_platform(waited_for: str) -> bool:
+    """Whether one of the things that a region waits for is no tenant's, nor the Application that holds all others."""
+    of_tenants = {application for tenant in INVENTORY.tenants for application in applications_of(tenant)}
+    return waited_for not in {names.ROOT_APPLICATION, *of_tenants} and waited_for.partition("/")[0] not in INVENTORY.tenants
+
+
+def applications_of(tenant: str) -> tuple[str, str]:
+    """The two Applications of a tenant."""
+    return names.tenant_application(tenant), names.guard_rails_application(tenant)
 
 
 def model_of(reference: str) -> tuple[Tenant, ServedModel]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import re
-import shutil
-from collections.abc import Callable, Generator
+import tarfile
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 
-from tests.acceptance.running_platform import INVENTORY, Running
+from tests.acceptance.running_platform import Running
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.operations.local import git_server, network
@@ -60,8 +60,7 @@ class Repository:
     def close(self) -> None:
         """Undoes everything and waits until what was touched is live again: the tenant whose folder it is, else the region."""
         self.revert()
-        for region, folder in sorted({Path(path).parts[2:4] for path in self._touched}):  # gitops/rendered/<region>/<folder>/...
-            self._running.wait_until_live(region, tenant=folder if folder in INVENTORY.tenants else None)
+        await_live(self._running, {str(Path(path).relative_to(_RENDERED)) for path in self._touched})
         self._touched.clear()
 
 
@@ -75,10 +74,13 @@ class Renderer:
         self._running = running
         self._machine = running.local.machine(network.INTERNET)
         self._tree = git_server.open_worktree(self._machine)
-        self._rendered = folder / "rendered"
-        with one_at_a_time(self._tree):
-            shutil.copytree(self._tree / _RENDERED, self._rendered)
-        self.render(ROOT)  # takes back what other tests have committed
+        self._folder, self._rendered = folder, folder / _RENDERED
+        # As the last bring-up rendered it, without what tests have committed since.
+        self._git(
+            "archive", f"--output={folder / 'usual.tar'}", self._git("log", "-1", "--format=%H", "--grep=^Render the embedded"), _RENDERED
+        )
+        with tarfile.open(folder / "usual.tar") as archive:
+            archive.extractall(folder, filter="data")
         self._usual = self._read()
         self._touched: set[str] = set()
 
@@ -94,31 +96,47 @@ class Renderer:
         """Commits what was rendered, where it is not as usual; None when nothing had changed."""
         now = self._read()
         self._touched |= {path for path in now.keys() | self._usual.keys() if now.get(path) != self._usual.get(path)}
+        return self._put(now, subject)
+
+    def take_back(self, subject: str) -> None:
+        """Commits what is usual in place of whatever this changed."""
+        self._put(self._usual, subject)
+
+    def close(self) -> None:
+        """Takes everything back, and waits until what it touched is live again."""
+        if self._touched:
+            self.take_back("Undo an acceptance test")
+            await_live(self._running, self._touched, patience_seconds=420)
+
+    def committed(self, folder: str) -> str:
+        """The identity of what Git holds in a folder below the rendered ones."""
+        return self._git("rev-parse", f"HEAD:{_RENDERED}/{folder}")
+
+    def _put(self, files: Mapping[str, bytes], subject: str) -> str | None:
         with one_at_a_time(self._tree):
             for path in sorted(self._touched):
                 target = self._tree / _RENDERED / path
-                if path in now:
+                if path in files:
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(now[path])
+                    target.write_bytes(files[path])
                 else:
                     target.unlink(missing_ok=True)
             return git_server.commit(self._machine, subject)
 
-    def undo(self) -> None:
-        """Commits what is usual in place of whatever this changed."""
-        self.render(ROOT)
-        self.commit("Undo an acceptance test")
-
-    def committed(self, folder: str) -> str:
-        """The identity of what Git holds in a folder below the rendered ones."""
-        command = ["git", "-C", str(self._tree), "rev-parse", f"HEAD:{_RENDERED}/{folder}"]
-        return tools.run(command).stdout.strip()
-
     def _read(self) -> dict[str, bytes]:
         return {str(path.relative_to(self._rendered)): path.read_bytes() for path in self._rendered.rglob("*") if path.is_file()}
 
+    def _git(self, *arguments: str) -> str:
+        return tools.run(["git", "-C", str(self._tree), *arguments]).stdout.strip()
+
 
 _RENDERED = "gitops/rendered"
+
+
+def await_live(running: Running, paths: Iterable[str], *, patience_seconds: float = 240) -> None:
+    """Waits for what the folder of each path (`<region>/<folder>/...`) holds; other tests may be at work in other folders."""
+    for region, folder in sorted({Path(path).parts[:2] for path in paths}):
+        running.wait_until_live(region, folder=folder, patience_seconds=patience_seconds)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,11 @@ IMAGE = CHECKOUT.root / "clusters" / "local" / "images" / "mlserver"
 
 def load(name: str) -> ModuleType:
     """`dense_pool.<name>` as it is found in the image."""
-    sys.path.insert(0, str(IMAGE))
-    try:
-        return importlib.import_module(f"dense_pool.{name}")
-    finally:
-        sys.path.remove(str(IMAGE))
+    if "dense_pool" not in sys.modules:
+        folder = IMAGE / "dense_pool"
+        spec = importlib.util.spec_from_file_location("dense_pool", folder / "__init__.py", submodule_search_locations=[str(folder)])
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules["dense_pool"] = package = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(package)
+    return importlib.import_module(f"dense_pool.{name}")

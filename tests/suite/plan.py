@@ -114,7 +114,8 @@ def choose(queue: Sequence[tuple[Unit, float]], own: Load, others: Sequence[Load
         unit, seconds = candidate
         if STAGES[unit.stage] == "ending":
             return (unit.name,)
-        clashing = sum(other.seconds for other in others if any(unit.needs.clashes(theirs.needs) for theirs in other.units))
+        beside = [[theirs.needs for theirs in other.units if theirs.stage == stage] for other in others]  # stages never overlap
+        clashing = sum(other.seconds for other, needs in zip(others, beside, strict=True) if any(map(unit.needs.clashes, needs)))
         whole = sum(1 for name in unit.needs.alone if "/" not in name)
         return clashing, whole, seconds if is_busy else -seconds, unit.name
 

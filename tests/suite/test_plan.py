@@ -94,6 +94,12 @@ def test_where_all_clash_the_region_that_is_free_soonest_is_chosen() -> None:
     assert choose(queue, Load(), others) == unit("two", alone="live-2")
 
 
+def test_what_an_earlier_stage_still_runs_clashes_with_nobody() -> None:
+    queue = [(unit("long", stage=1, alone="live-1"), 9.0), (unit("short", stage=1, alone="live-2"), 2.0)]
+    other = Load(units=(unit("steady", shared="live-1"),), seconds=30)
+    assert choose(queue, Load(), [other]) == unit("long", stage=1, alone="live-1")
+
+
 def test_who_keeps_everything_to_itself_comes_last() -> None:
     queue = [(unit("both", alone="live-1 live-2"), 99.0), (unit("one", alone="live-1"), 9.0), (unit("tenant", alone="live-1/a"), 1.0)]
     assert choose(queue, Load(), []) == unit("tenant", alone="live-1/a")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import subprocess
 import textwrap
 from pathlib import Path
@@ -94,85 +96,107 @@ def session(tmp_path: Path) -> Session:
     return Session(tmp_path)
 
 
-@pytest.mark.parametrize("workers", [0, 3])
-def test_stages_follow_each_other(session: Session, workers: int) -> None:
-    """Named so that the alphabet would have it the other way round."""
+def fill(session: Session) -> None:
+    """A test of every kind; named so that the alphabet would have the stages the other way round."""
     session.file("ending/test_a", "def test_end(work): work()")
-    session.file("disturbing/test_b", "@pytest.mark.parametrize('n', range(3))\ndef test_break(work, n): work()")
     for letter in "xyz":
         session.file(f"steady/test_{letter}", f"@pytest.mark.parametrize('n', range(2))\ndef test_look_{letter}(work, n): work()")
-    code, said = session.run("-n", str(workers))
-    assert code == 0, said
-    ran = session.ran()
-    assert len(ran) == 10
-    steady, disturbing = ([one for name, one in ran.items() if name.startswith(f"test_{what}")] for what in ("look", "break"))
-    assert max(one.end for one in steady) <= min(one.begin for one in disturbing)
-    assert max(one.end for one in disturbing) <= ran["test_end"].begin
-    assert len({one.process for one in steady}) == max(1, workers)
-
-
-def test_steady_tests_of_a_file_go_on_side_by_side_in_their_regions(session: Session) -> None:
-    session.file("steady/test_it", """
+    session.file("steady/test_both", """
         @pytest.mark.parametrize("region", ["live-1", "live-2"])
-        def test_look(work, region): work(2)
+        def test_look_both(work, region): work(2)
+        @pytest.mark.parametrize("region", ["live-1", "live-2"])
+        def test_look_again(work, region): work(2)
     """)  # fmt: skip
-    code, said = session.run("-n", "2")
-    assert code == 0, said
-    ran = session.ran()
-    assert ran["test_look[live-1]"].overlaps(ran["test_look[live-2]"])
-
-
-def test_who_disturbs_keeps_its_region_and_leaves_the_other(session: Session) -> None:
+    session.file("steady/test_flood", "@pytest.mark.touches(tenant='fraud')\ndef test_look_flood(work): work(1.5)")
+    session.file("steady/test_quiet", "@pytest.mark.touches(asks=[])\ndef test_look_quiet(work): work(2)")
     for number, region in enumerate(("live-1", "live-1", "live-2", "live-2")):
         session.file(f"disturbing/test_{number}", f"""
             pytestmark = pytest.mark.touches(regions=["{region}"])
-            def test_{number}(work): work(1.5)
+            def test_break_{number}(work): work(1.5)
         """)  # fmt: skip
-    code, said = session.run("-n", "4")
-    assert code == 0, said
-    ran = session.ran()
-    assert not ran["test_0"].overlaps(ran["test_1"])
-    assert not ran["test_2"].overlaps(ran["test_3"])
-    assert any(ran[one].overlaps(ran[other]) for one in ("test_0", "test_1") for other in ("test_2", "test_3"))
-
-
-def test_module_fixture_lives_while_its_unit_holds_its_locks(session: Session) -> None:
-    session.file("disturbing/test_one", """
+    session.file("disturbing/test_broken", """
         @pytest.fixture(scope="module")
-        def broken(tmp_path_factory):
+        def broken():
             flag = Path(__file__).parents[2] / "broken"
             flag.touch()
             yield
             flag.unlink()
-        def test_first(broken, work): work()
-        def test_second(broken, work): work()
+        def test_break_first(broken, work): work()
+        def test_break_second(broken, work): work()
     """)  # fmt: skip
-    for number in range(3):
-        session.file(f"disturbing/test_other_{number}", f"""
-            def test_other_{number}(work):
-                assert not (Path(__file__).parents[2] / "broken").exists()
-                work()
-        """)  # fmt: skip
-    code, said = session.run("-n", "3")
-    assert code == 0, said
+    session.file("disturbing/test_mended", """
+        def test_break_mended(work):
+            assert not (Path(__file__).parents[2] / "broken").exists()
+            work()
+    """)  # fmt: skip
 
 
-def test_tenant_that_is_flooded_is_left_alone_meanwhile(session: Session) -> None:
-    session.file("steady/test_flood", "@pytest.mark.touches(tenant='fraud')\ndef test_flood(work): work(1.5)")
-    for number in range(3):
-        session.file(f"steady/test_ask_{number}", f"def test_ask_{number}(work): work(0.5)")
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def side_by_side(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Ran], str]:
+    """When each test ran with four workers, and what was said."""
+    session = Session(tmp_path_factory.mktemp("side-by-side"))
+    fill(session)
     code, said = session.run("-n", "4")
     assert code == 0, said
-    ran = session.ran()
-    assert not [name for name, one in ran.items() if name != "test_flood" and one.overlaps(ran["test_flood"])]
+    return session.ran(), said
 
 
-def test_waiting_names_the_holder(session: Session) -> None:
-    for number in range(2):
-        session.file(f"disturbing/test_{number}", f"def test_{number}(work): work(3)")
-    code, said = session.run("-n", "2")
+def in_order(ran: dict[str, Ran]) -> bool:
+    """Whether no stage began before the one before it had ended."""
+    stages = [[one for name, one in ran.items() if name.startswith(f"test_{what}")] for what in ("look", "break", "end")]
+    return all(max(one.end for one in earlier) <= min(one.begin for one in later) for earlier, later in itertools.pairwise(stages))
+
+
+def test_stages_follow_each_other_in_one_process(session: Session) -> None:
+    fill(session)
+    code, said = session.run("-n", "0")
     assert code == 0, said
-    assert "waits 1 s so far for live-1, held by disturbing/test_" in said
+    ran = session.ran()
+    assert len(ran) == COUNT
+    assert in_order(ran)
+    assert len({one.process for one in ran.values()}) == 1
+
+
+def test_stages_follow_each_other_over_all_workers(side_by_side: tuple[dict[str, Ran], str]) -> None:
+    ran, _ = side_by_side
+    assert len(ran) == COUNT
+    assert in_order(ran)
+    assert len({one.process for one in ran.values()}) == 4
+
+
+def test_steady_tests_of_a_file_go_on_side_by_side_in_their_regions(side_by_side: tuple[dict[str, Ran], str]) -> None:
+    ran, _ = side_by_side
+    first, second = ([ran[f"test_look_{name}[{region}]"] for name in ("both", "again")] for region in ("live-1", "live-2"))
+    assert any(one.overlaps(other) for one in first for other in second)
+
+
+def test_tenant_that_is_flooded_is_asked_by_nobody_meanwhile(side_by_side: tuple[dict[str, Ran], str]) -> None:
+    ran, _ = side_by_side
+    beside = {name for name, one in ran.items() if name != "test_look_flood" and one.overlaps(ran["test_look_flood"])}
+    assert beside <= {"test_look_quiet"}
+
+
+def test_who_disturbs_keeps_its_region_and_leaves_the_other(side_by_side: tuple[dict[str, Ran], str]) -> None:
+    ran, _ = side_by_side
+    first, second = ([ran[f"test_break_{number}"] for number in pair] for pair in ((0, 1), (2, 3)))
+    assert not first[0].overlaps(first[1])
+    assert not second[0].overlaps(second[1])
+    assert any(one.overlaps(other) for one in first for other in second)
+
+
+def test_module_fixture_lives_while_its_unit_holds_its_locks(side_by_side: tuple[dict[str, Ran], str]) -> None:
+    """The test that would see the broken thing passed; it was kept off, too."""
+    ran, _ = side_by_side
+    broken = Ran(begin=ran["test_break_first"].begin, end=ran["test_break_second"].end, process=0)
+    assert not broken.overlaps(ran["test_break_mended"])
+
+
+def test_waiting_names_the_holder(side_by_side: tuple[dict[str, Ran], str]) -> None:
+    _, said = side_by_side
+    assert re.search(r"waits 1 s so far for live-[12], held by disturbing/test_", said)
 
 
 DYING = """

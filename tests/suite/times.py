@@ -48,19 +48,20 @@ class Times(BaseModel):
     rest: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-def read(path: Path = TIMES) -> Times:
-    """What was measured so far; nothing when there is no file, or one of another form."""
+def read(path: Path | None = None) -> Times:
+    """What was measured so far, by default in this run; nothing when there is no file, or one of another form."""
     try:
-        return Times.model_validate_json(path.read_bytes())
+        return Times.model_validate_json((path or TIMES).read_bytes())
     except (FileNotFoundError, ValidationError):
         return Times()
 
 
 def add(
     *, phases: Mapping[str, float] | None = None, tests: Mapping[str, TestTime] | None = None,
-    rest: Mapping[str, Any] | None = None, path: Path = TIMES,
+    rest: Mapping[str, Any] | None = None, path: Path | None = None,
 ) -> None:  # fmt: skip
     """Adds to the file, also while others do; a name that is there already gets the new value."""
+    path = path or TIMES
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +12,17 @@ from tests.suite import times
 from tests.suite.plan import STAGES
 from tests.suite.times import TestTime
 
-_ACCEPTANCE = "tests/acceptance/"
 _JSON: TypeAdapter[Any] = TypeAdapter(times.JsonValue)
 
 
 class TimesPlugin:
-    """Keeps one session's tests; registered in pytest-xdist's controller and where there is none, not in its workers."""
+    """Keeps one session's tests in `path`, and the seconds of each stage of those in the folder `staged`.
 
-    def __init__(self) -> None:
+    Registered in pytest-xdist's controller and where there is none, not in its workers.
+    """
+
+    def __init__(self, path: Path | None = None, staged: str = "tests/acceptance/") -> None:
+        self._path, self._staged = path, staged
         self._tests: dict[str, TestTime] = {}
         self._spans: dict[str, tuple[float, float]] = {}
 
@@ -30,8 +34,8 @@ class TimesPlugin:
             test.outcome = report.outcome
         if report.when == "teardown":  # which has what set-up and call recorded, too
             test.recorded |= {name: _as_json(value) for name, value in report.user_properties}
-        stage = report.nodeid.removeprefix(_ACCEPTANCE).partition("/")[0]
-        if report.nodeid.startswith(_ACCEPTANCE) and stage in STAGES and report.when in {"setup", "call", "teardown"}:
+        stage = report.nodeid.removeprefix(self._staged).partition("/")[0]
+        if report.nodeid.startswith(self._staged) and stage in STAGES and report.when in {"setup", "call", "teardown"}:
             first, last = self._spans.get(stage, (report.start, report.stop))
             self._spans[stage] = min(first, report.start), max(last, report.stop)
 
@@ -40,13 +44,13 @@ class TimesPlugin:
         """Adds all to the file."""
         if self._tests:
             phases = {f"acceptance, {stage}": round(last - first, 1) for stage, (first, last) in self._spans.items()}
-            times.add(phases=phases, tests=self._tests)
+            times.add(phases=phases, tests=self._tests, path=self._path)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tells the slowest of the whole run so far, those of sessions before this one among them."""
         if len(self._tests) > times.SHOWN:
             terminalreporter.section("slowest tests of the run so far (out/times.json)")
-            for line in times.slowest(times.read()):
+            for line in times.slowest(times.read(self._path)):
                 terminalreporter.write_line(line)
 
 

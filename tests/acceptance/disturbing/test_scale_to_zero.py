@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.acceptance.running_platform import REGIONS, Running, tell, wait_for
 from tests.acceptance.served_repository import Repository, model_file
 
-# Both regions at once: their models go to zero, and wait, beside each other. Alone, because a change at the edge cuts what takes longer
-# than the mesh's drain of ten seconds, and a cold start does when others keep the machine busy.
-pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(regions=REGIONS, alone=True)]
-
 MODEL = "assistant/chat"
-COLD_STARTS = int(os.environ.get("TIDEGATE_COLD_STARTS", "6"))
+COLD_STARTS = int(os.environ.get("TIDEGATE_COLD_STARTS", "4"))
 """Over all regions together; `make soak` asks for 200."""
+
+# Alone in its region, because a change at the edge cuts what takes longer than the mesh's drain of ten seconds, and a cold start
+# does when the machine is busy.
+pytestmark = pytest.mark.timeout(3600)
 
 RecordProperty = Callable[[str, object], None]
 
 
-def pods(running: Running, region: str) -> list[str]:
-    """The model's pods, those that are on their way out left aside."""
-    selector = "--selector=serving.kserve.io/inferenceservice=chat"
-    found = running.read(region, "pods", "--namespace=tenant-assistant", selector)["items"]
-    return [one["metadata"]["name"] for one in found if "deletionTimestamp" not in one["metadata"]]
+@pytest.fixture(scope="module", params=REGIONS)
+def region(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def wait_until_zero(running: Running, region: str) -> float:
-    return wait_for(f"{MODEL} of {region} has no pods", lambda: pods(running, region), lambda there: not there, 240, 1)
+    return wait_for(f"{MODEL} of {region} has no pods", lambda: running.places(region, MODEL), lambda there: not there, 240, 0.5)
 
 
 def start_cold(running: Running, region: str) -> tuple[int, float, str]:
@@ -44,57 +40,37 @@ def start_cold(running: Running, region: str) -> tuple[int, float, str]:
     return answer.status, round(answer.milliseconds / 1000, 2), answer.body
 
 
-def start_cold_often(running: Running, count: int) -> dict[str, list[tuple[int, float, str]]]:
-    """`count` cold starts shared by all regions, which go on beside each other."""
-    each = -(-count // len(REGIONS))
-
-    def in_region(region: str) -> list[tuple[int, float, str]]:
-        found: list[tuple[int, float, str]] = []
-        for number in range(each):
-            found.append(start_cold(running, region))
-            tell(f"cold start {number + 1} of {each} in {region}: {found[-1][0]} after {found[-1][1]} s")
-        return found
-
-    with ThreadPoolExecutor(len(REGIONS)) as threads:
-        return dict(zip(REGIONS, threads.map(in_region, REGIONS), strict=True))
-
-
 @pytest.fixture(scope="module")
-def leaves_soon(platform: Running) -> Iterator[None]:
+def leaves_soon(platform: Running, region: str) -> Iterator[None]:
     """Pods leave after 6 idle seconds for the time of these tests, the shortest that Knative takes."""
     repository = Repository(platform)
-    for region in REGIONS:
-        repository.edit(model_file(region, "assistant", "chat"), leave_soon)
+    repository.edit(model_file(region, "assistant", "chat"), leave_soon)
     try:
         repository.commit("Let chat leave soon")
-        for region in REGIONS:
 
-            def look(region: str = region) -> str:
-                found = platform.read(region, "services.serving.knative.dev/chat-predictor", "--namespace=tenant-assistant")
-                annotations = found["spec"]["template"]["metadata"]["annotations"]
-                fresh = found["status"].get("latestReadyRevisionName") == found["status"].get("latestCreatedRevisionName")
-                return annotations.get("autoscaling.knative.dev/window", "") if fresh else "not ready"
+        def look() -> str:
+            found = platform.read(region, "services.serving.knative.dev/chat-predictor", "--namespace=tenant-assistant")
+            annotations = found["spec"]["template"]["metadata"]["annotations"]
+            fresh = found["status"].get("latestReadyRevisionName") == found["status"].get("latestCreatedRevisionName")
+            return annotations.get("autoscaling.knative.dev/window", "") if fresh else "not ready"
 
-            wait_for(f"chat of {region} leaves after 6 s", look, lambda window: window == "6s", 180, 1)
+        wait_for(f"chat of {region} leaves after 6 s", look, lambda window: window == "6s", 180, 1)
         yield
     finally:
         repository.close()
 
 
 @pytest.fixture(scope="module")
-def idle(platform: Running, leaves_soon: None) -> dict[str, float]:  # noqa: ARG001 - so that nobody waits for a minute each time
-    """Seconds from the last request to no pods, by region; both wait beside each other."""
-    for region in REGIONS:
-        platform.ask(region, MODEL)
-    with ThreadPoolExecutor(len(REGIONS)) as threads:
-        return dict(zip(REGIONS, threads.map(functools.partial(wait_until_zero, platform), REGIONS), strict=True))
+def idle(platform: Running, leaves_soon: None, region: str) -> float:  # noqa: ARG001 - so that nobody waits for a minute each time
+    """Seconds from the last request to no pods."""
+    platform.ask(region, MODEL)
+    return wait_until_zero(platform, region)
 
 
-@pytest.mark.parametrize("region", REGIONS)
 def test_first_request_after_zero_is_answered_as_in_process(
-    platform: Running, idle: dict[str, float], region: str, record_property: RecordProperty
+    platform: Running, idle: float, region: str, record_property: RecordProperty
 ) -> None:
-    record_property("seconds_to_zero", idle[region])
+    record_property("seconds_to_zero", idle)
     (told,) = [one for one in platform.state(region).models if one.name == MODEL]
     assert (told.replicas, told.ready, told.executed) == (0, True, True), f"at zero it is told as {told}"
     started = time.monotonic()
@@ -104,9 +80,9 @@ def test_first_request_after_zero_is_answered_as_in_process(
     assert platform.sample(MODEL).largest_difference(json.loads(body)) == 0
 
 
-@pytest.mark.parametrize("region", REGIONS)
-def test_model_at_zero_keeps_its_application_healthy_when_kserve_judges_it_anew(platform: Running, region: str) -> None:
+def test_model_at_zero_keeps_its_application_healthy_when_kserve_judges_it_anew(platform: Running, idle: float, region: str) -> None:
     """KServe calls a model without pods pending; nobody should have to ask it for its Application to be well."""
+    assert idle
     wait_until_zero(platform, region)
     cluster = platform.cluster(region)
     cluster.run(
@@ -123,13 +99,18 @@ def test_model_at_zero_keeps_its_application_healthy_when_kserve_judges_it_anew(
         cluster.run("annotate", "inferenceservice", "chat", "--namespace=tenant-assistant", "example.com/judged-at-")
 
 
-def test_cold_starts_one_after_another_are_all_answered(platform: Running, idle: dict[str, float], record_property: RecordProperty) -> None:
+def test_cold_starts_one_after_another_are_all_answered(
+    platform: Running, idle: float, region: str, record_property: RecordProperty
+) -> None:
     assert idle
-    found = start_cold_often(platform, COLD_STARTS)
-    seconds = sorted(one[1] for each in found.values() for one in each)
+    found: list[tuple[int, float, str]] = []
+    each = -(-COLD_STARTS // len(REGIONS))
+    for number in range(each):
+        found.append(start_cold(platform, region))
+        tell(f"cold start {number + 1} of {each} in {region}: {found[-1][0]} after {found[-1][1]} s")
+    seconds = sorted(one[1] for one in found)
     record_property("cold_starts", {"count": len(seconds), "median_seconds": seconds[len(seconds) // 2], "worst_seconds": seconds[-1]})
-    failed = [f"{region}: {status} {body[:200]}" for region, each in found.items() for status, _, body in each if status != 200]
-    assert not failed
+    assert not [f"{status} {body[:200]}" for status, _, body in found if status != 200]
 
 
 def leave_soon(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -21,7 +22,7 @@ REGION, SERVING, STARTED = "live-2", "fraud/scorer", "merchants/anomaly"
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION])]
 
-ROTATIONS = 3
+ROTATIONS = 3 if os.environ.get("TIDEGATE_WHOLE") else 2
 FETCHER = "storage-initializer"
 """KServe's name for the init container that brings the model."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,13 +39,20 @@ def send(platform: Running, region: str, host: str, request: bytes) -> tuple[int
     with connect(platform, region, host, timeout_seconds=20) as connection:
         try:
             connection.sendall(request)
-            while block := connection.recv(65536):
+            while not is_whole(received) and (block := connection.recv(65536)):
                 received += block
         except ConnectionError:  # the edge stops reading what is too large, and may say so first
             pass
     assert received.startswith(b"HTTP/1.1 "), f"no answer: {received[:100]!r}"
     head, _, body = received.partition(b"\r\n\r\n")
     return int(head.split(b" ")[1]), body[:300].decode(errors="replace")
+
+
+def is_whole(received: bytes) -> bool:
+    """Whether an answer is there with all of its body; after some the edge keeps the connection for another second."""
+    head, found, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+    return bool(found and length and len(body) >= int(length[1]))
 
 
 def restarts(platform: Running, region: str) -> dict[str, int]:

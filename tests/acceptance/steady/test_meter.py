@@ -25,20 +25,36 @@ ASKED = "fraud/scorer"
 MODEL = "scoring/batch"
 """On a card of its own, which is what costs."""
 
-# All requests to the model are metered, whoever sent them.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=["scoring"], tenant=ASKED.split("/", maxsplit=1)[0])]
+ASKED_IN = REGIONS[-1]
+"""All requests to the model are metered, whoever sent them: there nobody else asks it meanwhile."""
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.touches(regions=[ASKED_IN], asks=["scoring"], tenant=ASKED.split("/", maxsplit=1)[0]),
+]
+
+
+def meter(ledger: Path, *options: str) -> None:
+    """Watches for a minute."""
+    command = [TIDEGATE, "cost", "meter", f"--seconds={SECONDS}", "--close-seconds=10", f"--ledger={ledger}", *options]
+    tools.run(command, cwd=ROOT, timeout_seconds=120)
+
+
+def show(ledger: Path, month: datetime) -> dict[str, Any]:
+    return json.loads(tidegate("cost", "show", f"--month={month:%Y-%m}", f"--ledger={ledger}", "--json"))
 
 
 def test_owners_and_idle_add_up_to_the_bill(platform: Running, tmp_path: Path, record_property: RecordProperty) -> None:
     with ThreadPoolExecutor(len(REGIONS)) as threads:
         nodes = list(threads.map(functools.partial(platform.schedule, reference=MODEL), REGIONS))
     started = datetime.now(UTC)
-    with load(platform, REGIONS[0], ASKED, per_second=10) as seen:
-        command = [TIDEGATE, "cost", "meter", f"--seconds={SECONDS}", "--close-seconds=10", f"--ledger={tmp_path}"]
-        tools.run(command, cwd=ROOT, timeout_seconds=120)
+    both, one = tmp_path / "both", tmp_path / "one"
+    with load(platform, ASKED_IN, ASKED, per_second=10) as seen, ThreadPoolExecutor(2) as meters:
+        for each in [meters.submit(meter, both), meters.submit(meter, one, f"--region={ASKED_IN}")]:
+            each.result()
     if started.month != datetime.now(UTC).month:
         pytest.skip("the month ended meanwhile")
-    told: dict[str, Any] = json.loads(tidegate("cost", "show", f"--month={started:%Y-%m}", f"--ledger={tmp_path}", "--json"))
+    told = show(both, started)
     bill = told["bill"]
     record_property("bill", {"usd_cents": bill["usd_cents"], "sums": bill["sums"]})
     assert told["regions"] == REGIONS
@@ -49,7 +65,7 @@ def test_owners_and_idle_add_up_to_the_bill(platform: Running, tmp_path: Path, r
     # From both sides: the meter starts and ends within a second or two of what it is told.
     assert sum(one["gpu_hours"] for one in on_cards) == pytest.approx(expected, rel=0.35)
     assert not seen.bad
-    counted = {f"{tenant}/{model}": count for tenant, model, count in bill["requests"]}
+    counted = {f"{tenant}/{model}": count for tenant, model, count in show(one, started)["bill"]["requests"]}
     record_property("requests", {"sent": seen.sent, "metered": counted})
     # Prometheus looks each 15 s, the meter at Prometheus each 15 s: what came last is not seen, and a canary's copies are not sent.
     assert seen.sent * (SECONDS - 40) / SECONDS <= counted[ASKED] <= seen.sent

@@ -80,7 +80,7 @@ def test_killed_in_the_first_line_of_a_month_it_goes_on_from_the_month_before(tm
 
 def test_killed_process_leaves_a_ledger_that_goes_on(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "import os, signal, sys; from pathlib import Path\n"
         "from tests.operations.meter.test_ledger import REGION, entry\n"
         "from tidegate.operations.meter.ledger import open_ledger\n"
         "with open_ledger(Path(sys.argv[1]), REGION) as ledger:\n"
@@ -88,7 +88,7 @@ def test_killed_process_leaves_a_ledger_that_goes_on(tmp_path: Path) -> None:
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     with pytest.raises(ToolError, match="exit code -9"):
-        tools.run([str(ROOT / ".venv/bin/python"), "-c", program, str(tmp_path), str(ROOT)])
+        tools.run([str(ROOT / ".venv/bin/python"), "-c", program, str(tmp_path)], cwd=ROOT)
     write(tmp_path, [entry(5)])
     assert read(tmp_path) == [entry(number) for number in range(6)]
 
