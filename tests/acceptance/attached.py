@@ -66,17 +66,14 @@ def bring_platform_up() -> Attached:
                 running.wait_until_live(region)
             running.close()
     except BaseException:
-        if is_ours:
-            take_platform_down()
+        if is_ours:  # stacks that are applied in part may not let themselves be destroyed, and that would be told instead of the cause
+            embedded_regions.take_down_regions(CHECKOUT, INVENTORY, progress)
+            emulator.stop(CHECKOUT)
         raise
     return attached
 
 
 def take_platform_down() -> None:
-    """Ends the regions and proves that nothing is left; raises `MachineError` when something is.
-
-    The cloud is not destroyed stack by stack, which the emulator's own tests do: it is gone with its process.
-    """
+    """As `tidegate down` does: ends the regions, destroys the stacks, and raises a `TidegateError` when anything is left of them."""
     with times.phase("take-down"):
-        embedded_regions.take_down_regions(CHECKOUT, INVENTORY, progress)
-        emulator.stop(CHECKOUT)
+        embedded_platform.take_down(CHECKOUT, progress)

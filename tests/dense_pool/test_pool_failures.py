@@ -61,14 +61,20 @@ Start = Callable[..., Alone]
 @pytest.fixture
 def start(published: Published, tmp_path: Path) -> Iterator[Start]:
     """Starts a pod with an S3 of its own."""
+    with starting(published, tmp_path) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def starting(published: Published, folder: Path) -> Generator[Start]:
     with contextlib.ExitStack() as stack:
-        store, url = s3(tmp_path, published)
+        store, url = s3(folder, published)
         stack.callback(store.stop)
 
         def started(models: int = len(MODELS), **options: Any) -> Alone:
             (port,) = free_ports(1)
             settings: dict[str, Any] = {"budget_bytes": models * max(one.resident_bytes for one in published.entries.values()), **options}
-            program = pod(tmp_path / "pod", published, url, port=port, **settings)
+            program = pod(folder / "pod", published, url, port=port, **settings)
             stack.callback(program.stop)
             program.start()
             alone = Alone(published, program, store)
@@ -76,6 +82,13 @@ def start(published: Published, tmp_path: Path) -> Iterator[Start]:
             return alone
 
         yield started
+
+
+@pytest.fixture(scope="module")
+def unharmed(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
+    """A pod for tests that each take a model of their own and leave the pod as it was."""
+    with starting(published, tmp_path_factory.mktemp("unharmed")) as start:
+        yield start()
 
 
 @contextlib.contextmanager
@@ -89,22 +102,32 @@ def damaged(alone: Alone, model: str, content: bytes) -> Generator[None]:
         put_object(alone.store.port, path.name, path.read_bytes())
 
 
-@pytest.mark.parametrize("how", ["flipped", "short", "long", "empty", "another"])
-def test_corrupt_artefact_is_refused_and_no_other_model_suffers(start: Start, how: str) -> None:
-    alone = start()
-    good, other = alone.published.path("merchant-001").read_bytes(), alone.published.path("merchant-002").read_bytes()
+@pytest.mark.parametrize(
+    ("how", "model"),
+    [
+        ("flipped", "merchant-011"),
+        ("short", "merchant-012"),
+        ("long", "merchant-013"),
+        ("empty", "merchant-014"),
+        ("another", "merchant-015"),
+    ],
+    ids=["flipped", "short", "long", "empty", "another"],
+)
+def test_corrupt_artefact_is_refused_and_no_other_model_suffers(unharmed: Alone, how: str, model: str) -> None:
+    alone = unharmed
+    good, other = alone.published.path(model).read_bytes(), alone.published.path("merchant-002").read_bytes()
     bad = {
         "flipped": good[:100] + bytes([good[100] ^ 1]) + good[101:], "short": good[:-1], "long": good + b"\0", "empty": b"",
         "another": other,
     }[how]  # fmt: skip
-    with damaged(alone, "merchant-001", bad):
+    with damaged(alone, model, bad):
         for _ in range(2):
-            status, message = alone.fails("merchant-001")
+            status, message = alone.fails(model)
             assert status == 502
-            assert message.startswith("Model refused: merchant-001: the registry's bytes are not those of the catalogue")
+            assert message.startswith(f"Model refused: {model}: the registry's bytes are not those of the catalogue")
         alone.right("merchant-002")
         alone.right(FIRST)
-        assert "merchant-001" not in alone.resident()
+        assert model not in alone.resident()
 
 
 def test_damage_on_the_pods_own_disk_is_fetched_anew(start: Start) -> None:

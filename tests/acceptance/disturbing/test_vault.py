@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from tests.acceptance.edge_client import load
 from tests.acceptance.lending import account_token, why_not_lent
 from tests.acceptance.running_platform import INVENTORY, TIDEGATE, Running, tell, wait_for
+from tests.root import WHOLE
 from tidegate import tools
 from tidegate.model import names
 from tidegate.operations.local import vault, vault_region
@@ -22,7 +22,7 @@ REGION, SERVING, STARTED = "live-2", "fraud/scorer", "merchants/anomaly"
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION])]
 
-ROTATIONS = 3 if os.environ.get("TIDEGATE_WHOLE") else 2
+ROTATIONS = 3 if WHOLE else 2
 FETCHER = "storage-initializer"
 """KServe's name for the init container that brings the model."""
 

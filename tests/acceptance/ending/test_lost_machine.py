@@ -10,7 +10,7 @@ from tests.acceptance.edge_client import load
 from tests.acceptance.lost_machine import Loss, lose, seeded
 from tests.acceptance.running_platform import Running
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.soak]  # four and a half minutes for one machine
 
 
 def test_machine_that_died_with_its_disk_comes_back(platform: Running, record_property: Callable[[str, object], None]) -> None:
@@ -19,7 +19,6 @@ def test_machine_that_died_with_its_disk_comes_back(platform: Running, record_pr
     assert not seen.bad
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_machine_that_was_lost_comes_back(platform: Running, record_property: Callable[[str, object], None], seed: int) -> None:
     loss = seeded(seed)

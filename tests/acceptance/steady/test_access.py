@@ -8,7 +8,6 @@ seeded sample of the rest. Asking it about all cells would take half an hour per
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import pytest
 from tests.acceptance.access_review import NOWHERE, Account, Question, Resource, Rule, cells, sampled
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, tell
 from tests.acceptance.wanted_access import is_wanted
+from tests.root import WHOLE
 from tidegate.model import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
@@ -181,7 +181,7 @@ def questions_to_the_authorizer(seen: Told, account: Account, region: str) -> li
     asked |= set(sampled(everything, SAMPLE, SEED + seen.accounts.index(account)))
     own = Resource("serving.kserve.io", "inferenceservices", namespaced=True)
     always = set(cells(account, [own], [account.namespace, neighbour]))
-    in_full = os.environ.get("TIDEGATE_WHOLE") or account.namespace == random.Random(f"{SEED} {region}").choice(seen.tenants)
+    in_full = WHOLE or account.namespace == random.Random(f"{SEED} {region}").choice(seen.tenants)
     return sorted(always | (asked if in_full else set(sampled(sorted(asked), OTHERS, SEED + seen.accounts.index(account)))))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -13,13 +12,14 @@ from typing import Any
 import pytest
 
 from tests.acceptance.running_platform import INVENTORY, REGIONS, TIDEGATE, Running, wait_for
+from tests.root import WHOLE
 from tidegate.model import names
 from tidegate.operations.attack import pods
 from tidegate.operations.attack.attack import attack
 from tidegate.operations.attack.cells import MODES, Report
 
 TENANTS = sorted(INVENTORY.tenants)
-ATTACKED = REGIONS if os.environ.get("TIDEGATE_WHOLE") else REGIONS[:1]
+ATTACKED = REGIONS if WHOLE else REGIONS[:1]
 """A region takes three minutes; `make soak` attacks all of them."""
 
 SLEEPER = "assistant/chat"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.root import ROOT
+from tests.root import ROOT, WHOLE
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import inventory, tools
 from tidegate.errors import ToolError
@@ -217,6 +217,7 @@ def test_terraform_wants_no_change_after_an_apply(standing: Standing) -> None:
         tools.run(["terraform", "plan", "-no-color", "-detailed-exitcode", "-lock=false"], cwd=folder, env=environment)
 
 
+@pytest.mark.skipif(not WHOLE, reason="destroying every stack takes minutes; the tests on regions take their few down the same way")
 def test_down_leaves_no_resource_and_no_process(standing: Standing) -> None:
     running = emulator.find_running(standing.checkout)
     assert running
