@@ -12,7 +12,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.model.builds import Catalogue
 from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import CATALOGUE, read_catalogue
+from tidegate.operations.local.builds import CATALOGUE, kubernetes_libraries, read_catalogue
 
 BUILDS = ROOT / CATALOGUE.parent
 FAMILIES = sorted(path.parent.name for path in BUILDS.glob("*/go.mod"))
@@ -29,7 +29,7 @@ PINNED = {
     "argocd": {
         "github.com/argoproj/argo-cd/v3": "v3.5.4",
         "github.com/argoproj/argo-cd/gitops-engine": "v0.0.0-20260914071520-c9c369efcc5b",
-        "k8s.io/client-go": "v0.36.1",
+        "k8s.io/client-go": "v0.36.3",
         "github.com/golang/protobuf": "v1.5.4",
         "github.com/grpc-ecosystem/grpc-gateway": "v1.16.0",
         "golang.org/x/tools": "v0.35.0",
@@ -74,6 +74,18 @@ GO_RELEASES = {"argocd": "1.26.3", "karpenter": "1.26.6"}
 
 KUBERNETES_STAGING = 31
 """How many modules Kubernetes keeps in its own repository and publishes apart."""
+
+
+APART = {
+    ("argocd", "golang.org/x/tools"): "upstream holds it back",
+    ("knative", "sigs.k8s.io/gateway-api"): "what KServe takes leads to the next minor release of the Kubernetes libraries",
+    (
+        "knative",
+        "go.opentelemetry.io/",
+    ): "its programs panic at their start when OpenTelemetry describes itself by another schema than theirs",
+    ("vault", ""): "what keeps secrets is built of the versions that upstream released it with",
+}
+"""Modules, by how their path begins, that a family pins in another version than those it could share them with, and why."""
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +149,27 @@ def test_kubernetes_and_all_it_publishes_apart_are_one_release(catalogue: Catalo
     replaced = {one["Old"]["Path"]: one["New"]["Version"] for one in entries(go_mod("kubernetes"), "Replace")}
     assert len(replaced) == KUBERNETES_STAGING
     assert set(replaced.values()) == {family.release.replace("1.", "v0.", 1)}
+
+
+def test_families_with_the_same_kubernetes_libraries_share_what_is_compiled() -> None:
+    """Go compiles a package once for all programs that use it in the same version and with the same of all it imports."""
+    by_libraries: dict[str, dict[str, dict[str, list[str]]]] = {}
+    for family in FAMILIES:
+        libraries = kubernetes_libraries((BUILDS / family / "go.mod").read_text(encoding="utf-8"))
+        if libraries is None:
+            continue
+        apart_in = tuple(path for of, path in APART if of == family)
+        for path, version in versions(go_mod(family)).items():
+            if not path.startswith(apart_in):
+                by_libraries.setdefault(libraries, {}).setdefault(path, {}).setdefault(version, []).append(family)
+    apart = [
+        f"{path}: {', '.join(f'{version} in {chr(32).join(who)}' for version, who in pinned.items())}; `go get` the newest in each"
+        for modules in by_libraries.values()
+        for path, pinned in modules.items()
+        if len(pinned) > 1
+    ]
+    assert apart == []
+    assert min(map(len, by_libraries.values())) > 50, "the search finds too little"
 
 
 def test_programs_tell_the_release_of_their_family(catalogue: Catalogue) -> None:

@@ -153,3 +153,35 @@ def test_command_tells_what_was_built_and_what_was_cached(checkout: Checkout, mo
         ("shouter", "1.2.4", None),
     ]
     assert all(Path(one["path"]).stat().st_size == one["size_bytes"] for one in answer["programs"])
+
+
+def test_families_with_the_same_kubernetes_libraries_follow_each_other(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of three takes longest, so the third, which shares libraries with it, would begin when the second has ended."""
+    folder = checkout.root / builds.CATALOGUE.parent
+    families = ""
+    for name, libraries in (("first", "0.36.1"), ("second", "0.35.4"), ("third", "0.36.3")):
+        (folder / name).mkdir()
+        pin = f"replace k8s.io/apimachinery => k8s.io/apimachinery v{libraries}\n"
+        (folder / name / "go.mod").write_text(f"module example.org/{name}\n\ngo 1.24\n\n{pin}")
+        (folder / name / "main.go").write_text("package main\n\nfunc main() {}\n")
+        families += f"  - name: {name}\n    release: 1.2.3\n    binaries:\n      - name: {name}\n        package: .\n"
+    (checkout.root / builds.CATALOGUE).write_text(f"families:\n{families}")
+    stand_in_for_go(tmp_path, monkeypatch, 'case "$1 $PWD" in "build "*/first) sleep 2 ;; esac')
+    told: list[tuple[str, str]] = []
+    builds.build(checkout, lambda program, happened: told.append((program, happened.split()[0])))
+    assert told.index(("second", "built")) < told.index(("first", "built")) < told.index(("third", "building"))
+
+
+@pytest.mark.parametrize(
+    ("go_mod", "libraries"),
+    [
+        ("require k8s.io/apimachinery v0.36.1 // indirect\n", "0.36"),
+        ("require k8s.io/apimachinery v0.35.3\nreplace k8s.io/apimachinery => k8s.io/apimachinery v0.34.5\n", "0.34"),
+        ("require k8s.io/api v0.36.1\n", None),
+    ],
+    ids=["required", "replaced", "none"],
+)
+def test_kubernetes_libraries_are_those_that_go_builds_with(go_mod: str, libraries: str | None) -> None:
+    assert builds.kubernetes_libraries(go_mod) == libraries

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -31,7 +32,7 @@ SIGN_OF_LIFE_SECONDS = 10.0
 """How long a build may be silent: the longest takes minutes, and a reader gives up sooner."""
 
 SIDE_BY_SIDE = 2
-"""Families that are built at once."""
+"""Programs that are built at once."""
 
 _ENVIRONMENT = {
     "CGO_ENABLED": "0",  # a program that needs a C library does not start in an empty image
@@ -41,6 +42,9 @@ _ENVIRONMENT = {
     "GOWORK": "off",
     "GOGC": "400",  # compiling is faster with fewer collections, for some hundred MB of memory
 }
+
+_COMPILE_FLAGS = "-gcflags=all=-dwarf=false"
+"""No debugging information, which the linker would leave out: an eighth less work for the compiler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,11 @@ def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Seq
 def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> list[Program]:
     """Builds the programs named by `only` (default: all) that the cache lacks; they are returned in the catalogue's order.
 
-    Two families at a time: linking keeps one core busy only. Programs of a family follow each
-    other, because each finds compiled what the one before it shares with it. `on_progress` is told the program and what happens
-    to it; from other threads, every `SIGN_OF_LIFE_SECONDS`, while builds last. Raises `UsageError` for an unknown name and
-    `ToolError` with the compiler's words when a build fails; what was built before stays in the cache.
+    Two at a time: linking keeps one core busy only. Programs of a family, and families with the same Kubernetes libraries,
+    follow each other, because each finds compiled what those before it share with it; two at once would compile it twice.
+    `on_progress` is told the program and what happens to it; from other threads, every `SIGN_OF_LIFE_SECONDS`, while builds
+    last. Raises `UsageError` for an unknown name and `ToolError` with the compiler's words when a build fails; what was built
+    before stays in the cache.
     """
     catalogue = read_catalogue(checkout)
     unknown = sorted(set(only) - set(catalogue.names))
@@ -80,9 +85,9 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
     version = go_version()
     numbers = {binary.name: number for number, (_, binary) in enumerate(chosen, start=1)}
 
-    def build_family(family: Family) -> list[Program]:
+    def build_lane(families: Sequence[Family]) -> list[Program]:
         built: list[Program] = []
-        for binary in (binary for of, binary in chosen if of is family):
+        for family, binary in (one for of in families for one in chosen if one[0] is of):
             path = _path(checkout, family, binary, version)
             seconds = None
             if not path.is_file():
@@ -93,7 +98,7 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
 
     families = list({family.name: family for family, _ in chosen}.values())
     with ThreadPoolExecutor(SIDE_BY_SIDE, "build") as lanes:
-        begun = [lanes.submit(build_family, family) for family in families]
+        begun = [lanes.submit(build_lane, lane) for lane in _lanes(checkout, families)]
         try:
             built = [program for lane in begun for program in lane.result()]
         except BaseException:
@@ -150,6 +155,22 @@ class _Told:
         self.on_progress(self.program, happened)
 
 
+def kubernetes_libraries(go_mod: str) -> str | None:
+    """The minor release of the Kubernetes libraries that a go.mod leads to, as in `0.36`; None when it uses none."""
+    pinned = re.findall(r"k8s\.io/apimachinery v(0\.[0-9]+)\.", go_mod)
+    replaced = re.findall(r"=> k8s\.io/apimachinery v(0\.[0-9]+)\.", go_mod)
+    return next(iter(replaced or pinned), None)
+
+
+def _lanes(checkout: Checkout, families: Sequence[Family]) -> list[list[Family]]:
+    """Families that have much to share, one list for each minor release of the Kubernetes libraries; others by themselves."""
+    lanes: dict[str, list[Family]] = {}
+    for family in families:
+        libraries = kubernetes_libraries((_family_folder(checkout, family.name) / "go.mod").read_text(encoding="utf-8"))
+        lanes.setdefault(libraries or family.name, []).append(family)
+    return list(lanes.values())
+
+
 def _family_folder(checkout: Checkout, family: str) -> Path:
     return (checkout.root / CATALOGUE).parent / family
 
@@ -162,7 +183,7 @@ def _key(source: Path, family: Family, binary: Binary, go_version: str) -> str:
     """Names everything that decides the bytes: pinned modules, our own source, flags and the Go release with its platform."""
     files = [source / "go.mod", source / "go.sum", *sorted(source.rglob("*.go"))]
     content = [(path.relative_to(source).as_posix(), path.read_text(encoding="utf-8")) for path in files if path.is_file()]
-    made_of = [content, binary.package, binary.tags, family.link_flags, go_version]
+    made_of = [content, binary.package, binary.tags, _COMPILE_FLAGS, family.link_flags, go_version]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
 
@@ -181,6 +202,7 @@ def _build_into(path: Path, source: Path, family: Family, binary: Binary, tell: 
             "go",
             "build",
             "-trimpath",
+            _COMPILE_FLAGS,
             "-ldflags",
             family.link_flags,
             "-tags",
