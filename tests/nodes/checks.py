@@ -45,7 +45,8 @@ def listening(host: Host) -> set[int]:
 
 def runtime_and_kubelet_run_as_root(host: Host) -> None:
     for name in ("kubelet", "containerd"):
-        assert {one.user for one in processes(host, comm=name)} == {"root"}, name
+        users = {one.user for one in processes(host, comm=name)}
+        assert users == {"root"}, f"{name} is run by {', '.join(sorted(users)) or 'nobody'}"
 
 
 def kubelet_is_asked_over_tls_only(host: Host) -> None:
@@ -57,15 +58,15 @@ def kubelet_is_asked_over_tls_only(host: Host) -> None:
 def kubelet_lets_nobody_in_without_a_name(host: Host) -> None:
     # Its file is YAML or JSON, and JSON is YAML.
     settings = yaml.safe_load(file(host, argument(host, "config")).content_string)
-    assert settings["authentication"]["anonymous"]["enabled"] is False
-    assert settings["authorization"]["mode"] == "Webhook"
-    assert settings.get("readOnlyPort", 0) == 0
+    assert settings["authentication"]["anonymous"]["enabled"] is False, "authentication.anonymous.enabled"
+    assert settings["authorization"]["mode"] == "Webhook", f"authorization.mode is {settings['authorization']['mode']}"
+    assert settings.get("readOnlyPort", 0) == 0, f"readOnlyPort is {settings['readOnlyPort']}"
 
 
 def kubelets_files_are_roots(host: Host) -> None:
     for name, others in (("config", 0o022), ("kubeconfig", 0o077)):
         found = file(host, argument(host, name))
-        assert (found.user, found.group) == ("root", "root"), found.path
+        assert (found.user, found.group) == ("root", "root"), f"{found.path} is {found.user}'s and {found.group}'s"
         assert not found.mode & others, f"{found.path} is {found.mode:o}"
 
 
@@ -77,12 +78,13 @@ def private_keys_are_read_by_root_only(host: Host) -> None:
     )
     found = [line.split(" ", 2) for line in host.check_output(command).splitlines()]
     assert found, "no keys found"
-    assert [path for mode, user, path in found if int(mode, 8) & 0o077 or user != "root"] == []
+    loose = [f"{path} is {user}'s, {mode}" for mode, user, path in found if int(mode, 8) & 0o077 or user != "root"]
+    assert not loose, "; ".join(loose)
 
 
 def runtimes_socket_is_roots(host: Host) -> None:
     socket = file(host, CONTAINERD_SOCKET)
-    assert socket.is_socket
+    assert socket.is_socket, f"no socket {CONTAINERD_SOCKET}"
     assert (socket.user, socket.mode & 0o007) == ("root", 0), f"{CONTAINERD_SOCKET} is {socket.user}'s, {socket.mode:o}"
 
 
