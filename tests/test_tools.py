@@ -284,3 +284,10 @@ def test_only_the_process_that_holds_the_port_listens_on_it() -> None:
         assert tools.listens(tools.itself(), port)
         assert not tools.listens(tools.ServerProcess(1, 0), port)
     assert not tools.listens(tools.itself(), port)
+
+
+def test_command_line_of_a_process_is_told_until_it_ended(tmp_path: Path) -> None:
+    server = tools.start_server(["sleep", "60"], log_path=tmp_path / "log", cwd=tmp_path)
+    assert tools.command_line(server.pid) == "sleep 60"
+    tools.stop_server(server, grace_seconds=0)
+    assert tools.command_line(server.pid) == "ended"

@@ -26,6 +26,7 @@ from tidegate.tools.processes import (
     ServerProcess,
     awaited,
     children,
+    command_line,
     descendants,
     is_running,
     itself,
@@ -38,8 +39,8 @@ from tidegate.tools.processes import (
 )
 
 __all__ = [
-    "INTERRUPTED", "Finished", "ServerProcess", "become", "children", "descendants", "find", "interrupt_streams", "is_running", "itself",
-    "listens", "mentioning", "quoted", "run", "start_server", "stop_server", "stream", "working_in",
+    "INTERRUPTED", "Finished", "ServerProcess", "become", "children", "command_line", "descendants", "find", "interrupt_streams",
+    "is_running", "itself", "listens", "mentioning", "quoted", "run", "start_server", "stop_server", "stream", "working_in",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)

@@ -81,6 +81,15 @@ def mentioning(text: str) -> list[int]:
     return sorted(found)
 
 
+def command_line(pid: int) -> str:
+    """What a process was started with, for a message; `ended` when it is there no more."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "ended"
+    return b" ".join(words).decode(errors="replace").strip()[:200] or "ended"
+
+
 def listens(server: ServerProcess, port: int) -> bool:
     """Whether that very process is the one that listens on loopback `port`; another may have been faster."""
     sockets = {

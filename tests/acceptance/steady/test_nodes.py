@@ -33,6 +33,15 @@ PidFile /tmp/ssh/sshd.pid
 """
 
 
+SSH_CLIENT = """
+IdentityFile /tmp/ssh/caller
+StrictHostKeyChecking no
+UserKnownHostsFile /dev/null
+ControlMaster no
+LogLevel ERROR
+"""
+
+
 @pytest.fixture(scope="module", params=REGIONS)
 def node(request: pytest.FixtureRequest, platform: Running) -> Host:
     return enter(platform.local.machine(request.param))
@@ -52,6 +61,7 @@ def ssh(platform: Running, tmp_path: Path) -> Iterator[Path]:
     for key in ("host", "caller"):
         host.check_output(f"ssh-keygen -q -t ed25519 -N '' -f /tmp/ssh/{key}")
     host.check_output("printf %s > /tmp/ssh/config", SSHD)
+    host.check_output("printf %s > /tmp/ssh/client", SSH_CLIENT)
     host.check_output("/usr/sbin/sshd -f /tmp/ssh/config")
     program = tmp_path / "ssh"
     program.write_text(f'#!/bin/sh\nexec {shlex.join(machine.inside("ssh"))} "$@"\n')
@@ -66,10 +76,9 @@ def ssh(platform: Running, tmp_path: Path) -> Iterator[Path]:
 
 def test_same_checks_hold_over_ssh(ssh: Path) -> None:
     """As a platform engineer asks production's nodes; only that the client is inside, since nothing leads in."""
-    options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ControlMaster=no -o LogLevel=ERROR"
     command = [
         str(ROOT / ".venv/bin/python"), "-m", "pytest", "tests/nodes", "-p", "no:cacheprovider", "-q", f"--hosts=ssh://root@127.0.0.1:{SSH_PORT}",
-        "--ssh-identity-file=/tmp/ssh/caller", f"--ssh-extra-args={options}",
+        "--ssh-config=/tmp/ssh/client",
     ]  # fmt: skip
     told = tools.run(command, cwd=ROOT, env={"PATH": f"{ssh}:{os.environ['PATH']}"}, timeout_seconds=240).stdout
     assert f"{len(CHECKS)} passed" in told

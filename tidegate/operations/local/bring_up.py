@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from tidegate.operations.local.machines import Machine
 from tidegate.operations.local.sources import KWOK_STAGES, kwok_folder
 
 OnProgress = Callable[[str, str], None]
+
+_ENDING_SECONDS = 10.0
+"""What a killed process still takes to end on a busy machine, or what somebody who was killed had just started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,10 @@ def remove(local: Local, on_progress: OnProgress) -> None:
     shutil.rmtree(machines.RUNTIME / local.instance, ignore_errors=True)
     for name in local.regions:
         kubeconfig_path(local, name).unlink(missing_ok=True)
-    if left := left_over(local):
+    deadline = time.monotonic() + _ENDING_SECONDS
+    while (left := left_over(local)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if left:
         raise MachineError("the embedded regions left something behind:\n" + "\n".join(left))
 
 
@@ -181,5 +188,5 @@ def left_over(local: Local) -> list[str]:
         found.append(f"folder {machines.RUNTIME / local.instance}")
     folder = str(local.checkout.embedded / "machines")
     found += [f"mount {line.split()[1]}" for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if folder in line]
-    found += [f"process {pid}" for pid in tools.mentioning(folder)]
+    found += [f"process {pid}: {tools.command_line(pid)}" for pid in tools.mentioning(folder)]
     return found
