@@ -45,8 +45,10 @@ def run_trial(seed: int, folder: Path) -> Trial:
             cloud = emulator.find_running(checkout)
             if not (cloud and member.pid == cloud.process.pid) and not _is_machine(member.pid, local) and tools.is_running(member):
                 os.kill(member.pid, signal.SIGKILL)
-        bring_up.remove(local, lambda _subject, _what: None)
-        emulator.stop(checkout)
+        try:
+            bring_up.remove(local, lambda _subject, _what: None)
+        finally:  # also when something is left over
+            emulator.stop(checkout)
     left = [*bring_up.left_over(local), *(f"process {pid}" for pid in tools.mentioning(str(folder)))]
     return Trial(seed, after_seconds, victim, tuple(left))
 
