@@ -49,7 +49,7 @@ def run_trial(seed: int, folder: Path) -> Trial:
             bring_up.remove(local, lambda _subject, _what: None)
         finally:  # also when something is left over
             emulator.stop(checkout)
-    left = [*bring_up.left_over(local), *(f"process {pid}" for pid in tools.mentioning(str(folder)))]
+    left = [*bring_up.left_over(local), *(f"process {pid}: {tools.command_line(pid)}" for pid in tools.mentioning(str(folder)))]
     return Trial(seed, after_seconds, victim, tuple(left))
 
 

@@ -50,8 +50,10 @@ def test_changed_policy_cuts_no_prediction_that_is_under_way(platform: Running, 
     policy = {
         "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "changing", "namespace": "tenant-fraud"},
     }  # fmt: skip
+    changed = float("-inf")
     try:
-        for number in range(3):
+        for number in range(4):
+            time.sleep(max(0.0, changed + PUSH_SECONDS + DRAIN_SECONDS - time.monotonic()))
             caller = threading.Thread(target=predict)
             caller.start()
             time.sleep(0.5)
@@ -61,7 +63,6 @@ def test_changed_policy_cuts_no_prediction_that_is_under_way(platform: Running, 
             platform.cluster(region).run("apply", f"--filename={file}")
             changed = time.monotonic()
             caller.join()
-            time.sleep(max(0.0, changed + PUSH_SECONDS + DRAIN_SECONDS - time.monotonic()))
     finally:
         platform.cluster(region).run("delete", "authorizationpolicy", "changing", "--namespace=tenant-fraud", "--ignore-not-found")
     within = [status for status, seconds in statuses if seconds < DRAIN_SECONDS]
