@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Network
+from typing import Any
 
 import pytest
 
@@ -19,18 +20,34 @@ SOURCE = ROOT / "clusters/local/node/pretended_pods.py"
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     spec = importlib.util.spec_from_file_location("pretended_pods", SOURCE)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    answers: list[Any] = []
+    answer = module.Answer
+
+    def noted(pods: IPv4Network) -> asyncio.Protocol:
+        answers.append(answer(pods))
+        return answers[-1]
+
+    monkeypatch.setattr(module, "Answer", noted)
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(module.serve("0.0.0.0", 0, IPv4Network("127.7.0.0/16")))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     yield server.sockets[0].getsockname()[1]
-    loop.call_soon_threadsafe(server.close)
+
+    async def close() -> None:
+        """Until Python 3.12 a server that is closed leaves its connections open."""
+        server.close()
+        for answer in answers:
+            answer._transport.abort()
+        await asyncio.sleep(0.1)
+
+    asyncio.run_coroutine_threadsafe(close(), loop).result(timeout=10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
