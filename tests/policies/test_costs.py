@@ -12,13 +12,15 @@ import pytest
 from clusters.components import policies
 from tests.policies.cases import FILES, group_of, groups, object_of, read_case
 from tests.root import ROOT
+from tests.suite.telling import tell
 from tidegate import tools
 from tidegate.model.platform import Platform
+from tidegate.operations.checkout import Checkout
+from tidegate.operations.local import builds
 
 pytestmark = pytest.mark.apiserver
 
 PROGRAM = Path(__file__).with_name("cel_cost.go")
-MODULES = ROOT / "clusters/local/builds/kubernetes"
 
 BUDGET = 10_000_000
 """RuntimeCELCostBudget of k8s.io/apiserver v0.35.4: what one binding may cost for one request."""
@@ -32,12 +34,9 @@ def cel_costs(program: Path, questions: Sequence[Mapping[str, Any]]) -> list[int
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built like the API server itself, so that the compiler has little left to do."""
-    path = tmp_path_factory.mktemp("cel") / "cel-cost"
-    environment = {"CGO_ENABLED": "0", "GOAMD64": "v1", "GOFLAGS": "-buildvcs=false -mod=readonly", "GOWORK": "off", "GOTOOLCHAIN": "local"}
-    tools.run(["go", "build", "-trimpath", "-o", str(path), str(PROGRAM)], cwd=MODULES, env=environment, timeout_seconds=500)
-    return path
+def program() -> Path:
+    """Built like the API server itself, so that the compiler has little left to do, and kept like it."""
+    return builds.build_source(Checkout(ROOT), "kubernetes", PROGRAM, lambda program, what: tell(f"{program}: {what}"))
 
 
 def test_every_policy_costs_little(

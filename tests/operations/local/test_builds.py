@@ -19,6 +19,7 @@ from tests.operations.local.scratch_builds import (
     stand_in_for_go,
     watch_go,
 )
+from tidegate import tools
 from tidegate.cli.local import local
 from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.operations.checkout import Checkout
@@ -185,3 +186,19 @@ def test_families_with_the_same_kubernetes_libraries_follow_each_other(
 )
 def test_kubernetes_libraries_are_those_that_go_builds_with(go_mod: str, libraries: str | None) -> None:
     assert builds.kubernetes_libraries(go_mod) == libraries
+
+
+def test_file_of_ours_is_built_with_a_familys_modules_and_kept_by_its_text(
+    checkout: Checkout, go_calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    source = tmp_path / "tell_release.go"
+    source.write_text("package main\n\nvar greeting string\n\nfunc main() { println(greeting) }\n")
+    path = builds.build_source(checkout, "greetings", source, quietly)
+    assert path.name == "tell-release"
+    assert tools.run([str(path)]).stderr.strip() == "hello"
+    assert builds.build_source(checkout, "greetings", source, quietly) == path
+    assert go_calls() == ["version", "build", "version"]
+    source.write_text(source.read_text().replace("println(greeting)", 'println("other")'))
+    assert builds.build_source(checkout, "greetings", source, quietly) != path
+    with pytest.raises(UsageError, match=r"no family 'waves' of builds; there are greetings"):
+        builds.build_source(checkout, "waves", source, quietly)

@@ -92,7 +92,7 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
             seconds = None
             if not path.is_file():
                 told = _Told(on_progress, binary.name, f"{numbers[binary.name]} of {len(chosen)}")
-                seconds = _build_into(path, _family_folder(checkout, family.name), family, binary, told)
+                seconds = _build_into(path, _recipe(checkout, family, binary), told)
             built.append(Program(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
         return built
 
@@ -107,6 +107,22 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
             tools.interrupt_streams()
             raise
     return sorted(built, key=lambda program: numbers[program.name])
+
+
+def build_source(checkout: Checkout, family_name: str, source: Path, on_progress: Callable[[str, str], None]) -> Path:
+    """Builds the one Go file `source` with the modules and flags of a family, and keeps the program as those of the catalogue.
+
+    The compiler finds compiled what the family's own programs share with it. The program is named as the file is, with
+    hyphens. Errors as `build_programs`.
+    """
+    family = next((one for one in read_catalogue(checkout).families if one.name == family_name), None)
+    if family is None:
+        raise UsageError(_no_family(checkout, family_name))
+    recipe = _Recipe(_family_folder(checkout, family_name), str(source), source.read_text(encoding="utf-8"), (), family.link_flags)
+    path = programs_folder() / recipe.key(go_version()) / source.stem.replace("_", "-")
+    if not path.is_file():
+        _build_into(path, recipe, _Told(on_progress, path.name, "1 of 1"))
+    return path
 
 
 def program_paths(checkout: Checkout) -> dict[str, Path]:
@@ -132,8 +148,7 @@ def module_folder(checkout: Checkout, family: str, module_path: str) -> Path:
     """
     source = _family_folder(checkout, family)
     if not (source / "go.mod").is_file():
-        families = ", ".join(one.name for one in read_catalogue(checkout).families)
-        raise UsageError(f"no family {family!r} of builds; there are {families}")
+        raise UsageError(_no_family(checkout, family))
     # `go list -m` names the version after all replacements; its Dir is empty as long as the module is not downloaded.
     question = ["go", "list", "-m", "-f", "{{.Dir}}", module_path]
     folder = tools.run(question, cwd=source, env=_ENVIRONMENT).stdout.strip()
@@ -141,6 +156,10 @@ def module_folder(checkout: Checkout, family: str, module_path: str) -> Path:
         tools.run(["go", "mod", "download", module_path], cwd=source, env=_ENVIRONMENT, timeout_seconds=1200)
         folder = tools.run(question, cwd=source, env=_ENVIRONMENT).stdout.strip()
     return Path(folder)
+
+
+def _no_family(checkout: Checkout, name: str) -> str:
+    return f"no family {name!r} of builds; there are {', '.join(one.name for one in read_catalogue(checkout).families)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +194,33 @@ def _family_folder(checkout: Checkout, family: str) -> Path:
     return (checkout.root / CATALOGUE).parent / family
 
 
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What decides a program's bytes: the folder of go.mod, what is compiled, its text or import path, and the flags."""
+
+    modules: Path
+    package: str
+    named: str
+    tags: tuple[str, ...]
+    link_flags: str
+
+    def key(self, go_version: str) -> str:
+        """Names everything: pinned modules, our own source, flags and the Go release with its platform."""
+        files = [self.modules / "go.mod", self.modules / "go.sum", *sorted(self.modules.rglob("*.go"))]
+        content = [(path.relative_to(self.modules).as_posix(), path.read_text(encoding="utf-8")) for path in files if path.is_file()]
+        made_of = [content, self.named, self.tags, _COMPILE_FLAGS, self.link_flags, go_version]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+
+def _recipe(checkout: Checkout, family: Family, binary: Binary) -> _Recipe:
+    return _Recipe(_family_folder(checkout, family.name), binary.package, binary.package, binary.tags, family.link_flags)
+
+
 def _path(checkout: Checkout, family: Family, binary: Binary, version: str) -> Path:
-    return programs_folder() / _key(_family_folder(checkout, family.name), family, binary, version) / binary.name
+    return programs_folder() / _recipe(checkout, family, binary).key(version) / binary.name
 
 
-def _key(source: Path, family: Family, binary: Binary, go_version: str) -> str:
-    """Names everything that decides the bytes: pinned modules, our own source, flags and the Go release with its platform."""
-    files = [source / "go.mod", source / "go.sum", *sorted(source.rglob("*.go"))]
-    content = [(path.relative_to(source).as_posix(), path.read_text(encoding="utf-8")) for path in files if path.is_file()]
-    made_of = [content, binary.package, binary.tags, _COMPILE_FLAGS, family.link_flags, go_version]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
-
-
-def _build_into(path: Path, source: Path, family: Family, binary: Binary, tell: _Told) -> float | None:
+def _build_into(path: Path, recipe: _Recipe, tell: _Told) -> float | None:
     """Builds `path` unless somebody else has done so by the time it is our turn; the seconds, None when it was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _only_builder(path.parent, tell):
@@ -197,24 +230,24 @@ def _build_into(path: Path, source: Path, family: Family, binary: Binary, tell: 
         scratch = path.parent / ".building"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        made = scratch / binary.name
+        made = scratch / path.name
         command = [
             "go",
             "build",
             "-trimpath",
             _COMPILE_FLAGS,
             "-ldflags",
-            family.link_flags,
+            recipe.link_flags,
             "-tags",
-            ",".join(binary.tags),
+            ",".join(recipe.tags),
             "-o",
             str(made),
-            binary.package,
+            recipe.package,
         ]
         tell(f"building ({tell.position})")
         try:
             with _signs_of_life(tell) as on_line:
-                seconds = tools.stream(command, on_line, cwd=source, env={**_ENVIRONMENT, "GOTMPDIR": str(scratch)})
+                seconds = tools.stream(command, on_line, cwd=recipe.modules, env={**_ENVIRONMENT, "GOTMPDIR": str(scratch)})
             _flush(made)
             made.rename(path)
         finally:
