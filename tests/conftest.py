@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.suite.longest_first import urgency
 from tests.suite.times_plugin import TimesPlugin
 
 
@@ -13,4 +14,4 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("emulator") is None)
+    items.sort(key=urgency)
