@@ -27,6 +27,10 @@ PROXY_THREADS = 1
 """Workers of each Envoy. Istio takes as many as the limit has cores; each wakes many times a second, and holds connections and
 statistics of its own, in eleven Envoys a region at rest."""
 
+GO_THREADS = 1
+"""Go's `GOMAXPROCS` in every add-on. Controllers are woken by timers, some hundred times a second; with a second processor each such
+moment also wakes a thread that looks for work and finds none. Programs of the node have the same in `clusters/local/node/programs.yaml`."""
+
 OFTEN_SECONDS = 5
 """Probes more frequent than this are for the start only."""
 
@@ -45,6 +49,12 @@ def probe_seldom(document: Document) -> None:
         if period < OFTEN_SECONDS and "startupProbe" not in container:
             container["startupProbe"] = {**probe, "failureThreshold": _START_SECONDS // period}
             container["readinessProbe"] = {key: value for key, value in probe.items() if key != "periodSeconds"}
+
+
+def use_one_thread(document: Document) -> None:
+    """Tells the Go programs of what makes pods to use `GO_THREADS`; other programs do not read it."""
+    for container in documents.containers(document):
+        documents.set_environment(container, {"GOMAXPROCS": str(GO_THREADS)})
 
 
 def search_once(deployment: Document, region: Region) -> None:

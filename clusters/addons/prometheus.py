@@ -10,7 +10,7 @@ import json
 from typing import Literal
 
 from clusters import ports
-from clusters.addons import at_rest, documents
+from clusters.addons import at_rest, documents, kept_metrics
 from clusters.addons.add_on import AddOn, UpstreamImage
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
@@ -48,39 +48,34 @@ def configuration(region: Region) -> Document:
             "scrape_timeout": "10s",
             "external_labels": {"cluster": region.cluster.name, "region": region.cluster.region},
         },
-        "scrape_configs": [
-            {"job_name": "prometheus", "static_configs": [{"targets": [f"localhost:{_PORT}"]}]},
-            {
-                "job_name": "api-server",
-                "kubernetes_sd_configs": [{"role": "endpointslice", "namespaces": {"names": ["default"]}}],
-                **_by_service_account(),
-                "relabel_configs": [
-                    _keep(["__meta_kubernetes_service_name", "__meta_kubernetes_endpointslice_port_name"], "kubernetes;https")
-                ],
-                # Two thirds of its series are histograms by resource and verb that nobody reads.
-                "metric_relabel_configs": [
-                    _drop(
-                        ["__name__"],
-                        "apiserver_(request_body|response|watch_events_sizes|flowcontrol).*_bucket|etcd_request_duration_.*_bucket",
-                    )
-                ],
-            },
-            _kubelet("kubelet", "/metrics"),
-            _kubelet("cadvisor", "/metrics/cadvisor"),
-            {**_pods("models", "keep"), "scrape_interval": f"{SCRAPE_SECONDS}s"},
-            _pods("platform", "drop"),
-            # Its series are about other objects, whose labels must win over those of the target.
-            {
-                "job_name": "kube-state-metrics",
-                "honor_labels": True,
-                "static_configs": [{"targets": [_whole_name("kube-state-metrics", names.NAMESPACE_MONITORING, 8080)]}],
-            },
-            {
-                "job_name": "argo-cd",
-                "static_configs": [{"targets": [_whole_name(service, names.NAMESPACE_ARGOCD, port) for service, port in _ARGO_CD.items()]}],
-            },
-        ],
+        "scrape_configs": [{**job, "metric_relabel_configs": [kept_metrics.rule(str(job["job_name"]))]} for job in _jobs()],
     }
+
+
+def _jobs() -> list[Document]:
+    return [
+        {"job_name": "prometheus", "static_configs": [{"targets": [f"localhost:{_PORT}"]}]},
+        {
+            "job_name": "api-server",
+            "kubernetes_sd_configs": [{"role": "endpointslice", "namespaces": {"names": ["default"]}}],
+            **_by_service_account(),
+            "relabel_configs": [_keep(["__meta_kubernetes_service_name", "__meta_kubernetes_endpointslice_port_name"], "kubernetes;https")],
+        },
+        _kubelet("kubelet", "/metrics"),
+        _kubelet("cadvisor", "/metrics/cadvisor"),
+        {**_pods("models", "keep"), "scrape_interval": f"{SCRAPE_SECONDS}s"},
+        _pods("platform", "drop"),
+        # Its series are about other objects, whose labels must win over those of the target.
+        {
+            "job_name": "kube-state-metrics",
+            "honor_labels": True,
+            "static_configs": [{"targets": [_whole_name("kube-state-metrics", names.NAMESPACE_MONITORING, 8080)]}],
+        },
+        {
+            "job_name": "argo-cd",
+            "static_configs": [{"targets": [_whole_name(service, names.NAMESPACE_ARGOCD, port) for service, port in _ARGO_CD.items()]}],
+        },
+    ]
 
 
 def _by_service_account() -> Document:
@@ -120,8 +115,6 @@ def _pods(job: str, models: Literal["keep", "drop"]) -> Document:
     return {
         "job_name": job,
         "kubernetes_sd_configs": [{"role": "pod"}],
-        # Envoy's histograms of its own connections, and the agent's of its own doings: half of a sidecar's series.
-        "metric_relabel_configs": [_drop(["__name__"], "envoy_.*_bucket|istio_agent_.*")],
         "relabel_configs": [
             _keep([f"{annotation}_scrape", "__meta_kubernetes_pod_phase"], "true;Running"),
             {"source_labels": [tenant, _label(_KEPT_LABELS["gateway"])], "regex": ".+;.*|.*;.+", "action": models},

@@ -36,6 +36,7 @@ def render(add_on: AddOn, modules: Mapping[str, Path], region: Region, programs:
         if documents.kind(document) == documents.DEFINITION:
             documents.without_descriptions(document)
         at_rest.probe_seldom(document)
+        at_rest.use_one_thread(document)
     kept = documents.without(adapted, lambda document: documents.kind(document) == "Namespace")
     return sorted([*owned, *kept], key=_place)
 

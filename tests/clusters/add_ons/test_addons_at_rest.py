@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from clusters.addons import at_rest, documents
+from clusters.addons import at_rest, documents, kept_metrics
 from clusters.addons.region import Region
 from clusters.components.monitors import SCRAPE_SECONDS
 from tests.clusters.add_ons.addon_objects import pick
+from tidegate.operations.meter.region_source import REQUESTS_QUERY
 
 
 def only_container(manifest: Any) -> Any:
@@ -94,3 +96,50 @@ def test_autoscaler_finds_revisions_in_the_first_search_path(addons: Any, region
     assert spec["dnsPolicy"] == "None"
     assert spec["dnsConfig"]["searches"][0] == "svc.cluster.local"
     assert spec["dnsConfig"]["nameservers"] == [str(region.facts.dns_address)]
+
+
+def test_go_programs_use_one_thread_and_keep_their_other_variables(addons: Any) -> None:
+    found = list(containers(addons))
+    assert len(found) > 15
+    assert [where for where, container in found if {"name": "GOMAXPROCS", "value": "1"} not in container["env"]] == []
+    for where, container in found:
+        names = [variable["name"] for variable in container["env"]]
+        assert len(names) == len(set(names)), where
+
+
+def kept(addons: Any) -> dict[str, re.Pattern[str]]:
+    """What Prometheus keeps of each job, matched as Prometheus does: the whole name."""
+    config = json.loads(pick(addons["prometheus"], "ConfigMap", "prometheus")["data"]["prometheus.yml"])
+    rules = {job["job_name"]: job["metric_relabel_configs"] for job in config["scrape_configs"]}
+    assert all(
+        len(of_job) == 1 and of_job[0]["action"] == "keep" and of_job[0]["source_labels"] == ["__name__"] for of_job in rules.values()
+    )
+    return {job: re.compile(of_job["regex"]) for job, [of_job] in rules.items()}
+
+
+@pytest.mark.parametrize(
+    ("job", "wanted", "unread"),
+    [
+        ("api-server", "apiserver_request_total", "apiserver_request_duration_seconds_bucket"),
+        ("models", "kn_serving_invocation_duration_seconds_bucket", "http_client_request_body_size_bytes_bucket"),
+        ("models", "envoy_http_rbac", "envoy_cluster_http2_trailers"),
+        ("platform", "kn_revision_pods_desired", "kn_webhook_handler_duration_seconds_bucket"),
+        ("platform", "pilot_total_xds_rejects", "pilot_xds_push_time_bucket"),
+        ("argo-cd", "argocd_app_info", "argocd_kubectl_request_duration_seconds_bucket"),
+    ],
+)
+def test_prometheus_keeps_what_is_read(addons: Any, job: str, wanted: str, unread: str) -> None:
+    patterns = kept(addons)
+    assert patterns[job].fullmatch(wanted)
+    assert not patterns[job].fullmatch(unread)
+
+
+def test_prometheus_keeps_what_the_meter_counts(addons: Any) -> None:
+    metrics = set(re.findall(r"\(?([a-z_]{8,})\{", REQUESTS_QUERY))
+    assert len(metrics) == 2
+    assert [metric for metric in metrics if not kept(addons)["models"].fullmatch(metric)] == []
+
+
+def test_job_without_a_list_is_an_error_and_not_everything() -> None:
+    with pytest.raises(KeyError):
+        kept_metrics.rule("new-job")
