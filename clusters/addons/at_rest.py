@@ -79,3 +79,12 @@ def without_election(deployment: Document, flag: str, region: Region) -> None:
     if not elects_a_leader(region):
         container = documents.containers(deployment)[0]
         container["args"] = [*cast("list[str]", container.get("args") or []), flag]
+
+
+def sole_controller(region: Region) -> dict[str, str]:
+    """What tells Knative's controller that it is the only one: the first pod of a set, which shares its work by number, not by lease.
+
+    It takes no flag against its nine elections. Each renews a lease every ten seconds, and waits a minute for the old one to end when the
+    controller was killed. Empty where there are several.
+    """
+    return {} if elects_a_leader(region) else {"STATEFUL_CONTROLLER_ORDINAL": "controller-0", "STATEFUL_SERVICE_NAME": "controller"}

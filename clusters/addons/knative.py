@@ -116,7 +116,7 @@ def _adapt_deployment(deployment: Document, region: Region) -> None:
     if documents.name(deployment) == "controller":
         spec = documents.section(deployment, "spec", "template", "spec")
         container = documents.containers(deployment)[0]
-        documents.set_environment(container, {"SSL_CERT_FILE": f"{_CA_FOLDER}/ca.crt"})
+        documents.set_environment(container, {"SSL_CERT_FILE": f"{_CA_FOLDER}/ca.crt", **at_rest.sole_controller(region)})
         container["volumeMounts"] = [{"name": _CA_CONFIG_MAP, "mountPath": _CA_FOLDER, "readOnly": True}]
         spec["volumes"] = [{"name": _CA_CONFIG_MAP, "configMap": {"name": _CA_CONFIG_MAP}}]
     if documents.name(deployment) == "autoscaler":

@@ -42,6 +42,7 @@ def test_controller_elects_nobody(addons: Any, add_on: str, deployment: str, arg
 
 def test_controllers_that_are_told_otherwise_elect_nobody(addons: Any) -> None:
     for add_on, deployment, variable, value in (
+        ("knative", "controller", "STATEFUL_CONTROLLER_ORDINAL", "controller-0"), ("knative", "controller", "STATEFUL_SERVICE_NAME", "controller"),
         ("istiod", "istiod", "ENABLE_LEADER_ELECTION", "false"), ("karpenter", "karpenter", "DISABLE_LEADER_ELECTION", "true"),
     ):  # fmt: skip
         container = only_container(pick(addons[add_on], "Deployment", deployment))
@@ -56,6 +57,7 @@ def test_several_replicas_elect_a_leader(region: Region) -> None:
     at_rest.without_election(deployment, "--disable-ha=true", several)
     assert "args" not in only_container(deployment)
     assert at_rest.elects_a_leader(several)
+    assert at_rest.sole_controller(several) == {}
 
 
 def test_nothing_that_is_up_is_probed_every_second(addons: Any) -> None:
