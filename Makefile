@@ -16,6 +16,8 @@ CHECKOV := .venv-checkov/.ready
 BENCH := .venv-bench/.ready
 MODELS := .venv-models/.ready
 INSTALL := pip install --quiet --require-hashes
+# Containers like to set it. Hundreds of processes would then compile every module that they import, each anew: up to 1.4 s a start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the targets.

@@ -110,10 +110,10 @@ def bring_up_regions(
     `endpoint` is the emulated AWS. Ends with `MachineError` soon after `stop` is set. Raises it too when a region is not
     live in time, naming what is missing.
     """
-    phases, local = Phases(), bring_up.open_local(checkout, platform)
+    phases, local, given_up = Phases(), bring_up.open_local(checkout, platform), Event()
 
     def say(subject: str, what: str) -> None:
-        if stop and stop.is_set():
+        if given_up.is_set() or (stop and stop.is_set()):
             raise MachineError("interrupted; run the same command again to go on")
         on_progress(subject, what)
 
@@ -123,16 +123,19 @@ def bring_up_regions(
     run = _Run(local, prepared, registry, phases, say)
     outside = local.machine(network.INTERNET)
     internet.own_authority(outside)  # both halves below read it, and whoever comes first would make it
-    with ThreadPoolExecutor(1, "render") as beside:
-        rendering = beside.submit(run.render)
-        with phases.phase("machines"):
-            bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
-        rendering.result()
-    run.in_each_region(run.hand_over)
-    with phases.phase("models"):
-        run.upload(Account(endpoint))
-    with phases.phase("vault"):
-        run.in_each_region(run.set_up_vault)
+    with ThreadPoolExecutor(2, "beside") as beside:
+        rendering, uploading = beside.submit(run.render), beside.submit(run.upload, Account(endpoint))
+        try:
+            with phases.phase("machines"):
+                bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
+            rendering.result()
+            run.in_each_region(run.hand_over)
+            with phases.phase("vault"):
+                run.in_each_region(run.set_up_vault)
+            uploading.result()
+        except BaseException:
+            given_up.set()  # the upload may be waiting for a bucket that nobody asks for any longer
+            raise
     with phases.phase("live"):
         states = tuple(run.wait_until_live(name) for name in local.regions)
     with phases.phase("answers"):
@@ -189,6 +192,10 @@ class _Run:
 
     def upload(self, account: Account) -> None:
         """Fills the model registry, once its stacks are applied, which happens beside us."""
+        with self.phases.phase("models"):
+            self._upload(account)
+
+    def _upload(self, account: Account) -> None:
         by_cluster = stores(self.local.platform, account)
 
         def is_there() -> bool:
@@ -245,15 +252,23 @@ class _Run:
 
         What the API server says is not enough: after a restart it still tells how things were before.
         """
-        for tenant in self.local.platform.tenants_of(name):
-            for reference in (f"{tenant.name}/{model}" for model, facts in tenant.models.items() if is_executed(facts)):
-                refusals: list[str] = []
-                wait_until(
-                    partial(self._answers, reference, name, refusals), f"the right answer of {reference} in {name}",
-                    patience_seconds=ANSWER_PATIENCE_SECONDS, pause_seconds=1, why_not=lambda said=refusals: said[-1],
-                    say=partial(self.say, name),
-                )  # fmt: skip
+        references = [
+            f"{tenant.name}/{model}"
+            for tenant in self.local.platform.tenants_of(name)
+            for model, facts in tenant.models.items()
+            if is_executed(facts)
+        ]
+        with ThreadPoolExecutor(len(references) or 1, "answers") as each:
+            for _ in each.map(partial(self._prove_answer, name), references):
+                pass
         self.say(name, "every model that is executed here answers as in training")
+
+    def _prove_answer(self, name: str, reference: str) -> None:
+        refusals: list[str] = []
+        wait_until(
+            partial(self._answers, reference, name, refusals), f"the right answer of {reference} in {name}",
+            patience_seconds=ANSWER_PATIENCE_SECONDS, pause_seconds=1, why_not=lambda: refusals[-1], say=partial(self.say, name),
+        )  # fmt: skip
 
     def _answers(self, reference: str, region: str, refusals: list[str]) -> bool:
         try:
