@@ -69,7 +69,7 @@ test: ## Set up, then run every check and every test; what took how long is in o
 	$(PHASE) "helm and kubectl" $(VENV)/bin/tidegate local build --only helm --only kubectl
 	@# What regions need is built beside these tests, which mostly wait; should it fail, the tests on regions say so.
 	@mkdir -p out; nice -n 19 $(VENV)/bin/tidegate local build >out/build.log 2>&1 & build=$$!; \
-	$(PHASE) "tests without regions" $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/acceptance || { kill $$build; exit 1; }; \
+	$(PHASE) "tests without regions" $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/acceptance || { kill $$build 2>/dev/null; exit 1; }; \
 	$(PHASE) "rest of the builds" tail --follow --lines=3 --pid=$$build out/build.log
 	$(PHASE) acceptance $(MAKE) test-acceptance
 

@@ -242,7 +242,7 @@ def test_vault_runs_restricted_on_a_folder_of_its_node_and_is_unsealed_by_a_secr
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
     assert secrets == {"tls": vault.TLS_SECRET, "seal-key": vault.SEAL_SECRET}
-    assert environment(container) == {"VAULT_SEAL_KEY_FILE": "/vault/seal/key"}
+    assert environment(container) == {"VAULT_SEAL_KEY_FILE": "/vault/seal/key", "GOMAXPROCS": "1"}
     assert not [manifest for manifest in addons["vault"] if manifest["kind"] == "Secret"]
     [claim] = server["volumeClaimTemplates"]
     volume = pick(addons["vault"], "PersistentVolume", "vault-data")["spec"]
