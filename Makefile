@@ -55,6 +55,8 @@ verify: setup-tests ## Check format, lint, types and import layers.
 	node_modules/.bin/pyright -p clusters/local/models/pyrightconfig.json --pythonpath .venv-models/bin/python
 	$(VENV)/bin/lint-imports --no-cache
 
+# Of pytest for what needs no region: two workers, a file to one of them, files of long tests first (tests/suite/longest_first.py).
+WITHOUT_REGIONS := -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/acceptance
 # Runs a command and notes its seconds in out/times.json, also when it fails.
 PHASE = $(PYTHON) -m tests.suite.times phase
 # Of tests on running regions at once. With four the two cores are so busy that cold starts take half a minute.
@@ -69,7 +71,7 @@ test: ## Set up, then run every check and every test; what took how long is in o
 	$(PHASE) "helm and kubectl" $(VENV)/bin/tidegate local build --only helm --only kubectl
 	@# What regions need is built beside these tests, which mostly wait; should it fail, the tests on regions say so.
 	@mkdir -p out; nice -n 19 $(VENV)/bin/tidegate local build >out/build.log 2>&1 & build=$$!; \
-	$(PHASE) "tests without regions" $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/acceptance || { kill $$build 2>/dev/null; exit 1; }; \
+	$(PHASE) "tests without regions" $(PYTHON) -m pytest $(WITHOUT_REGIONS) || { kill $$build 2>/dev/null; exit 1; }; \
 	$(PHASE) "rest of the builds" tail --follow --lines=3 --pid=$$build out/build.log
 	$(PHASE) acceptance $(MAKE) test-acceptance
 
@@ -79,7 +81,7 @@ test-acceptance: setup-tests ## Run the tests on the embedded platform; brings i
 
 .PHONY: test-fast
 test-fast: setup-tests ## Run the tests that start no terraform and no API server.
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/acceptance -m "not terraform and not emulator and not apiserver"
+	$(PYTHON) -m pytest $(WITHOUT_REGIONS) -m "not terraform and not emulator and not apiserver"
 
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.

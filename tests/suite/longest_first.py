@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import pytest
 
 MARKERS = ("emulator", "apiserver", "terraform")
 """Of tests that take long, the longest first."""
 
 
-class Item(Protocol):
-    """A test, as far as it matters here."""
-
-    def get_closest_marker(self, name: str) -> object | None:
-        """The marker of this name; None when the test has none."""
-        ...
-
-
-def urgency(item: Item) -> int:
+def urgency(item: pytest.Item) -> int:
     """The key to sort tests by. pytest-xdist keeps the order with `--no-loadscope-reorder` only."""
     return next((place for place, name in enumerate(MARKERS) if item.get_closest_marker(name)), len(MARKERS))

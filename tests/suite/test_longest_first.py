@@ -28,9 +28,11 @@ FILES = {
 
 
 def options() -> list[str]:
-    """Those of the first pytest that `make test` starts with workers."""
-    found = re.search(r"-m pytest -n \d (--dist .*?) --ignore", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    assert found, "make test starts no pytest with workers"
+    """How `make test` and `make test-fast` deal tests out to workers."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert makefile.count("-m pytest $(WITHOUT_REGIONS)") == 2
+    found = re.search(r"^WITHOUT_REGIONS := -n \d (--dist .*?) --ignore", makefile, re.MULTILINE)
+    assert found, "the Makefile starts no pytest with workers"
     return found[1].split()
 
 

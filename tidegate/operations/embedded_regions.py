@@ -107,13 +107,13 @@ def bring_up_regions(
 ) -> RegionsUp:
     """Brings every region up and waits until all of it is live. What runs already is left alone.
 
-    `endpoint` is the emulated AWS. Ends with `MachineError` soon after `stop` is set. Raises it too when a region is not
+    `endpoint` is the emulated AWS. Ends with `MachineError` soon after `stop` is set, which a failure does too. Raises it too when a region is not
     live in time, naming what is missing.
     """
-    phases, local, given_up = Phases(), bring_up.open_local(checkout, platform), Event()
+    phases, local, ended = Phases(), bring_up.open_local(checkout, platform), stop or Event()
 
     def say(subject: str, what: str) -> None:
-        if given_up.is_set() or (stop and stop.is_set()):
+        if ended.is_set():
             raise MachineError("interrupted; run the same command again to go on")
         on_progress(subject, what)
 
@@ -134,7 +134,7 @@ def bring_up_regions(
                 run.in_each_region(run.set_up_vault)
             uploading.result()
         except BaseException:
-            given_up.set()  # the upload may be waiting for a bucket that nobody asks for any longer
+            ended.set()  # the upload may be waiting for a bucket that nobody asks for any longer
             raise
     with phases.phase("live"):
         states = tuple(run.wait_until_live(name) for name in local.regions)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ from clusters.addons import at_rest, documents, kept_metrics
 from clusters.addons.region import Region
 from clusters.components.monitors import SCRAPE_SECONDS
 from tests.clusters.add_ons.addon_objects import pick
+from tests.root import ROOT
+from tidegate.inventory.read import read_fact
+from tidegate.model.machine import Programs
+from tidegate.operations.local.region import NODE_FOLDER
 from tidegate.operations.meter.region_source import REQUESTS_QUERY
 
 
@@ -107,6 +112,13 @@ def test_go_programs_use_one_thread_and_keep_their_other_variables(addons: Any) 
     for where, container in found:
         names = [variable["name"] for variable in container["env"]]
         assert len(names) == len(set(names)), where
+
+
+def test_go_programs_of_the_node_use_as_many_threads_as_those_of_add_ons() -> None:
+    programs = read_fact(ROOT, Path(NODE_FOLDER) / "programs.yaml", Programs).programs
+    in_go = {name: one for name, one in programs.items() if one.command[0].startswith(("/opt/bin/", "/usr/bin/containerd"))}
+    assert len(in_go) == 8
+    assert {name: one.environment.get("GOMAXPROCS") for name, one in in_go.items()} == dict.fromkeys(in_go, str(at_rest.GO_THREADS))
 
 
 def kept(addons: Any) -> dict[str, re.Pattern[str]]:
