@@ -98,7 +98,8 @@ class Running:
         def look() -> list[str]:
             if folder is not None and folder in INVENTORY.tenants:
                 return self.tenant_waits_for(region, folder)
-            return [one for one in self.state(region).waiting_for if folder is None or is_of_platform(one)]
+            state = self.state(region)
+            return [told for one, told in zip(state.waiting_for, state.told, strict=True) if folder is None or is_of_platform(one)]
 
         what = f"{region} is live" if folder is None else f"{folder} is live in {region}"
         pause_seconds = 1 if folder in INVENTORY.tenants else 2  # the whole region's state is a megabyte of JSON

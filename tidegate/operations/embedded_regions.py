@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform as system
+import textwrap
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -48,6 +49,9 @@ LIVE_PATIENCE_SECONDS = 900
 
 _SHOWN = 4
 """Of the things that a region waits for, how many a line of progress names."""
+
+_SHOWN_CHARACTERS = 160
+"""Of each of them, with its reason: a reason may hold the end of a log."""
 
 _LOOK_SECONDS = 4
 """Between two looks at a region that comes up; each costs some tenths of a second of both cores."""
@@ -230,7 +234,7 @@ class _Run:
 
         wait_until(
             is_live, f"{name} to be live", patience_seconds=LIVE_PATIENCE_SECONDS, pause_seconds=_LOOK_SECONDS,
-            why_not=lambda: f"it waits for {_counted(states[-1].waiting_for)}; see `tidegate status`",
+            why_not=lambda: f"it waits for {_counted(states[-1].told)}; see `tidegate status`",
             say=partial(self.say, name), find_obstacle=partial(self._find_obstacle, name),
         )  # fmt: skip
         self.say(name, f"live: {len(states[-1].applications)} applications, {len(states[-1].models)} models")
@@ -287,7 +291,8 @@ class _Run:
 
 def _counted(waiting: Sequence[str]) -> str:
     """How many things are waited for, and the first of them."""
-    return f"{len(waiting)}: {', '.join(waiting[:_SHOWN])}{' ...' if len(waiting) > _SHOWN else ''}"
+    shown = ", ".join(textwrap.shorten(one, _SHOWN_CHARACTERS, placeholder=" ...") for one in waiting[:_SHOWN])
+    return f"{len(waiting)}: {shown}{' ...' if len(waiting) > _SHOWN else ''}"
 
 
 def read_running_regions(checkout: Checkout) -> list[RegionState]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,15 @@ def region(**changes: Any) -> RegionState:
 
 def test_region_waits_for_applications_but_not_for_what_is_scheduled_only() -> None:
     assert region().waiting_for == ["tenant-fraud"]
+
+
+def test_what_a_region_waits_for_is_told_with_its_reason() -> None:
+    starting = replace(region().models[0], ready=False, problem="ModelLoadFailed (exit code 1): no such file")
+    assert region(nodes={}, models=(starting,)).told == [
+        "node", "tenant-fraud (OutOfSync, Healthy: differ from Git: Gateway edge)",
+        "assistant/chat (ModelLoadFailed (exit code 1): no such file)",
+    ]  # fmt: skip
+    assert region(api_ready=False).told == ["API server"]
 
 
 def test_region_without_its_node_waits_for_it() -> None:

@@ -89,6 +89,13 @@ class RegionState:
         pending += [one.name for one in self.applications if not one.is_live]
         return pending + [one.name for one in self.models if one.executed and not one.ready]
 
+    @property
+    def told(self) -> list[str]:
+        """What is waited for, each with its reason where one is known."""
+        reasons = {one.name: f"{one.sync}, {one.health}" + (f": {one.problem}" if one.problem else "") for one in self.applications}
+        reasons |= {one.name: one.problem for one in self.models if one.problem}
+        return [f"{one} ({reasons[one]})" if one in reasons else one for one in self.waiting_for]
+
 
 def read_regions(local: Local, programs: Mapping[str, Path]) -> list[RegionState]:
     """The state of every region, asked at the same time."""
