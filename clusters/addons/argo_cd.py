@@ -50,25 +50,34 @@ _SERVED_MODEL_HEALTH = """\
 local health = {status = "Progressing", message = "not judged yet"}
 local status = obj.status or {}
 local model = status.modelStatus or {}
-if model.transitionStatus == "InvalidSpec" or model.transitionStatus == "BlockedByFailedLoad" then
+local predictor = (status.components or {}).predictor or {}
+local ready = nil
+for _, condition in ipairs(status.conditions or {}) do
+  if condition.type == "Ready" then
+    ready = condition
+  end
+end
+local serves = ready ~= nil and ready.status == "True"
+local is_latest = predictor.latestCreatedRevision ~= nil and predictor.latestCreatedRevision == predictor.latestReadyRevision
+if model.transitionStatus == "InvalidSpec" or (model.transitionStatus == "BlockedByFailedLoad" and not (serves and is_latest)) then
   local failure = model.lastFailureInfo or {}
   health.status = "Degraded"
   health.message = (failure.reason or model.transitionStatus) .. ": " .. (failure.message or "")
   return health
 end
-for _, condition in ipairs(status.conditions or {}) do
-  if condition.type == "Ready" then
-    health.message = condition.message or ""
-    if condition.status == "True" then
-      health.status = "Healthy"
-    elseif condition.status == "False" then
-      health.status = "Degraded"
-    end
+if ready ~= nil then
+  health.message = ready.message or ""
+  if serves then
+    health.status = "Healthy"
+  elseif ready.status == "False" then
+    health.status = "Degraded"
   end
 end
 return health
 """
-"""By what it answers. Argo CD's own judgement waits for pods of a model that is at zero, as KServe calls that pending."""
+"""By what it answers. Argo CD's own judgement waits for pods of a model that is at zero, as KServe calls that pending. A failed load is
+an old story when the newest revision is the one that serves: KServe takes it back at the next change of a pod only, and where a second
+pod failed to load and was taken away again there is none."""
 
 _EXCLUDED = (
     {"apiGroups": ["", "discovery.k8s.io"], "kinds": ["Endpoints", "EndpointSlice"]},
@@ -88,6 +97,11 @@ _MEMORY = {
     "argocd-application-controller": "256Mi",
     "argocd-repo-server": "96Mi",
     "redis": "16Mi",
+}
+_CPU = {
+    # Its scripts that judge health have one second by the clock each, however little of the cores it gets meanwhile.
+    "argocd-application-controller": "100m",
+    "argocd-repo-server": documents.WAITED_FOR_CPU,
 }
 _GO_MEMORY_LIMITS = {
     # The controller reached 490 MB while everything came up; with a limit below that it did little but collect garbage.
@@ -135,7 +149,7 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
         upstream,
         {"quay.io/argoproj/argocd": argocd, "public.ecr.aws/docker/library/redis": region.image("redis")},
     )
-    documents.shrink(upstream, _MEMORY)
+    documents.shrink(upstream, _MEMORY, _CPU)
     # An empty Secret would be fought over with Argo CD, which fills it in.
     kept = documents.without(
         upstream,

@@ -18,6 +18,10 @@ Document: TypeAlias = "dict[str, object]"
 REQUESTS: Mapping[str, str] = {"cpu": "10m", "memory": "64Mi"}
 """What every container of an add-on asks for: a region of two cores must hold all of them and the models."""
 
+WAITED_FOR_CPU = "50m"
+"""What a controller asks for that every new pod or object waits for. Where all want the cores at once each gets the share of what it
+asks for, and models ask for 40m: with 10m the controllers that models wait for came last."""
+
 DEFINITION = "CustomResourceDefinition"
 
 _POD_TEMPLATES = {"DaemonSet", "Deployment", "Job", "StatefulSet"}
@@ -114,12 +118,13 @@ def _repository(image: str) -> str:
     return head if colon and "/" not in tag and not repository.startswith("ko:") else repository
 
 
-def shrink(documents: Iterable[Document], memory: Mapping[str, str] | None = None) -> None:
-    """Sets every container's requests and drops its limits; `memory` overrides by container name."""
+def shrink(documents: Iterable[Document], memory: Mapping[str, str] | None = None, cpu: Mapping[str, str] | None = None) -> None:
+    """Sets every container's requests and drops its limits; `memory` and `cpu` override by container name."""
     for document in documents:
         for container in containers(document):
-            asked = {**REQUESTS, **({"memory": memory[str(container["name"])]} if memory and container["name"] in memory else {})}
-            container["resources"] = {"requests": asked}
+            name = str(container["name"])
+            own = {"cpu": (cpu or {}).get(name), "memory": (memory or {}).get(name)}
+            container["resources"] = {"requests": {**REQUESTS, **{key: value for key, value in own.items() if value}}}
 
 
 def set_environment(container: Document, values: Mapping[str, str]) -> None:

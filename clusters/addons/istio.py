@@ -89,7 +89,7 @@ def _control_plane_values(region: Region) -> Mapping[str, object]:
         "telemetry": {"enabled": False},
         # The token issuer answers with a certificate of the region's own authority.
         "jwksResolverExtraRootCA": region.facts.ca_certificate,
-        "resources": {"requests": {"cpu": "10m", "memory": "128Mi"}},
+        "resources": {"requests": {"cpu": documents.WAITED_FOR_CPU, "memory": "128Mi"}},
         # There is no load balancer to wait for: a Gateway that asks for one would never be programmed.
         "gatewayClasses": {"istio": {"service": {"spec": {"type": "ClusterIP"}}}},
         "gateways": {"seccompProfile": _SECCOMP},

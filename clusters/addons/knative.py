@@ -80,7 +80,7 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
     for config_map, values in configuration(region).items():
         documents.section(documents.find(kept, "ConfigMap", config_map), "data").update(values)
     documents.pin_images(kept, {upstream_image: region.image(image) for upstream_image, image in _IMAGES.items()})
-    documents.shrink(kept)
+    documents.shrink(kept, cpu={"controller": documents.WAITED_FOR_CPU, "webhook": documents.WAITED_FOR_CPU})
     for document in kept:
         if documents.kind(document) == "Deployment":
             _adapt_deployment(document, region)

@@ -131,7 +131,7 @@ def _adapt_manager(manager: Document, region: Region) -> None:
     spec = documents.section(manager, "spec", "template", "spec")
     spec["containers"] = [container for container in documents.containers(manager) if container["name"] == "manager"]
     documents.pin_images([manager], {"kserve/kserve-controller": region.image("kserve-controller")})
-    documents.shrink([manager], {"manager": "128Mi"})
+    documents.shrink([manager], {"manager": "128Mi"}, {"manager": documents.WAITED_FOR_CPU})
     container = documents.containers(manager)[0]
     # Without the RBAC proxy the metrics are scraped from the pod; they name no secrets.
     container["args"] = ["--metrics-addr=:8080", *(["--leader-elect"] if at_rest.elects_a_leader(region) else [])]

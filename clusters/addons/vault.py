@@ -90,7 +90,7 @@ def _values(_region: Region) -> Mapping[str, object]:
 
 def _adapt(upstream: list[Document], region: Region) -> list[Document]:
     documents.pin_images(upstream, {"hashicorp/vault": region.image("vault")})
-    documents.shrink(upstream, {"vault": "128Mi"})
+    documents.shrink(upstream, {"vault": "128Mi"}, {"vault": documents.WAITED_FOR_CPU})
     server = documents.find(upstream, "StatefulSet", "vault")
     spec = documents.section(server, "spec", "template", "spec")
     user = documents.locked_down()["runAsUser"]

@@ -185,11 +185,6 @@ class ModelStatus(Part):
     last_failure: LoadFailure = Field(default=LoadFailure(), alias="lastFailureInfo")
     transition: str = Field(default="", alias="transitionStatus")
 
-    @property
-    def is_refused(self) -> bool:
-        """Whether what was asked for last has failed; an older revision may well serve on."""
-        return self.transition in {"InvalidSpec", "BlockedByFailedLoad"}
-
 
 class InferenceServiceStatus(Judged):
     """What KServe says of a served model."""
@@ -197,6 +192,17 @@ class InferenceServiceStatus(Judged):
     url: str = ""
     components: dict[str, Component] = Field(default_factory=dict[str, Component])
     model: ModelStatus = Field(default=ModelStatus(), alias="modelStatus")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether what was asked for last has failed; an older revision may well serve on.
+
+        As Argo CD judges it (`clusters/addons/argo_cd.py`): a failed load is past when the newest revision is the one that serves.
+        """
+        if self.model.transition == "BlockedByFailedLoad":
+            predictor = self.components.get("predictor", Component())
+            return not (self.is_true("Ready") and predictor.latest_created and predictor.latest_created == predictor.latest_ready)
+        return self.model.transition == "InvalidSpec"
 
 
 class ModelSource(Part):

@@ -211,7 +211,7 @@ def _problem(service: InferenceService | None) -> str:
     if service.is_leaving:
         return "is being deleted"
     if service.status.is_true("Ready"):
-        return f"the version before serves on; the new one: {said_by_kserve(service)}" if service.status.model.is_refused else ""
+        return f"the version before serves on; the new one: {said_by_kserve(service)}" if service.status.is_refused else ""
     return said_by_kserve(service) or "not judged yet"
 
 
