@@ -85,18 +85,18 @@ test-fast: setup-tests ## Run the tests that start no terraform and no API serve
 
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.
-	$(PYTHON) -m tests.checkov.scan
+	$(PYTHON) -m tests.measure.checkov.scan
 
 .PHONY: bench
 bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by side; writes out/bench.json.
-	$(PYTHON) -m tests.bench.run
+	$(PYTHON) -m tests.measure.bench.run
 
 # Tests of which `make test` runs a part: the first rounds of seeded trials, for one.
-WHOLE_TESTS := tests/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/dense_pool/test_pool.py \
-	tests/operations/cloud/test_embedded_cloud.py
+WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/dense_pool/test_pool.py \
+	tests/tidegate/cloud/test_embedded_cloud.py
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.
-	$(PYTHON) -m tests.soak.run
+	$(PYTHON) -m tests.measure.soak.run
 	TIDEGATE_WHOLE=1 $(PYTHON) -m pytest $(WHOLE_TESTS)
 	TIDEGATE_COLD_STARTS=200 TIDEGATE_WHOLE=1 $(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -p no:hypothesispytest
 

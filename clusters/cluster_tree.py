@@ -28,12 +28,12 @@ from clusters.components import (
     tenant,
     warm_floor,
 )
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.platform import Platform, cluster_source, tenant_source
+from tidegate.facts.tenant import Tenant
+from tidegate.facts.tombstone import tombstone_source
 from tidegate.manifests.tree import RENDER_COMMAND, RenderedObject
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform, cluster_source, tenant_source
-from tidegate.model.tenant import Tenant
-from tidegate.model.tombstone import tombstone_source
 
 FOLDERS = frozenset({*delivery.WAVES, delivery.COMPONENT, gpu_pools.KWOK_COMPONENT})
 """Folders of the platform in a cluster; `names.RESERVED_NAMES` keeps tenants from being named like them."""

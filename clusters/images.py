@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
+from tidegate.facts.models.served_model import Runtime
 from tidegate.manifests.tree import RenderedObject
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model.served_model import Runtime
 
 REGISTRY = "registry.example.com/tidegate"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tidegate.model.platform import Platform
-from tidegate.model.tenant import Tenant
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
 
 
 def callers_of(platform: Platform, cluster: str, tenant: Tenant) -> list[Tenant]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from clusters.custom_resources.kserve import Placement
-from tidegate.model import names
-from tidegate.model.accelerators import AcceleratorShare
-from tidegate.model.cluster import CapacityType, Cluster, GpuPool
-from tidegate.model.platform import pools_for
-from tidegate.model.served_model import ServedModel
-from tidegate.model.tenant import Tenant, Tier
+from tidegate.facts import names
+from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.nodes.accelerators import AcceleratorShare
+from tidegate.facts.platform import pools_for
+from tidegate.facts.tenant import Tenant, Tier
 
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
 

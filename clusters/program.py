@@ -16,11 +16,11 @@ from pathlib import Path
 
 from clusters import cluster_tree, removals
 from clusters.images import pinned
-from tidegate import inventory
 from tidegate.errors import FindingsError, ManifestError
+from tidegate.facts import inventory
+from tidegate.facts.embedding import Embedding, embed
+from tidegate.facts.platform import Platform
 from tidegate.manifests.tree import emit_tree, write_trees
-from tidegate.model.embedding import Embedding, embed
-from tidegate.model.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import cast
 
 from clusters.components import delivery
 from tidegate.errors import Finding
+from tidegate.facts import names
+from tidegate.facts.platform import Platform, tenant_source
+from tidegate.facts.tombstone import Tombstone, tombstone_source
 from tidegate.manifests.yaml_text import parse
-from tidegate.model import names
-from tidegate.model.platform import Platform, tenant_source
-from tidegate.model.tombstone import Tombstone, tombstone_source
 
 RULE = "tenant-removed-without-tombstone"
 

@@ -17,10 +17,9 @@ from infra.constructs.stack import Stack
 from infra.not_applied_locally import NOT_APPLIED_STACKS
 from infra.stacks import accelerators, bootstrap, cluster, edge, identity, network, registry, replication, state
 from infra.target import Target, target_of
-from tidegate import inventory
 from tidegate.errors import UsageError
-from tidegate.model import names
-from tidegate.model.platform import Platform
+from tidegate.facts import inventory, names
+from tidegate.facts.platform import Platform
 
 STACKS: dict[str, Callable[[Stack], None]] = {
     "state": state.build,

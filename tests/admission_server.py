@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.inventory.read import read_fact
-from tidegate.model.machine import Programs
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import build
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import build
+from tidegate.embedded.machines.facts import Programs
+from tidegate.facts.inventory.read import read_fact
 
 TOKEN = "of-a-server-that-lives-for-one-test-run"
 _ADMISSION_FLAGS = ("--authorization-mode=", "--anonymous-auth=", "--enable-admission-plugins=")

@@ -13,9 +13,9 @@ from typing import Any
 from tests.admission_server import TOKEN, ApiServer, running_api_server, start_program
 from tests.root import ROOT
 from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import build
 from tidegate.manifests.fit.nodes import NodeShape
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import build
 
 CASES = "cases"
 """The namespace of pods that are judged."""

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from tests.root import ROOT
-from tidegate.operations.checkout import Checkout
+from tidegate.checkout import Checkout
 
 
 def make_scratch_checkout(folder: Path) -> Checkout:

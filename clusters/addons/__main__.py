@@ -22,8 +22,8 @@ from clusters.addons.add_on import AddOn, Programs
 from clusters.addons.catalogue import ADD_ONS
 from clusters.addons.region import Region, RegionFacts
 from clusters.addons.render import emit_files, render
-from tidegate import inventory
 from tidegate.errors import Finding, InventoryError, TidegateError, UsageError
+from tidegate.facts import inventory
 from tidegate.manifests.tree import write_trees
 
 _TEXT_BY_NAME = TypeAdapter(dict[str, str])

@@ -13,7 +13,7 @@ from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, Kustomiza
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components import delivery
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "3.5.4"
 MODULE = GoModule("github.com/argoproj/argo-cd/v3", f"v{VERSION}", family="argocd")

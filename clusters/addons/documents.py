@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 import yaml_rs
 
 from tidegate.errors import Finding, ManifestError
-from tidegate.model import names
+from tidegate.facts import names
 
 Document: TypeAlias = "dict[str, object]"
 """A Kubernetes object of somebody else's, which no typed dictionary of ours describes."""

@@ -16,7 +16,7 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, IgnoredDifference
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from tidegate.model import names
+from tidegate.facts import names
 
 RELEASE = "1.31.1"
 """Production's charts: the release whose API modules the embedded build names."""

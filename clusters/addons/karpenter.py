@@ -13,9 +13,9 @@ from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, Yam
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.placement import CAPACITY_TYPE_LABEL
-from tidegate.model import names
-from tidegate.model.accelerators import InstanceShape, instance_shapes
-from tidegate.model.cluster import CapacityType, Cluster
+from tidegate.facts import names
+from tidegate.facts.cluster import CapacityType, Cluster
+from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes
 
 VERSION = "1.14.1"
 MODULE = GoModule("sigs.k8s.io/karpenter", f"v{VERSION}", family="karpenter")

@@ -15,7 +15,7 @@ from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, ReleasedF
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components.model import KNATIVE_FEATURES
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "1.21.1"
 """Module v0.48.1: Knative numbers its Go modules 0.(n+27) for release 1.n."""

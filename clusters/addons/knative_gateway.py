@@ -13,7 +13,7 @@ from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.knative import DISABLE_ELECTION, drop_example, release_labels
 from clusters.addons.region import Region
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "1.21.0"
 """Module v0.48.0; see `knative` for how the two numbers go together."""

@@ -14,7 +14,7 @@ from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components import catalogue
 from clusters.components.runtimes import VAULT_TOKEN, container_security
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "0.20.0"
 MODULE = GoModule("github.com/kserve/kserve", f"v{VERSION}", family="kserve")

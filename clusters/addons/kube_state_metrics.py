@@ -6,7 +6,7 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "2.20.0"
 MODULE = GoModule("k8s.io/kube-state-metrics/v2", f"v{VERSION}", family="kube-state-metrics")

@@ -15,7 +15,7 @@ from clusters.addons.add_on import AddOn, UpstreamImage
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components.monitors import SCRAPE_SECONDS
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "3.14.0"
 """Module v0.314.0: Prometheus numbers its Go module 0.3MM for release 3.MM."""

@@ -6,7 +6,7 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "0.85.0"
 MODULE = GoModule("github.com/prometheus-operator/prometheus-operator", f"v{VERSION}")

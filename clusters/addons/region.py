@@ -10,9 +10,9 @@ from typing import Annotated
 from pydantic import Field
 
 from tidegate.errors import Finding, ManifestError
-from tidegate.model.cluster import Cluster
-from tidegate.model.facts import Fact
-from tidegate.model.names import ClusterName, Host
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.fact import Fact
+from tidegate.facts.names import ClusterName, Host
 
 
 class RegionFacts(Fact):

@@ -2,7 +2,7 @@
 
 The chart is the same in both places. Here a build of our own runs it, with the engines that are used (clusters/local/builds/vault),
 unsealed by a key in a Secret that is applied by hand; production is unsealed by KMS. What is in it, tenants' roles and policies,
-is written by `tidegate.operations.local.vault`.
+is written by `tidegate.embedded.vault.vault`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from tidegate.model import names
+from tidegate.facts import names
 
 VERSION = "1.21.1"
 """A release whose published SDK fits (decision 0025)."""

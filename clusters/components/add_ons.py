@@ -8,9 +8,9 @@ from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn
 from clusters.addons.catalogue import ADD_ONS
 from clusters.components import delivery, gpu_operator
 from clusters.custom_resources.argo_cd import Application, AppProject, ChartSource, GroupKind, IgnoredDifference, Source
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
 
 RENDERED = "gitops/add-ons"
 """Where `python -m clusters.addons render` puts its files, one folder per cluster and add-on."""

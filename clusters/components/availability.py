@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.tenant import Tenant
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetArgsDict

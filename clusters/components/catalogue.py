@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from clusters.components.tenant import pod_security_labels
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.platform import Platform
+from tidegate.facts.signature import ApprovedModel, Catalogue, approved, trusted
+from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform
-from tidegate.model.signature import ApprovedModel, Catalogue, approved, trusted
-from tidegate.model.tenant import Tenant
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import ConfigMapArgsDict, NamespaceArgsDict

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from clusters.components.gpu_pools import ec2_node_class, node_pool
 from clusters.custom_resources.karpenter import NodeClassRef
+from tidegate.facts import names
+from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import CapacityType, Cluster
 
 COMPONENT = "cpu-pools"
 

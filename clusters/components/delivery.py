@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from clusters.custom_resources import Metadata
 from clusters.custom_resources.argo_cd import Application, AppProject, ChartSource, DestinationServiceAccount, GroupKind, Source
+from tidegate.facts import names
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
+from tidegate.facts.tombstone import Tombstone
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.platform import Platform
-from tidegate.model.tenant import Tenant
-from tidegate.model.tombstone import Tombstone
 
 COMPONENT = "delivery"
 BOOTSTRAP = "bootstrap"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from clusters import ports
 from clusters.custom_resources.kserve import EnvVar
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.models.dense_pool import DensePool
+from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.dense_pool import DensePool
-from tidegate.model.tenant import Tenant
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import ServiceArgsDict

@@ -8,12 +8,12 @@ from typing import Literal, TypedDict
 
 from clusters.components.gateways import metadata
 from clusters.custom_resources.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule, TargetRef
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.models.dense_pool import DensePool
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.dense_pool import DensePool
-from tidegate.model.platform import Platform
-from tidegate.model.tenant import Tenant
 
 
 class _TokenRule(TypedDict):

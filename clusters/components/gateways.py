@@ -10,9 +10,9 @@ from clusters.custom_resources import Metadata
 from clusters.custom_resources.gateway_api import Gateway
 from clusters.custom_resources.istio import DestinationRule
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import ConfigMapArgsDict

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from clusters.components import delivery
 from clusters.components.gpu_sharing import NOT_CUT, NOT_SLICED
 from clusters.custom_resources.argo_cd import ChartSource
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster, MigSharing, TimeSlicing
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster, MigSharing, TimeSlicing
 
 NAME = "gpu-operator"
 VERSION = "v26.3.3"

@@ -18,11 +18,11 @@ from clusters.custom_resources.karpenter import (
     Taint,
 )
 from clusters.placement import CAPACITY_TYPE_LABEL, resource_name
+from tidegate.facts import names
+from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, MigSharing, TimeSlicing
+from tidegate.facts.nodes.accelerators import AcceleratorShare, instance_shapes
+from tidegate.facts.nodes.node_shapes import VOLUME_GIB
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.accelerators import AcceleratorShare, instance_shapes
-from tidegate.model.cluster import CapacityType, Cluster, GpuPool, MigSharing, TimeSlicing
-from tidegate.model.node_shapes import VOLUME_GIB
 
 COMPONENT = "gpu-pools"
 KWOK_COMPONENT = "gpu-pools-kwok"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from clusters.components.gpu_pools import shares_per_card
 from clusters.components.tenant import pod_security_labels
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster, MigSharing, TimeSlicing
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster, MigSharing, TimeSlicing
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import ConfigMapArgsDict, NamespaceArgsDict

@@ -9,11 +9,11 @@ from clusters import ports
 from clusters.custom_resources.istio import AuthorizationPolicy, Operation, PeerAuthentication, Rule
 from clusters.neighbours import called_by, callers_of
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform
-from tidegate.model.tenant import Tenant
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.networking.v1 import (

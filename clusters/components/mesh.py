@@ -13,10 +13,10 @@ from clusters.components.isolation import gateway_principal, tenant_hosts
 from clusters.custom_resources import LabelSelector, Metadata
 from clusters.custom_resources.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, PeerAuthentication, Rule
 from clusters.neighbours import callers_of
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform
 
 COMPONENT = "mesh"
 _DATA_PORTS = [str(port) for port in ports.KNATIVE_DATA_PORTS]

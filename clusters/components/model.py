@@ -11,14 +11,14 @@ from clusters.components import dense_pool
 from clusters.components.runtimes import DENSE_POOL, MODEL_FORMATS, PROTOCOLS, container_security
 from clusters.custom_resources.kserve import InferenceService, Part, Predictor, Resources, TopologySpread
 from clusters.placement import placement, priority_class
-from tidegate.model import names
-from tidegate.model.accelerators import AcceleratorShare
-from tidegate.model.accelerators import Resources as ResourceFacts
-from tidegate.model.cluster import Cluster
-from tidegate.model.cold_start import deadline_seconds
-from tidegate.model.served_model import Companion, ServedModel
-from tidegate.model.storm import start_waves
-from tidegate.model.tenant import Tenant
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.cold_start import deadline_seconds
+from tidegate.facts.models.served_model import Companion, ServedModel
+from tidegate.facts.nodes.accelerators import AcceleratorShare
+from tidegate.facts.nodes.accelerators import Resources as ResourceFacts
+from tidegate.facts.storm import start_waves
+from tidegate.facts.tenant import Tenant
 
 KNATIVE_FEATURES = (
     "kubernetes.podspec-affinity",

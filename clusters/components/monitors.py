@@ -8,9 +8,9 @@ from clusters import ports
 from clusters.components.gateways import metadata
 from clusters.custom_resources import Metadata
 from clusters.custom_resources.prometheus_operator import PodMonitor
+from tidegate.facts import names
+from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.tenant import Tenant
 
 SCRAPE_SECONDS = 15
 """A canary step lasts at least 30 s (`Rollout.step_seconds`), which must hold two scrapes."""

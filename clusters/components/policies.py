@@ -21,11 +21,11 @@ from clusters.components.policy_exemptions import EXEMPTIONS, POLICY_NAME, Exemp
 from clusters.components.policy_groups import Document, grouped
 from clusters.components.runtimes import MODEL_FORMATS
 from tidegate.errors import Finding, ManifestError
-from tidegate.inventory.read import read_fact
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform
 
 COMPONENT = "policies"
 

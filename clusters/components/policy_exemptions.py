@@ -10,8 +10,8 @@ from typing import Annotated, cast
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from tidegate.model import names
-from tidegate.model.facts import Email, Fact, refuse
+from tidegate.facts import names
+from tidegate.facts.fact import Email, Fact, refuse
 
 EXEMPTIONS = Path("policies/exemptions.yaml")
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from tidegate.model import names
+from tidegate.facts import names
 
 Document = dict[str, Any]
 """A policy or its binding as the API server takes them."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from clusters import images
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.platform import Platform, pools_for
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform, pools_for
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.apps.v1 import DaemonSetArgsDict

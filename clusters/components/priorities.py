@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.tenant import Tier
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.tenant import Tier
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.scheduling.v1 import PriorityClassArgsDict

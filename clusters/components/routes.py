@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from clusters.components.edge_limits import subjects
 from clusters.components.gateways import metadata
 from clusters.custom_resources.gateway_api import BackendRef, HttpRoute, ReferenceGrant, RouteRule
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform
-from tidegate.model.served_model import ServedModel
-from tidegate.model.tenant import Tenant
 
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from clusters import images, ports
 from clusters.custom_resources.kserve import ClusterServingRuntime, Container, EnvVar, SecurityContext
+from tidegate.facts import names
+from tidegate.facts.models.served_model import MLSERVER, Runtime
+from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.platform import Platform
-from tidegate.model.served_model import MLSERVER, Runtime
 
 COMPONENT = "runtimes"
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from clusters import quantities
 from clusters.placement import resource_name
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.tenant import Tenant, replica_parts
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import LimitRangeArgsDict, NamespaceArgsDict, ResourceQuotaArgsDict, ServiceAccountArgsDict

@@ -13,9 +13,9 @@ from clusters.components.gpu_pools import shares_per_card
 from clusters.components.prepull import gpu_toleration, idle_container, idle_pod_security
 from clusters.placement import resource_name
 from clusters.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster, GpuPool
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model import names
-from tidegate.model.cluster import Cluster, GpuPool
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.apps.v1 import DeploymentArgsDict

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tidegate.model.cluster import Cluster
+from tidegate.facts.cluster import Cluster
 
 Condition: TypeAlias = dict[str, dict[str, str | list[str]]]
 """Operator -> key -> value(s), as IAM writes it."""

@@ -11,9 +11,9 @@ from infra.not_applied_locally import forgotten_attributes, reason_for
 from infra.outputs import Outputs
 from infra.target import Target
 from tidegate.errors import UsageError
-from tidegate.model import names
-from tidegate.model.cluster import Cluster
-from tidegate.model.platform import Platform
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.platform import Platform
 
 AWS_PROVIDER_VERSION = "5.100.0"
 """Exact, so that a plan on another day is the same plan."""

@@ -17,7 +17,7 @@ from infra.constructs.policy import Condition, Statement, cluster_arn, only_over
 from infra.constructs.role import add_pod_role, add_role
 from infra.constructs.stack import Resource, Stack
 from infra.outputs import AcceleratorsOutputs, ClusterOutputs
-from tidegate.model import names
+from tidegate.facts import names
 
 NAMESPACE = "karpenter"
 SERVICE_ACCOUNT = "karpenter"

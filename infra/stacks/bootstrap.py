@@ -17,7 +17,7 @@ import json
 from infra._cdk import helm_provider_module, helm_release_module
 from infra.constructs.stack import Stack, Value
 from infra.outputs import AcceleratorsOutputs, ClusterOutputs, EdgeOutputs, IdentityOutputs, NetworkOutputs, RegistryOutputs
-from tidegate.model import names
+from tidegate.facts import names
 
 HELM_PROVIDER_VERSION = "3.1.1"
 """Exact, and the same for both libraries' bindings."""

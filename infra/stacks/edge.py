@@ -17,7 +17,7 @@ from infra.constructs.policy import Condition, Statement
 from infra.constructs.role import add_pod_role
 from infra.constructs.stack import Resource, Stack
 from infra.outputs import ClusterOutputs, EdgeOutputs
-from tidegate.model import names
+from tidegate.facts import names
 
 TTL_SECONDS = 30
 """How long callers may keep the old answer; part of the recovery time."""

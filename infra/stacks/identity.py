@@ -12,8 +12,8 @@ from infra.constructs.policy import Condition, Statement
 from infra.constructs.role import add_pod_role
 from infra.constructs.stack import Stack
 from infra.outputs import ClusterOutputs, IdentityOutputs, RegistryOutputs
-from tidegate.model import names
-from tidegate.model.tenant import Tenant
+from tidegate.facts import names
+from tidegate.facts.tenant import Tenant
 
 VAULT_NAMESPACE = "vault"
 VAULT_SERVICE_ACCOUNT = "vault"

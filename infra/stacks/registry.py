@@ -15,7 +15,7 @@ from infra.constructs.key import add_key
 from infra.constructs.policy import Condition, Statement
 from infra.constructs.stack import Stack
 from infra.outputs import RegistryOutputs
-from tidegate.model import names
+from tidegate.facts import names
 
 MODELS_LOCK = Lock("GOVERNANCE", days=90)
 """As long as a rollback may reach."""

@@ -10,10 +10,10 @@ from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tests.root import ROOT
 from tests.suite import times
 from tests.suite.telling import tell
-from tidegate.operations import embedded_platform, embedded_regions, emulator
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import bring_up, models
-from tidegate.operations.local.builds import build
+from tidegate.checkout import Checkout
+from tidegate.embedded import emulator, example_models, lifecycle, regions
+from tidegate.embedded.builds.go_programs import build
+from tidegate.embedded.fleet import bring_up
 
 CHECKOUT = Checkout(ROOT)
 
@@ -57,17 +57,17 @@ def bring_platform_up() -> Attached:
         with times.phase("bring-up"):
             if is_ours:
                 # The other stacks have tests of their own, which wait for the provider and not for this machine's two cores.
-                up = embedded_platform.bring_up(CHECKOUT, progress, only_stacks=embedded_platform.WITHOUT_WHICH_NO_REGION)
+                up = lifecycle.bring_up(CHECKOUT, progress, only_stacks=lifecycle.WITHOUT_WHICH_NO_REGION)
                 if up.regions:
                     times.add(phases={f"bring-up, {name}": seconds for name, seconds in up.regions.phases.items()})
-            attached = Attached(programs=dict(build(CHECKOUT, progress)), models=models.train(CHECKOUT, progress), is_ours=is_ours)
+            attached = Attached(programs=dict(build(CHECKOUT, progress)), models=example_models.train(CHECKOUT, progress), is_ours=is_ours)
             running = attached.running()
             for region in REGIONS:
                 running.wait_until_live(region)
             running.close()
     except BaseException:
         if is_ours:  # stacks that are applied in part may not let themselves be destroyed, and that would be told instead of the cause
-            embedded_regions.take_down_regions(CHECKOUT, INVENTORY, progress)
+            regions.take_down_regions(CHECKOUT, INVENTORY, progress)
             emulator.stop(CHECKOUT)
         raise
     return attached
@@ -76,4 +76,4 @@ def bring_platform_up() -> Attached:
 def take_platform_down() -> None:
     """As `tidegate down` does: ends the regions, destroys the stacks, and raises a `TidegateError` when anything is left of them."""
     with times.phase("take-down"):
-        embedded_platform.take_down(CHECKOUT, progress)
+        lifecycle.take_down(CHECKOUT, progress)

@@ -16,8 +16,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tidegate.model.cluster import TokenIssuer
-from tidegate.operations.local import tokens
+from tidegate.embedded.identity import tokens
+from tidegate.facts.cluster import TokenIssuer
 
 Headers = Sequence[tuple[str, str]]
 

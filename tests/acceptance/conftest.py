@@ -21,9 +21,9 @@ from tests.root import ROOT
 from tests.suite import times
 from tests.suite.expected import Expected
 from tests.suite.staged_run import StagedRun
+from tidegate.checkout import Checkout
+from tidegate.embedded import regions
 from tidegate.errors import TidegateError
-from tidegate.operations import embedded_regions
-from tidegate.operations.checkout import Checkout
 
 HERE = Path(__file__).parent
 TENANTS = {region: [tenant.name for tenant in INVENTORY.tenants_of(region)] for region in REGIONS}
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def what_is_lacking() -> str:
     """What this machine lacks to run regions; empty when they can run."""
-    return "\n".join(str(finding) for finding in embedded_regions.lacking())
+    return "\n".join(str(finding) for finding in regions.lacking())
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

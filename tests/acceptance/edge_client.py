@@ -14,8 +14,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
 from tests.acceptance.running_platform import Running, model_of
-from tidegate.operations.local import internet, network, prediction
-from tidegate.operations.local.model_index import Sample
+from tidegate.embedded import prediction
+from tidegate.embedded.fleet import internet
+from tidegate.embedded.machines import network
+from tidegate.embedded.model_index import Sample
 
 _CONNECT_SECONDS = 5
 

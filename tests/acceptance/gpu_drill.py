@@ -12,7 +12,7 @@ from clusters.placement import resource_name
 from tests.acceptance.access_review import Api
 from tests.acceptance.running_platform import INVENTORY, Running, wait_for
 from tests.acceptance.served_repository import Repository
-from tidegate.model import names
+from tidegate.facts import names
 
 NAMESPACE = "gpu-drill"
 PAUSE = "registry.example.com/tidegate/pause:3.10"

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.acceptance.running_platform import Running
-from tidegate.operations.local import login, loopback, network
-from tidegate.operations.local.internet import LOGIN_HOST
+from tidegate.embedded.fleet import login, loopback
+from tidegate.embedded.fleet.internet import LOGIN_HOST
+from tidegate.embedded.machines import network
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.acceptance.api_client import ApiClient
-from tidegate.operations.local.kubernetes import Kubernetes
+from tidegate.live.kubernetes import Kubernetes
 
 _DISCOVERY = {"Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
 _SIMPLE_PATH = re.compile(r"\{((?:\.[A-Za-z0-9_-]+)+)\}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.acceptance.running_platform import INVENTORY, Running
+from tidegate.embedded.fleet.bring_up import kubeconfig_path
+from tidegate.embedded.vault import vault, vault_region
 from tidegate.errors import MachineError
-from tidegate.model import names
-from tidegate.operations.local import vault, vault_region
-from tidegate.operations.local.bring_up import kubeconfig_path
+from tidegate.facts import names
 
 
 def account_token(running: Running, region: str, tenant: str, audience: str = vault.AUDIENCE) -> str:

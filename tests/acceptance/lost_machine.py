@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tests.acceptance.running_platform import EXECUTED, REGIONS, Running, wait_for
 from tests.suite.telling import tell
-from tidegate.operations import embedded_platform
+from tidegate.embedded import lifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,7 @@ def lose(running: Running, loss: Loss) -> float:
             time.sleep(0.01)
         shutil.rmtree(machine.folder)
     time.sleep(loss.pause_seconds)
-    embedded_platform.bring_up(
-        running.checkout, lambda subject, what: tell(f"{subject}: {what}"), only_stacks=embedded_platform.WITHOUT_WHICH_NO_REGION
-    )
+    lifecycle.bring_up(running.checkout, lambda subject, what: tell(f"{subject}: {what}"), only_stacks=lifecycle.WITHOUT_WHICH_NO_REGION)
     for reference in (reference for region, reference in EXECUTED if region == loss.region):
         wait_for(
             f"{reference} answers in {loss.region}",

@@ -16,20 +16,20 @@ from tests.acceptance.access_review import Api
 from tests.acceptance.kept_kubernetes import KeptKubernetes, Readers
 from tests.root import ROOT
 from tests.suite.telling import tell
-from tidegate import inventory, tools
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.embedded import prediction
+from tidegate.embedded.fleet.bring_up import Local, kubeconfig_path
+from tidegate.embedded.fleet.machine_view import ProgramState, read_programs
+from tidegate.embedded.model_index import Sample, find_version, read_sample
+from tidegate.embedded.region_status import RegionState, is_executed, read_region_through
 from tidegate.errors import TidegateError
-from tidegate.model import names
-from tidegate.model.served_model import ServedModel
-from tidegate.model.tenant import Tenant
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import prediction
-from tidegate.operations.local.bring_up import Local, kubeconfig_path
-from tidegate.operations.local.kubernetes import Kubernetes
-from tidegate.operations.local.machine_view import ProgramState, read_programs
-from tidegate.operations.local.model_index import Sample, find_version, read_sample
-from tidegate.operations.local.observation import look, look_up
-from tidegate.operations.local.observed import Application, InferenceService
-from tidegate.operations.local.region_status import RegionState, is_executed, read_region_through
+from tidegate.facts import inventory, names
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.tenant import Tenant
+from tidegate.live.kubernetes import Kubernetes
+from tidegate.live.observation import look, look_up
+from tidegate.live.observed import Application, InferenceService
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.acceptance.running_platform import Running
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.operations.local import git_server, network
+from tidegate.embedded.delivery import git_server
+from tidegate.embedded.machines import network
 
 
 class Repository:

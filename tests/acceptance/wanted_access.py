@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.acceptance.access_review import Account, Question
-from tidegate.model import names
+from tidegate.facts import names
 
 TO_EVERYBODY = {
     ("create", "authentication.k8s.io", "selfsubjectreviews", ""),

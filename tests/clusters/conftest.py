@@ -9,11 +9,11 @@ import pytest
 from clusters import cluster_tree
 from tests.clusters.selection import Select
 from tests.root import ROOT
-from tidegate import inventory
+from tidegate.facts import inventory
+from tidegate.facts.platform import Platform
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import RenderedObject
-from tidegate.model.platform import Platform
-from tidegate.operations.schemas import load_schemas
+from tidegate.repository.schemas import load_schemas
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from typing import Any, cast
 from clusters import ports
 from clusters.components import dense_pool, gateways, isolation, runtimes
 from clusters.components.model import inference_service
-from tidegate import inventory
-from tidegate.model.dense_pool import PoolAccess
-from tidegate.operations.checkout import find_checkout
+from tidegate.checkout import find_checkout
+from tidegate.facts import inventory
+from tidegate.facts.models.dense_pool import PoolAccess
 
 CHECKOUT = find_checkout()
 PLATFORM = inventory.load(CHECKOUT.root)

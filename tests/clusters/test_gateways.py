@@ -6,8 +6,8 @@ import json
 from typing import Any, cast
 
 from clusters.components import gateways
-from tidegate import inventory
-from tidegate.operations.checkout import find_checkout
+from tidegate.checkout import find_checkout
+from tidegate.facts import inventory
 
 CLUSTER = inventory.load(find_checkout().root).clusters["live-1"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from clusters.components import catalogue
 from tests.clusters.selection import Select
-from tidegate.model.platform import Platform
-from tidegate.model.signature import ApprovedModel, Catalogue
+from tidegate.facts.platform import Platform
+from tidegate.facts.signature import ApprovedModel, Catalogue
 
 OLDER = "b" * 64
 KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"

@@ -12,14 +12,14 @@ from clusters.components.model import inference_service
 from clusters.components.priorities import IDLE_PRIORITY, PRIORITIES
 from clusters.placement import placement, priority_class
 from tests.clusters.selection import Select
+from tidegate.facts.cluster import CapacityType, TimeSlicing
+from tidegate.facts.embedding import Embedding, embed
+from tidegate.facts.platform import Platform, pools_for
+from tidegate.facts.tenant import Tier
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import RenderedObject, file_path
 from tidegate.manifests.validate import judge
-from tidegate.model.cluster import CapacityType, TimeSlicing
-from tidegate.model.embedding import Embedding, embed
-from tidegate.model.platform import Platform, pools_for
-from tidegate.model.tenant import Tier
 
 CLUSTERS = ("live-1", "live-2")
 GPU_MODELS = {("assistant", "chat"): "l4-whole", ("credit", "decision"): "h100-slices", ("scoring", "batch"): "a10g-spot"}

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any, cast
 
 from clusters.components import edge_limits
-from tidegate import inventory
-from tidegate.model.dense_pool import PoolAccess
-from tidegate.model.platform import Platform
-from tidegate.model.tenant import Caller
-from tidegate.operations.checkout import find_checkout
+from tidegate.checkout import find_checkout
+from tidegate.facts import inventory
+from tidegate.facts.models.dense_pool import PoolAccess
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Caller
 
 PLATFORM = inventory.load(find_checkout().root)
 HOST = "merchants.live-1.models.example.com"

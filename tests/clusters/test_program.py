@@ -14,9 +14,9 @@ import pytest
 
 from clusters import cluster_tree, program
 from tests.root import ROOT
+from tidegate.facts import names
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.validate import validate_folder
-from tidegate.model import names
 
 TREES = ("gitops/rendered", "gitops/bootstrap")
 

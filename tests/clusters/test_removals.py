@@ -13,12 +13,12 @@ from clusters import cluster_tree, program
 from clusters.components import delivery
 from clusters.components.tenant import CONFIRM_DELETION
 from tests.root import ROOT
-from tidegate import inventory
 from tidegate.errors import ManifestError
+from tidegate.facts import inventory
+from tidegate.facts.embedding import Embedding
+from tidegate.facts.platform import Platform
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.validate import validate_folder
-from tidegate.model.embedding import Embedding
-from tidegate.model.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")
 GONE = "scoring"

@@ -9,10 +9,10 @@ import pytest
 from clusters import cluster_tree
 from clusters.components import delivery
 from tests.clusters.selection import Select
+from tidegate.facts import names
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.platform import Platform
 from tidegate.manifests.tree import RenderedObject
-from tidegate.model import names
-from tidegate.model.platform import Platform
-from tidegate.model.served_model import ServedModel
 
 CLUSTERS = ("live-1", "live-2")
 TENANTS = ("assistant", "credit", "fraud", "merchants", "scoring")

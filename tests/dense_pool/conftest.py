@@ -8,7 +8,7 @@ import pytest
 
 from tests.dense_pool.published import Published, publish
 from tests.dense_pool.running import EVERYTHING, Pool, running_pool
-from tidegate.model.dense_pool import PoolAccess
+from tidegate.facts.models.dense_pool import PoolAccess
 
 ACCESS = (
     *EVERYTHING,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from tidegate.operations.checkout import find_checkout
+from tidegate.checkout import find_checkout
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 IMAGE = CHECKOUT.root / "clusters" / "local" / "images" / "mlserver"

@@ -16,8 +16,8 @@ from typing import Any
 
 from tests.dense_pool.published import CHECKOUT, request_body
 from tidegate import tools
-from tidegate.model.names import HEADER_SUBJECT
-from tidegate.operations.local.images import python_site
+from tidegate.embedded.images import python_site
+from tidegate.facts.names import HEADER_SUBJECT
 from tidegate.tools.processes import send_signal
 
 START_SECONDS = 120

@@ -13,8 +13,8 @@ from typing import Any
 
 from tests.dense_pool.image_modules import load
 from tidegate import tools
-from tidegate.operations.checkout import find_checkout
-from tidegate.operations.local import models
+from tidegate.checkout import find_checkout
+from tidegate.embedded import example_models
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 VERSION = "1"
@@ -74,11 +74,11 @@ class Published:
 def publish(folder: Path) -> Published:
     """Writes catalogue and objects below `folder`."""
     objects = folder / "objects"
-    with zipfile.ZipFile(models.train(CHECKOUT) / "merchants/anomaly" / VERSION / "models.zip") as archive:
+    with zipfile.ZipFile(example_models.train(CHECKOUT) / "merchants/anomaly" / VERSION / "models.zip") as archive:
         archive.extractall(folder)
     entries = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))["models"]
     digests = {name: str(entry["sha256"]) for name, entry in entries.items()}
-    python = str(CHECKOUT.root / models.PYTHON)
+    python = str(CHECKOUT.root / example_models.PYTHON)
     answers = json.loads(tools.run([python, "-c", _PREDICT, str(objects), json.dumps(ROWS)], stdin=json.dumps(digests)).stdout)
     assert len({tuple(values) for values in answers.values()}) == len(answers), "two merchants answer alike: a mix-up would not be seen"
     return Published(folder, digests, answers)

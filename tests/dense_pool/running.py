@@ -16,7 +16,7 @@ from botocore.config import Config
 from tests.dense_pool.image_modules import IMAGE, load
 from tests.dense_pool.programs import MONITORING, START_SECONDS, Answer, Client, Program, free_ports, resident, site
 from tests.dense_pool.published import CHECKOUT, VERSION, Published
-from tidegate.model.dense_pool import PoolAccess
+from tidegate.facts.models.dense_pool import PoolAccess
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,7 +14,7 @@ import pytest
 from tests.dense_pool.published import Published, request_body
 from tests.dense_pool.running import Pool, image, running_pool, wrong
 from tests.root import WHOLE
-from tidegate.model.names import HEADER_SUBJECT
+from tidegate.facts.names import HEADER_SUBJECT
 
 DENIED = b"RBAC: access denied"
 

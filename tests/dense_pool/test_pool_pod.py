@@ -17,7 +17,7 @@ from tests.dense_pool.programs import MONITORING, Client, Program, free_ports, r
 from tests.dense_pool.published import CHECKOUT, Published
 from tests.dense_pool.running import await_pods, image, wrong
 from tidegate import tools
-from tidegate.model import names
+from tidegate.facts import names
 from tidegate.tools.processes import descendants, send_signal
 
 HOSTS = ("127.0.0.2", "127.0.0.3")

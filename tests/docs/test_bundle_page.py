@@ -9,11 +9,11 @@ from typing import get_args
 import pytest
 
 from tidegate import tools
-from tidegate.model.bundle import CONTENT, MANIFEST, SIGNATURE, Kind
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.bundles.export_bundle import WINDOW_LOG
-from tidegate.operations.local.bundles.signature import KEYS, sign, signing_key, trusted_keys, verify
-from tidegate.operations.schemas import KUBERNETES, OPERATORS
+from tidegate.checkout import Checkout
+from tidegate.embedded.bundles.export_bundle import WINDOW_LOG
+from tidegate.embedded.bundles.facts import CONTENT, MANIFEST, SIGNATURE, Kind
+from tidegate.embedded.bundles.signature import KEYS, sign, signing_key, trusted_keys, verify
+from tidegate.repository.schemas import KUBERNETES, OPERATORS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bundles.md").read_text(encoding="utf-8")

@@ -13,15 +13,17 @@ from typer.main import get_command
 from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn, HelmChart, Kustomization
 from clusters.addons.catalogue import ADD_ONS
 from tests.root import ROOT
-from tidegate import inventory, tools
+from tidegate import tools
+from tidegate.checkout import Checkout
 from tidegate.cli.main import app
-from tidegate.inventory.read import read_fact
-from tidegate.model.embedding import Sizes
-from tidegate.model.machine import Programs
-from tidegate.operations import embedded_platform, embedded_regions, toolchain
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.region import read_addresses
-from tidegate.operations.local.region_status import SCHEDULED_ONLY, is_executed
+from tidegate.cloud import toolchain
+from tidegate.embedded import lifecycle, regions
+from tidegate.embedded.fleet.region import read_addresses
+from tidegate.embedded.machines.facts import Programs
+from tidegate.embedded.region_status import SCHEDULED_ONLY, is_executed
+from tidegate.facts import inventory
+from tidegate.facts.embedding import Sizes
+from tidegate.facts.inventory.read import read_fact
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EMBEDDED = (ROOT / "docs" / "embedded-region.md").read_text(encoding="utf-8")
@@ -113,15 +115,15 @@ def test_programs_whose_logs_documents_name_are_kept_by_their_machine() -> None:
 
 def test_readme_says_what_is_real_and_what_is_simulated() -> None:
     real, _, simulated = " ".join(README.split()).partition("**Real:**")[2].partition("**Simulated:**")
-    assert [one for one in (*embedded_platform.REAL, *embedded_platform.REAL_IN_REGIONS) if one not in real] == []
-    assert [one for one in (*embedded_platform.SIMULATED, *embedded_platform.SIMULATED_IN_REGIONS) if one not in simulated] == []
+    assert [one for one in (*lifecycle.REAL, *lifecycle.REAL_IN_REGIONS) if one not in real] == []
+    assert [one for one in (*lifecycle.SIMULATED, *lifecycle.SIMULATED_IN_REGIONS) if one not in simulated] == []
 
 
 def test_readme_names_what_is_needed_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_nothing(_program: str) -> None: ...
 
     monkeypatch.setattr(tools, "find", find_nothing)
-    packages = re.findall(r"install the package (\S+)", "\n".join(finding.remedy for finding in embedded_regions.lacking()))
+    packages = re.findall(r"install the package (\S+)", "\n".join(finding.remedy for finding in regions.lacking()))
     assert [package for package in packages if f"`{package}`" not in README] == []
     versions = re.findall(r"(?:Terraform|Go|Node\.js) [0-9.]+[0-9]", README)
     remedies = " ".join(requirement.remedy for requirement in toolchain.REQUIREMENTS)

@@ -8,8 +8,8 @@ from infra.main import synthesise
 from infra.target import Target
 from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis
 from tests.root import ROOT
-from tidegate import inventory
-from tidegate.model.platform import Platform
+from tidegate.facts import inventory
+from tidegate.facts.platform import Platform
 
 
 @pytest.fixture(scope="session")

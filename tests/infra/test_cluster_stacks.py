@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.infra.synthesis import Synthesis, statements
-from tidegate.model.platform import Platform
+from tidegate.facts.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")
 

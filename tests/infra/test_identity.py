@@ -10,9 +10,9 @@ import pytest
 from infra.main import synthesise
 from infra.target import Target
 from tests.infra.synthesis import Synthesis, read_synthesis, statements
-from tidegate.model import names
-from tidegate.model.platform import Platform
-from tidegate.model.tenant import Tenant
+from tidegate.facts import names
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
 
 
 def policy_of(synthesis: Synthesis, cluster: str, tenant: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from infra.main import synthesise
 from infra.stacks.network import subnet_cidrs
 from infra.target import Target
 from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis, statements
-from tidegate.model.platform import Platform
+from tidegate.facts.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")
 

@@ -13,11 +13,11 @@ from infra.main import StackEntry, in_dependency_order, synthesise
 from infra.not_applied_locally import NOT_APPLIED, NOT_APPLIED_STACKS, NOT_KEPT
 from infra.target import Target, target_of
 from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis, without_metadata
+from tidegate.cloud import toolchain
+from tidegate.cloud.keys import is_named_by_arguments
 from tidegate.errors import UsageError
-from tidegate.model import names
-from tidegate.model.platform import Platform
-from tidegate.operations import toolchain
-from tidegate.operations.cloud.keys import is_named_by_arguments
+from tidegate.facts import names
+from tidegate.facts.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")
 

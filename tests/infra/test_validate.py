@@ -13,9 +13,9 @@ from infra.not_applied_locally import NOT_APPLIED_STACKS
 from tests.infra.synthesis import Synthesis, without_metadata
 from tests.root import ROOT
 from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.cloud.toolchain import terraform_environment
 from tidegate.errors import ToolError
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.toolchain import terraform_environment
 
 pytestmark = pytest.mark.terraform
 

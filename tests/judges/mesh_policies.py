@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.model import names
+from tidegate.facts import names
 
 ACTIVATOR = names.mesh_principal(names.NAMESPACE_KNATIVE, "activator")
 

@@ -15,9 +15,9 @@ from tests.acceptance.api_client import ApiClient
 from tests.acceptance.kept_kubernetes import Get, KeptKubernetes, Reader, told, understand
 from tests.admission_server import TOKEN, ApiServer, running_api_server
 from tests.root import ROOT
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import build
 from tidegate.errors import ToolError
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import build
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.judges.mesh_policies import (
     unpaired,
 )
 from tests.root import ROOT
-from tidegate.model import names
+from tidegate.facts import names
 
 
 def policy(namespace: str, spec: dict[str, Any], kind: str = "AuthorizationPolicy") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
-from tidegate.operations.local.machines import Machine
+from tidegate.embedded.machines.machines import Machine
 
 
 class MachineBackend(BaseBackend):

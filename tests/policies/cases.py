@@ -16,8 +16,8 @@ from pydantic import Field, JsonValue, model_validator
 from clusters.components.policy_groups import group_name
 from tests.admission_server import Answer, ApiServer
 from tests.root import ROOT
-from tidegate.inventory.read import read_fact
-from tidegate.model.facts import Fact
+from tidegate.facts.fact import Fact
+from tidegate.facts.inventory.read import read_fact
 
 BASES = Path(__file__).parent / "bases"
 FILES = sorted((ROOT / "policies").glob("*/cases/*.yaml"))

@@ -10,8 +10,8 @@ import pytest
 from tests.admission_server import ApiServer, running_api_server
 from tests.policies.tenant_objects import enforce, furnish, rendered
 from tests.root import ROOT
-from tidegate import inventory
-from tidegate.model.platform import Platform
+from tidegate.facts import inventory
+from tidegate.facts.platform import Platform
 
 CLUSTER = "live-1"
 

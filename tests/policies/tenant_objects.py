@@ -12,12 +12,12 @@ from clusters import cluster_tree
 from clusters.components import policies
 from tests.admission_server import ApiServer
 from tests.root import ROOT
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import module_folder
+from tidegate.facts import names
+from tidegate.facts.platform import Platform
 from tidegate.manifests.tree import file_path
-from tidegate.model import names
-from tidegate.model.platform import Platform
-from tidegate.operations import schemas
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import module_folder
+from tidegate.repository import schemas
 
 EVERYBODY_MAY_EVERYTHING: dict[str, Any] = {
     "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -11,7 +11,7 @@ import pytest
 from clusters.components import policies
 from tests.admission_server import ApiServer
 from tests.policies.cases import FILES, group_of, object_of, read_case, sent
-from tidegate.model.platform import Platform
+from tidegate.facts.platform import Platform
 
 REFUSED = 422
 

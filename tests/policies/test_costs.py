@@ -14,9 +14,9 @@ from tests.policies.cases import FILES, group_of, groups, object_of, read_case
 from tests.root import ROOT
 from tests.suite.telling import tell
 from tidegate import tools
-from tidegate.model.platform import Platform
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import builds
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds import go_programs
+from tidegate.facts.platform import Platform
 
 pytestmark = pytest.mark.apiserver
 
@@ -36,7 +36,7 @@ def cel_costs(program: Path, questions: Sequence[Mapping[str, Any]]) -> list[int
 @pytest.fixture(scope="session")
 def program() -> Path:
     """Built like the API server itself, so that the compiler has little left to do, and kept like it."""
-    return builds.build_source(Checkout(ROOT), "kubernetes", PROGRAM, lambda program, what: tell(f"{program}: {what}"))
+    return go_programs.build_source(Checkout(ROOT), "kubernetes", PROGRAM, lambda program, what: tell(f"{program}: {what}"))
 
 
 def test_every_policy_costs_little(

@@ -14,7 +14,7 @@ from clusters.components import policies, policy_exemptions
 from tests.admission_server import Answer, ApiServer
 from tests.policies.tenant_objects import UNFENCED
 from tidegate.errors import FindingsError
-from tidegate.model.platform import Platform
+from tidegate.facts.platform import Platform
 
 POLICY = "forbid-secret-settings"
 MESSAGE = "the setting is secret"

@@ -21,11 +21,11 @@ from tests.policies.cases import Case, object_of
 from tests.policies.tenant_objects import enforce, furnish, with_status
 from tests.root import ROOT, WHOLE
 from tests.scheduling_server import CASES, Scheduler, node_manifest, running_scheduler
+from tidegate.facts import names
+from tidegate.facts.platform import Platform
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.pools import SYSTEM, cluster_pools
 from tidegate.manifests.validate import read_folder
-from tidegate.model import names
-from tidegate.model.platform import Platform
 
 SEED, PODS = 6, 100
 ROUNDS = 10 if WHOLE else 4

@@ -15,7 +15,7 @@ from clusters.components import policies
 from clusters.components.policy_exemptions import EXEMPTIONS
 from clusters.components.policy_groups import Document, grouped
 from tests.root import ROOT
-from tidegate.model.platform import Platform
+from tidegate.facts.platform import Platform
 
 POLICY: Document = {
     "apiVersion": "admissionregistration.k8s.io/v1",

@@ -12,8 +12,8 @@ import yaml_rs
 from tests.admission_server import ApiServer
 from tests.policies.cases import groups
 from tests.root import ROOT
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import module_folder
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import module_folder
 
 pytestmark = pytest.mark.apiserver
 

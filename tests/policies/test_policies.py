@@ -10,7 +10,7 @@ import pytest
 from clusters.components import policies
 from tests.policies.test_exemptions import POLICY, TEXT, checkout
 from tidegate.errors import FindingsError
-from tidegate.model.platform import Platform
+from tidegate.facts.platform import Platform
 
 SOURCE = f"policies/{POLICY}/policy.yaml"
 

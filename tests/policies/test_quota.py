@@ -10,8 +10,8 @@ import pytest
 from tests.admission_server import ApiServer
 from tests.policies.cases import Case, object_of
 from tests.policies.tenant_objects import with_status
-from tidegate.model.platform import Platform
-from tidegate.operations.local.causes import Inquiry, refusal
+from tidegate.facts.platform import Platform
+from tidegate.live.causes import Inquiry, refusal
 
 CARD = "nvidia.com/mig-1g.10gb"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.admission_server import ApiServer
-from tidegate.model import names
+from tidegate.facts import names
 
 pytestmark = pytest.mark.apiserver
 

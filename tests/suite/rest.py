@@ -18,12 +18,13 @@ from pydantic import BaseModel, ConfigDict
 
 from tests.root import ROOT
 from tests.suite import times
-from tidegate import inventory
-from tidegate.operations import emulator
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local import bring_up, cgroups
-from tidegate.operations.local.bring_up import Local
-from tidegate.operations.local.machine_view import machine_names
+from tidegate.checkout import Checkout
+from tidegate.embedded import emulator
+from tidegate.embedded.fleet import bring_up
+from tidegate.embedded.fleet.bring_up import Local
+from tidegate.embedded.fleet.machine_view import machine_names
+from tidegate.embedded.machines import cgroups
+from tidegate.facts import inventory
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _INTERPRETERS = ("python", "sh", "bash", "dash", "setpriv")

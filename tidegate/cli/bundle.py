@@ -11,7 +11,7 @@ from tidegate.cli.platform import BundleKey, Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.operations.local.bundles.import_bundle import Imported
+    from tidegate.embedded.bundles.import_bundle import Imported
 
 bundle = typer.Typer(
     help="Share what was built: one signed file for everything that `tidegate up` compiles.", no_args_is_help=True, rich_markup_mode=None
@@ -28,9 +28,9 @@ def export(
     json: Json = False,
 ) -> None:
     """Build what the cache lacks and write all of it into one signed file."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bundles.export_bundle import export_bundle
-    from tidegate.operations.local.bundles.signature import signing_key
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.bundles.export_bundle import export_bundle
+    from tidegate.embedded.bundles.signature import signing_key
 
     screen = Screen(json)
     signer = signing_key(key)
@@ -52,8 +52,8 @@ def import_(
     json: Json = False,
 ) -> None:
     """Fill the cache from a bundle, after its signature and every byte of it were checked."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bundles.import_bundle import import_bundle
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.bundles.import_bundle import import_bundle
 
     screen = Screen(json)
     brought = import_bundle(find_checkout(), source, bundle_key, screen.progress)
@@ -67,8 +67,8 @@ def import_(
 @bundle.command("name")
 def name() -> None:
     """Print the file name that stands for all that this tree builds; the same wherever the same would be built."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bundles.export_bundle import bundle_name
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.bundles.export_bundle import bundle_name
 
     print(bundle_name(find_checkout()))
 

@@ -10,7 +10,7 @@ from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.operations.cloud.state import StateStore
+    from tidegate.cloud.state import StateStore
 
 StackName = Annotated[str, typer.Argument(help="<cluster>-<stack>, such as live-1-network.")]
 Aws = Annotated[bool, typer.Option("--aws", help="The real account, with your own credentials; default the embedded one.")]
@@ -21,10 +21,10 @@ def create_state_bucket(
     json: Json = False,
 ) -> None:
     """Make the state bucket of a region in the real account, before its first `cdktf deploy`."""
-    from tidegate import inventory
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.cloud import mending
-    from tidegate.operations.cloud.account import Account
+    from tidegate.checkout import find_checkout
+    from tidegate.cloud import mending
+    from tidegate.cloud.account import Account
+    from tidegate.facts import inventory
 
     screen = Screen(json)
     bucket, is_new = mending.create_state_bucket(inventory.load(find_checkout().root), Account(None), cluster)
@@ -34,7 +34,7 @@ def create_state_bucket(
 
 def restore_state(stack: StackName, aws: Aws = False, json: Json = False) -> None:
     """Put the last good version of a stack's lost or damaged state back."""
-    from tidegate.operations.cloud.account import own_errors
+    from tidegate.cloud.account import own_errors
 
     screen = Screen(json)
     store, short = _find_store(stack, aws)
@@ -66,12 +66,12 @@ def unlock(
 
 
 def _find_store(stack: str, aws: bool) -> tuple[StateStore, str]:
-    from tidegate import inventory
+    from tidegate.checkout import find_checkout
+    from tidegate.cloud import mending
+    from tidegate.cloud.account import Account
+    from tidegate.embedded import emulator
     from tidegate.errors import UsageError
-    from tidegate.operations import emulator
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.cloud import mending
-    from tidegate.operations.cloud.account import Account
+    from tidegate.facts import inventory
 
     checkout = find_checkout()
     running = emulator.find_running(checkout)

@@ -12,9 +12,9 @@ from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.model.metering.bill import Bill, Row
-    from tidegate.model.money import Floor
-    from tidegate.operations.revisions import Comparison
+    from tidegate.facts.money import Floor
+    from tidegate.metering.billing.bill import Bill, Row
+    from tidegate.repository.revisions import Comparison
 
 cost = typer.Typer(help="Meter regions, and tell who pays for what.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -30,8 +30,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Tell what a month's nodes cost, and who pays: tenants, shared and idle add up to the bill."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.meter.costs import ledger_folder, month_cost
+    from tidegate.checkout import find_checkout
+    from tidegate.metering.costs import ledger_folder, month_cost
 
     screen = Screen(json)
     found = month_cost(ledger or ledger_folder(find_checkout()), month)
@@ -46,8 +46,8 @@ def diff(
     json: Json = False,
 ) -> None:
     """Compare what two revisions cost at the least: the floors, tenant by tenant."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.revisions import compare
+    from tidegate.checkout import find_checkout
+    from tidegate.repository.revisions import compare
 
     screen = Screen(json)
     found = compare(find_checkout(), old, new)
@@ -65,10 +65,10 @@ def meter(
     seconds: Annotated[int | None, typer.Option(min=1, help="End after so long; default when interrupted.")] = None,
 ) -> None:
     """Watch regions and write what their nodes are used for into the ledger, until interrupted."""
+    from tidegate.checkout import find_checkout
     from tidegate.errors import UsageError
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.meter.costs import ledger_folder
-    from tidegate.operations.meter.follow import Following, follow
+    from tidegate.metering.costs import ledger_folder
+    from tidegate.metering.follow import Following, follow
 
     if kubeconfig and len(region or ()) != 1:
         raise UsageError("--kubeconfig is that of one region; name it with --region")
@@ -87,9 +87,9 @@ def simulate(
     """Meter a pretended business day: nothing is started, and nothing is kept."""
     from tempfile import TemporaryDirectory
 
-    from tidegate import inventory
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.meter import costs
+    from tidegate.checkout import find_checkout
+    from tidegate.facts import inventory
+    from tidegate.metering import costs
 
     screen = Screen(json)
     platform = inventory.load(find_checkout().root)

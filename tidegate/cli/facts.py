@@ -24,8 +24,8 @@ class TierChoice(StrEnum):
 
 def render(json: Json = False) -> None:
     """Render tenants and clusters into gitops/rendered, and the editor schemas."""
-    from tidegate.operations import rendering
-    from tidegate.operations.checkout import find_checkout
+    from tidegate.checkout import find_checkout
+    from tidegate.repository import rendering
 
     screen = Screen(json)
     done = rendering.render(find_checkout())
@@ -38,8 +38,8 @@ def render(json: Json = False) -> None:
 
 def validate(json: Json = False) -> None:
     """Check the inventory, the tenants and every rendered object; all findings at once."""
-    from tidegate.operations import rendering
-    from tidegate.operations.checkout import find_checkout
+    from tidegate.checkout import find_checkout
+    from tidegate.repository import rendering
 
     screen = Screen(json)
     checked = rendering.validate(find_checkout(), lambda text: screen.progress("schemas", text))
@@ -53,8 +53,8 @@ def diff(
     json: Json = False,
 ) -> None:
     """Compare two revisions: objects, GPUs and floor money."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.revisions import compare
+    from tidegate.checkout import find_checkout
+    from tidegate.repository.revisions import compare
 
     screen = Screen(json)
     found = compare(find_checkout(), old, new)
@@ -78,8 +78,8 @@ def new_tenant(
     json: Json = False,
 ) -> None:
     """Write the file of a new tenant, complete and valid."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.new_tenant import Answers, write_new_tenant
+    from tidegate.checkout import find_checkout
+    from tidegate.repository.new_tenant import Answers, write_new_tenant
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -98,8 +98,8 @@ def remove_tenant(
     """Replace a tenant's file by a tombstone, which deletes all it runs once it is rendered and committed."""
     from datetime import datetime
 
-    from tidegate.operations import remove_tenant as removal
-    from tidegate.operations.checkout import find_checkout
+    from tidegate.checkout import find_checkout
+    from tidegate.repository import remove_tenant as removal
 
     screen = Screen(json)
     moved = removal.remove_tenant(find_checkout(), name, requested_by, reason, datetime.now(UTC).date())
@@ -112,9 +112,9 @@ def explain_model(
     json: Json = False,
 ) -> None:
     """Tell where each value of a served model comes from, and where a region runs, why it answers or does not."""
+    from tidegate.checkout import find_checkout
     from tidegate.cli.serving import diagnose, show_diagnosis
-    from tidegate.operations import explain_model as explanation
-    from tidegate.operations.checkout import find_checkout
+    from tidegate.repository import explain_model as explanation
 
     screen = Screen(json)
     checkout = find_checkout()

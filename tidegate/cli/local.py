@@ -11,7 +11,7 @@ from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.operations.local.machine_view import MachineState
+    from tidegate.embedded.fleet.machine_view import MachineState
 
 local = typer.Typer(help="Look into and prepare the embedded region.", no_args_is_help=True, rich_markup_mode=None)
 local.add_typer(bundle, name="bundle")
@@ -25,8 +25,8 @@ def build(
     json: Json = False,
 ) -> None:
     """Build the embedded region's programs that the cache lacks."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.builds import build_programs
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.builds.go_programs import build_programs
 
     screen = Screen(json)
     programs = build_programs(find_checkout(), screen.progress, only or ())
@@ -42,9 +42,9 @@ def build(
 @local.command("ps")
 def ps(json: Json = False) -> None:
     """List the machines, what each costs, the programs it keeps, and where they are reached."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import open_local
-    from tidegate.operations.local.machine_view import loopback_addresses, read_machines
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.fleet.bring_up import open_local
+    from tidegate.embedded.fleet.machine_view import loopback_addresses, read_machines
 
     screen = Screen(json)
     opened = open_local(find_checkout())
@@ -73,9 +73,9 @@ def logs(
 ) -> None:
     """Show what a program has said."""
     from tidegate import tools
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import open_local
-    from tidegate.operations.local.machine_view import find_log, tail
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.fleet.bring_up import open_local
+    from tidegate.embedded.fleet.machine_view import find_log, tail
 
     path = find_log(open_local(find_checkout()), program)
     if follow:
@@ -91,9 +91,9 @@ def shell(
 ) -> None:
     """Run a shell, or the command after `--`, inside a machine."""
     from tidegate import tools
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import open_local
-    from tidegate.operations.local.machine_view import find_machine
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.fleet.bring_up import open_local
+    from tidegate.embedded.fleet.machine_view import find_machine
 
     tools.become(find_machine(open_local(find_checkout()), machine).inside(*(command or ["/bin/bash"])))
 
@@ -104,10 +104,10 @@ def kubeconfig(
     merge: Annotated[bool, typer.Option("--merge", help="Print one file with a context for every region.")] = False,
 ) -> None:
     """Print where a region's kubeconfig is, for `export KUBECONFIG=$(tidegate local kubeconfig)`."""
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.fleet.bring_up import open_local
+    from tidegate.embedded.fleet.machine_view import find_kubeconfig, merged_kubeconfig
     from tidegate.errors import UsageError
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import open_local
-    from tidegate.operations.local.machine_view import find_kubeconfig, merged_kubeconfig
 
     machines = open_local(find_checkout())
     if merge and region:
@@ -118,9 +118,9 @@ def kubeconfig(
 @local.command("stop")
 def stop(json: Json = False) -> None:
     """Stop the machines; what they keep (etcd, images, models) stays for `tidegate local start`."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import open_local, pause
-    from tidegate.operations.local.machine_view import machine_names
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.fleet.bring_up import open_local, pause
+    from tidegate.embedded.fleet.machine_view import machine_names
 
     screen = Screen(json)
     machines = open_local(find_checkout())
@@ -132,9 +132,9 @@ def stop(json: Json = False) -> None:
 @local.command("start")
 def start(json: Json = False) -> None:
     """Start the machines again with everything they kept."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import open_local, resume
-    from tidegate.operations.local.machine_view import running_regions
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.fleet.bring_up import open_local, resume
+    from tidegate.embedded.fleet.machine_view import running_regions
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -150,11 +150,11 @@ def rotate_credentials(
     json: Json = False,
 ) -> None:
     """Give a region's Vault another access key for AWS, and take back every token that it lent."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local.bring_up import cluster_of, open_local
-    from tidegate.operations.local.builds import build
-    from tidegate.operations.local.machine_view import find_kubeconfig
-    from tidegate.operations.local.vault_region import rotate
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.builds.go_programs import build
+    from tidegate.embedded.fleet.bring_up import cluster_of, open_local
+    from tidegate.embedded.fleet.machine_view import find_kubeconfig
+    from tidegate.embedded.vault.vault_region import rotate
 
     screen = Screen(json)
     checkout = find_checkout()

@@ -12,7 +12,7 @@ from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.operations.signing.keys import KeyFile
+    from tidegate.signing.keys import KeyFile
 
 model = typer.Typer(help="Sign models, verify them, and list those that may be served.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def sign(
     json: Json = False,
 ) -> None:
     """Sign a version's files: writes model.sig and model.statement beside them."""
-    from tidegate.operations.signing.bundles import sign_version
+    from tidegate.signing.bundles import sign_version
 
     screen = Screen(json)
     stated = sign_version(folder, name, _signer(key_id, key))
@@ -61,8 +61,8 @@ def verify(
     json: Json = False,
 ) -> None:
     """Verify every model that a tenant's file names, as its pods would, and the committed catalogue."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.signing import sources
+    from tidegate.checkout import find_checkout
+    from tidegate.signing import sources
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -87,8 +87,8 @@ def catalogue(
     json: Json = False,
 ) -> None:
     """Write and sign gitops/catalogue/<tenant>.json: what its file names now, and what was listed before."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.signing import sources
+    from tidegate.checkout import find_checkout
+    from tidegate.signing import sources
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -113,6 +113,6 @@ def public_key(
 
 
 def _signer(key_id: str, path: Path | None) -> KeyFile:
-    from tidegate.operations.signing.keys import KeyFile, embedded_signer
+    from tidegate.signing.keys import KeyFile, embedded_signer
 
     return KeyFile(key_id, path) if path else embedded_signer(key_id)

@@ -10,8 +10,8 @@ import typer
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.operations.checkout import Checkout
-    from tidegate.operations.cloud.synthesis import LeftOut
+    from tidegate.checkout import Checkout
+    from tidegate.cloud.synthesis import LeftOut
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -25,9 +25,9 @@ BundleKey = Annotated[
 
 def doctor(json: Json = False) -> None:
     """Tell what this machine lacks, each with the way to get it."""
+    from tidegate.checkout import find_checkout
+    from tidegate.cloud import toolchain
     from tidegate.errors import DoctorError
-    from tidegate.operations import toolchain
-    from tidegate.operations.checkout import find_checkout
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -55,10 +55,10 @@ def up(
     bundle_key: BundleKey = None,
 ) -> None:
     """Bring the embedded platform up: emulated cloud, both regions with all add-ons, and the tenants' models answering."""
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded import lifecycle
     from tidegate.errors import UsageError
-    from tidegate.operations import embedded_platform
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.rendering import render, validate
+    from tidegate.repository.rendering import render, validate
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -67,10 +67,10 @@ def up(
     if bundle_key and not bundle:
         raise UsageError("--bundle-key says whose bundle to trust; name the bundle with --bundle")
     if not without_regions:
-        embedded_platform.refuse_unfit_machine()
+        lifecycle.refuse_unfit_machine()
     if bundle:
         _take_bundle(screen, checkout, bundle, bundle_key)
-    both = embedded_platform.bring_up(checkout, screen.progress, with_regions=not without_regions)
+    both = lifecycle.bring_up(checkout, screen.progress, with_regions=not without_regions)
     cloud, regions = both.cloud, both.regions
     rendered = render(checkout)
     screen.progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
@@ -95,7 +95,7 @@ def up(
 
         show_regions(screen, list(regions.regions))
         screen.table("Phases", ["phase", "seconds"], list(regions.phases.items()))
-    for line in embedded_platform.real_and_simulated(with_regions=regions is not None):
+    for line in lifecycle.real_and_simulated(with_regions=regions is not None):
         screen.text(line)
     screen.answer({
         "regions": regions,
@@ -105,15 +105,15 @@ def up(
             "stacks": deployment.stacks, "outputs": deployment.outputs, "not_applied_locally": deployment.not_applied_locally,
         },
         "rendered": rendered,
-        "real": embedded_platform.REAL + (embedded_platform.REAL_IN_REGIONS if regions else ()),
-        "simulated": embedded_platform.SIMULATED + (embedded_platform.SIMULATED_IN_REGIONS if regions else ()),
+        "real": lifecycle.REAL + (lifecycle.REAL_IN_REGIONS if regions else ()),
+        "simulated": lifecycle.SIMULATED + (lifecycle.SIMULATED_IN_REGIONS if regions else ()),
     })  # fmt: skip
 
 
 def down(json: Json = False) -> None:
     """Take the embedded platform down and prove that nothing is left."""
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.embedded_platform import take_down
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.lifecycle import take_down
 
     screen = Screen(json)
     result = take_down(find_checkout(), screen.progress)
@@ -126,10 +126,10 @@ def down(json: Json = False) -> None:
 
 def status(json: Json = False) -> None:
     """Tell what of the embedded platform is up."""
+    from tidegate.checkout import find_checkout
     from tidegate.cli.serving import models_of, show_regions
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.embedded_regions import read_running_regions
-    from tidegate.operations.platform_status import read_status
+    from tidegate.embedded.cloud_status import read_status
+    from tidegate.embedded.regions import read_running_regions
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -160,7 +160,7 @@ def show_left_out(screen: Screen, left_out: tuple[LeftOut, ...]) -> None:
 
 def _take_bundle(screen: Screen, checkout: Checkout, bundle: str, bundle_key: Path | None) -> None:
     from tidegate.cli.bundle import summary
-    from tidegate.operations.local.bundles.import_bundle import import_bundle
+    from tidegate.embedded.bundles.import_bundle import import_bundle
 
     for line in summary(import_bundle(checkout, bundle, bundle_key, screen.progress)):
         screen.progress("bundle", line)

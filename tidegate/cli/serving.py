@@ -12,9 +12,9 @@ from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.operations.checkout import Checkout
-    from tidegate.operations.local.diagnosis import Diagnosis
-    from tidegate.operations.local.region_status import ApplicationState, ModelState, RegionState
+    from tidegate.checkout import Checkout
+    from tidegate.embedded.region_status import ApplicationState, ModelState, RegionState
+    from tidegate.live.diagnosis import Diagnosis
 
 
 def predict(
@@ -29,10 +29,10 @@ def predict(
     json: Json = False,
 ) -> None:
     """Send a real request through the edge and compare the answer with the trained model's."""
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded import example_models, prediction
+    from tidegate.embedded.fleet.bring_up import open_local
     from tidegate.errors import UsageError
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local import models, prediction
-    from tidegate.operations.local.bring_up import open_local
 
     screen = Screen(json)
     if sample and data:
@@ -40,7 +40,7 @@ def predict(
     checkout = find_checkout()
     content = data.read_bytes() if data else None
     found = prediction.predict(
-        open_local(checkout), model, lambda: models.train(checkout, screen.progress), region=region, subject=subject, data=content, version=version,
+        open_local(checkout), model, lambda: example_models.train(checkout, screen.progress), region=region, subject=subject, data=content, version=version,
     )  # fmt: skip
     screen.text(f"{model} in {found.region}: {found.status} after {found.milliseconds:g} ms")
     screen.text(f"  {found.url}")
@@ -80,11 +80,11 @@ def models_of(regions: Sequence[RegionState]) -> list[ModelState]:
 
 def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[str, Diagnosis]]:
     """The diagnosis of a model in each region that runs and that its tenant is in; nothing when none runs."""
-    from tidegate.operations.local.bring_up import cluster_of, open_local
-    from tidegate.operations.local.builds import build
-    from tidegate.operations.local.explanation import explain_live
-    from tidegate.operations.local.machine_view import running_regions
-    from tidegate.operations.local.prediction import find_model
+    from tidegate.embedded.builds.go_programs import build
+    from tidegate.embedded.fleet.bring_up import cluster_of, open_local
+    from tidegate.embedded.fleet.machine_view import running_regions
+    from tidegate.embedded.prediction import find_model
+    from tidegate.live.explanation import explain_live
 
     local = open_local(checkout)
     tenant, name, _ = find_model(local, model)

@@ -11,7 +11,7 @@ from tidegate.cli.platform import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from tidegate.operations.attack.cells import Cell, Report
+    from tidegate.attack.cells import Cell, Report
 
 
 def attack(
@@ -21,13 +21,13 @@ def attack(
     json: Json = False,
 ) -> None:
     """Attack every tenant from every other's namespace, over every data path, and tell what was not as expected."""
+    from tidegate.attack.attack import attack as run
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded import example_models
+    from tidegate.embedded.builds.go_programs import build
+    from tidegate.embedded.fleet.bring_up import open_local
+    from tidegate.embedded.fleet.machine_view import running_regions
     from tidegate.errors import UsageError
-    from tidegate.operations.attack.attack import attack as run
-    from tidegate.operations.checkout import find_checkout
-    from tidegate.operations.local import models
-    from tidegate.operations.local.bring_up import open_local
-    from tidegate.operations.local.builds import build
-    from tidegate.operations.local.machine_view import running_regions
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -37,7 +37,7 @@ def attack(
     if not chosen or not set(chosen) <= set(running):
         raise UsageError(f"{region or 'no region'} does not run; `tidegate up` brings the regions up")
     programs = build(checkout, screen.progress, ["kubectl"])
-    report = run(local, chosen, programs, models.train(checkout, screen.progress), screen.progress, source=source, target=target)
+    report = run(local, chosen, programs, example_models.train(checkout, screen.progress), screen.progress, source=source, target=target)
     _show(screen, report)
     screen.answer(report)
     if report.wrong:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tidegate.errors import Finding
+from tidegate.facts.cold_start import DEFAULT_DEADLINE_SECONDS, cold_start
+from tidegate.facts.names import LABEL_TENANT
+from tidegate.facts.platform import Platform
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.tree import name_of
-from tidegate.model.cold_start import DEFAULT_DEADLINE_SECONDS, cold_start
-from tidegate.model.names import LABEL_TENANT
-from tidegate.model.platform import Platform
 
 RULE = "cold-start-over-deadline"
 DEADLINE = "serving.knative.dev/progress-deadline"
@@ -36,7 +36,7 @@ def cold_start_findings(platform: Platform, cluster: str, objects: Sequence[Plac
                 RULE, at,
                 f"from nothing the model takes {budget.seconds:g} s ({budget}), and Knative gives up after {deadline}",
                 "state the weights' size_gib or measured phases in the tenant's file, make the model smaller, or raise "
-                "GPU_DEADLINE_SECONDS in tidegate/model/cold_start.py",
+                "GPU_DEADLINE_SECONDS in tidegate/facts/cold_start.py",
                 annotated,
             )  # fmt: skip
 

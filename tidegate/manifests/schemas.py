@@ -66,7 +66,7 @@ class SchemaSet:
             remedy = f"write apiVersion: {' or '.join(same_kind)}"
             return Finding(source, "apiVersion", "schema-api-version", f"{kind} is not served in this version", remedy, api_version)
         near = difflib.get_close_matches(kind, [key.split(" ")[1] for key in self.kinds], n=1)
-        remedy = f"did you mean {near[0]}?" if near else "add its definition's module to tidegate.operations.schemas"
+        remedy = f"did you mean {near[0]}?" if near else "add its definition's module to tidegate.repository.schemas"
         return Finding(source, "kind", "schema-kind", "no cluster knows this kind", remedy, kind)
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import cast
 
 from tidegate.errors import Finding
+from tidegate.facts.names import LABEL_TENANT
+from tidegate.facts.platform import Platform
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.yaml_text import Manifest, parse
-from tidegate.model.names import LABEL_TENANT
-from tidegate.model.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     server.py SETTINGS LISTEN
 
-SETTINGS is a file that `tidegate` writes (tidegate/operations/local/token_issuer.py). Keys and clients are read again whenever
+SETTINGS is a file that `tidegate` writes (tidegate/embedded/identity/token_issuer.py). Keys and clients are read again whenever
 it changes, addresses at the start only. LISTEN is the path of a Unix socket, or an address and port. Whoever stands in front
 speaks TLS.
 """

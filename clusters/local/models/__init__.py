@@ -3,7 +3,7 @@
 What belongs here: the data each model learns from, how it is fitted, and the layout of the model registry. Everything
 runs as `python -m clusters.local.models.train` in an environment of its own (locks/models.txt), whose numerical packages
 are those of the model servers. What does not belong: servers (clusters/local/images) and uploading
-(`tidegate.operations.local.models`).
+(`tidegate.embedded.example_models`).
 
 Bytes are the same for the same seed and lock: one thread, no clock, and every learnt number is rounded before it is
 written, because processors differ in the last bits of exp and log.

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.edge_client import Seen, load
 from tests.acceptance.running_platform import Running, tell
 from tests.acceptance.served_repository import Repository, model_file, setting
-from tidegate.operations.local.region_status import RegionState
+from tidegate.embedded.region_status import RegionState
 
 REGION = "live-1"
 PATIENCE_SECONDS = 120

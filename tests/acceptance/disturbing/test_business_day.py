@@ -20,10 +20,10 @@ import pytest
 from tests.acceptance.gpu_drill import Drill, drill, gpu_pod, idle_nodes_leave_after, replica_set
 from tests.acceptance.running_platform import INVENTORY, REGIONS, TIDEGATE, Running, wait_for
 from tidegate import tools
-from tidegate.model import names
-from tidegate.model.platform import pools_for
-from tidegate.operations.meter.business_day import BUSINESS_DAY, DAY_SECONDS, calls
-from tidegate.operations.meter.replicas import STEP_SECONDS, Group, groups_of
+from tidegate.facts import names
+from tidegate.facts.platform import pools_for
+from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
+from tidegate.metering.replicas import STEP_SECONDS, Group, groups_of
 
 RecordProperty = Callable[[str, object], None]
 

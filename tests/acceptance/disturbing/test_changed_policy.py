@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.edge_client import send
 from tests.acceptance.running_platform import REGIONS, Running, model_of
-from tidegate.operations.local import prediction
+from tidegate.embedded import prediction
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=[REGIONS[0]], alone=True)]
 

@@ -14,9 +14,9 @@ import pytest
 from tests.acceptance.edge_client import load
 from tests.acceptance.running_platform import Running, wait_for
 from tests.root import ROOT
-from tidegate.inventory.read import read_fact
-from tidegate.model.machine import Programs
-from tidegate.operations.local.region import NODE_FOLDER
+from tidegate.embedded.fleet.region import NODE_FOLDER
+from tidegate.embedded.machines.facts import Programs
+from tidegate.facts.inventory.read import read_fact
 
 IN_EVERY_RUN = {"etcd", "kubelet", "kube-proxy", "activator", "argocd-application-controller", "istiod"}
 """The others die in `make soak`: all of them take ten minutes."""

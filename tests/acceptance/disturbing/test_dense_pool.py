@@ -14,8 +14,8 @@ import pytest
 from clusters.ports import POOL_PORT
 from tests.acceptance.running_platform import INVENTORY, Running, wait_for
 from tests.acceptance.served_repository import Repository, model_file, setting
-from tidegate.model import names
-from tidegate.operations.local import prediction
+from tidegate.embedded import prediction
+from tidegate.facts import names
 
 REGION, NAMESPACE, TENANT = "live-2", "tenant-merchants", INVENTORY.tenants["merchants"]
 

@@ -14,9 +14,9 @@ from tests.acceptance.edge_client import load
 from tests.acceptance.gpu_drill import Drill, drill, idle_nodes_leave_after
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, wait_for
 from tests.acceptance.served_repository import Renderer
-from tidegate.model import names
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.prediction import PredictionError
+from tidegate.checkout import Checkout
+from tidegate.embedded.prediction import PredictionError
+from tidegate.facts import names
 
 RecordProperty = Callable[[str, object], None]
 

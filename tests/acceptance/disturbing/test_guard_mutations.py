@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.acceptance.running_platform import REGIONS, Running, tell
-from tidegate.model import names
-from tidegate.operations.attack.attack import attack
-from tidegate.operations.attack.cells import Cell
+from tidegate.attack.attack import attack
+from tidegate.attack.cells import Cell
+from tidegate.facts import names
 
 pytestmark = [
     pytest.mark.soak,

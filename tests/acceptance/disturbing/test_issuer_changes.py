@@ -10,7 +10,10 @@ import pytest
 
 from tests.acceptance.issuer_client import issuer_folder, published_keys
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
-from tidegate.operations.local import login, network, prediction, token_issuer, tokens
+from tidegate.embedded import prediction
+from tidegate.embedded.fleet import login
+from tidegate.embedded.identity import token_issuer, tokens
+from tidegate.embedded.machines import network
 
 pytestmark = pytest.mark.timeout(300)
 

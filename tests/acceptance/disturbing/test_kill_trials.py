@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.kill_trial import fit, run_trial
+from tests.measure.soak.kill_trial import fit, run_trial
 
 # On a platform of its own, which no region of ours knows of.
 pytestmark = [pytest.mark.timeout(400), pytest.mark.touches(regions=[])]

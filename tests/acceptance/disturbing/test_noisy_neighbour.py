@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.edge_client import Seen, connect, exchange, load
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
-from tidegate.operations.local import prediction
+from tidegate.embedded import prediction
 
 REGION = REGIONS[0]
 

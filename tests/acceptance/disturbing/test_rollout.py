@@ -11,8 +11,8 @@ import pytest
 from tests.acceptance.edge_client import load, rounded
 from tests.acceptance.running_platform import Running, wait_for
 from tests.acceptance.served_repository import Repository, model_file
-from tidegate.operations.local.model_index import find_version
-from tidegate.operations.local.prediction import TOLERANCE
+from tidegate.embedded.model_index import find_version
+from tidegate.embedded.prediction import TOLERANCE
 
 REGION, MODEL = "live-2", "fraud/scorer"
 

@@ -15,10 +15,10 @@ import pytest
 from tests.acceptance.edge_client import load
 from tests.acceptance.running_platform import EXECUTED, INVENTORY, REGIONS, Running, applications_of, is_of_platform, wait_for
 from tests.acceptance.served_repository import Renderer
+from tidegate.checkout import Checkout
 from tidegate.errors import ToolError
-from tidegate.model import names
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.remove_tenant import remove_tenant
+from tidegate.facts import names
+from tidegate.repository.remove_tenant import remove_tenant
 
 GONE = "scoring"
 NAMESPACE = INVENTORY.tenants[GONE].namespace_name

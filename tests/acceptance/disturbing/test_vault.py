@@ -12,8 +12,8 @@ from tests.acceptance.lending import account_token, why_not_lent
 from tests.acceptance.running_platform import INVENTORY, TIDEGATE, Running, tell, wait_for
 from tests.root import WHOLE
 from tidegate import tools
-from tidegate.model import names
-from tidegate.operations.local import vault, vault_region
+from tidegate.embedded.vault import vault, vault_region
+from tidegate.facts import names
 
 RecordProperty = Callable[[str, object], None]
 

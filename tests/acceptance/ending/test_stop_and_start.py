@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.acceptance.running_platform import EXECUTED, REGIONS, Running, tell, wait_for
-from tidegate.operations import embedded_platform, embedded_regions
-from tidegate.operations.local import bring_up
+from tidegate.embedded import lifecycle, regions
+from tidegate.embedded.fleet import bring_up
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -28,7 +28,7 @@ def test_stop_and_start_keep_etcd_and_models(platform: Running, record_property:
         bring_up.pause(platform.local, on_progress)
         left = [name for name in (*REGIONS, "internet", "host") if platform.local.machine(name).process()]
         assert not left, f"still running after the stop: {left}"
-        up = embedded_platform.bring_up(platform.checkout, on_progress, only_stacks=embedded_platform.WITHOUT_WHICH_NO_REGION)
+        up = lifecycle.bring_up(platform.checkout, on_progress, only_stacks=lifecycle.WITHOUT_WHICH_NO_REGION)
         assert up.regions
         record_property("phases", dict(up.regions.phases))
         for region in REGIONS:
@@ -52,5 +52,5 @@ def test_killed_machine_leaves_nothing_behind(platform: Running) -> None:
     holder = platform.local.machine("live-2").process()
     assert holder
     os.kill(holder.pid, signal.SIGKILL)
-    embedded_regions.take_down_regions(platform.checkout, platform.local.platform, on_progress)
+    regions.take_down_regions(platform.checkout, platform.local.platform, on_progress)
     assert bring_up.left_over(platform.local) == []

@@ -19,7 +19,7 @@ from tests.acceptance.access_review import NOWHERE, Account, Question, Resource,
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, tell
 from tests.acceptance.wanted_access import is_wanted
 from tests.root import WHOLE
-from tidegate.model import names
+from tidegate.facts import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
 

@@ -16,8 +16,8 @@ from tests.acceptance.access_review import Account, Api
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tests.judges.escapes import escapes, manifest, why_not
 from tests.root import ROOT
+from tidegate.facts import names
 from tidegate.manifests.rules import RULES
-from tidegate.model import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
 

@@ -13,10 +13,10 @@ import pytest
 
 from tests.acceptance.running_platform import INVENTORY, REGIONS, TIDEGATE, Running, wait_for
 from tests.root import WHOLE
-from tidegate.model import names
-from tidegate.operations.attack import pods
-from tidegate.operations.attack.attack import attack
-from tidegate.operations.attack.cells import MODES, Report
+from tidegate.attack import pods
+from tidegate.attack.attack import attack
+from tidegate.attack.cells import MODES, Report
+from tidegate.facts import names
 
 TENANTS = sorted(INVENTORY.tenants)
 ATTACKED = REGIONS if WHOLE else REGIONS[:1]

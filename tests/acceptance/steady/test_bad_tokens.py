@@ -12,8 +12,8 @@ import pytest
 from tests.acceptance.bad_tokens import BAD, STATUS, TOLERATED, Forge
 from tests.acceptance.edge_client import connect
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
-from tidegate.model import names
-from tidegate.operations.local import network
+from tidegate.embedded.machines import network
+from tidegate.facts import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=["fraud", "credit"])]
 

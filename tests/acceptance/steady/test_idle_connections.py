@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.running_platform import REGIONS, Running
-from tidegate.model import names
+from tidegate.facts import names
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=[REGIONS[0]], asks=[])]
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.acceptance.issuer_client import FORM, ask_issuer, published_keys
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
-from tidegate.operations.local import prediction, tokens
+from tidegate.embedded import prediction
+from tidegate.embedded.identity import tokens
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=["fraud"])]
 

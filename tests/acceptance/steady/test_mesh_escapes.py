@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.access_review import Api
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tests.judges.mesh_policies import ACTIVATOR, WAYS
-from tidegate.model import names
+from tidegate.facts import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]
 

@@ -17,7 +17,7 @@ import pytest
 from tests.acceptance.access_review import Account, Api, Resource
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tests.judges.escapes import manifest
-from tidegate.model import names
+from tidegate.facts import names
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=[])]
 

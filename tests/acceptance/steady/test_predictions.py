@@ -14,8 +14,10 @@ from tests.acceptance.edge_client import connect, plain_connection, send
 from tests.acceptance.running_platform import EXECUTED, INVENTORY, REGIONS, Running, model_of
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.operations.local import network, prediction, tokens
-from tidegate.operations.local.prediction import TOLERANCE
+from tidegate.embedded import prediction
+from tidegate.embedded.identity import tokens
+from tidegate.embedded.machines import network
+from tidegate.embedded.prediction import TOLERANCE
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.edge_client import connect, exchange
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
-from tidegate.operations.local import prediction
+from tidegate.embedded import prediction
 
 LIMITED = min(INVENTORY.tenants.values(), key=lambda one: one.requests_per_second)
 """Who may least is over its limit soonest."""

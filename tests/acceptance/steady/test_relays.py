@@ -10,7 +10,9 @@ import pytest
 
 from tests.acceptance.running_platform import REGIONS, Running, model_of
 from tidegate import tools
-from tidegate.operations.local import internet, network, prediction
+from tidegate.embedded import prediction
+from tidegate.embedded.fleet import internet
+from tidegate.embedded.machines import network
 
 REFERENCE = "fraud/scorer"
 ROUNDS, REQUESTS = 5, 60

@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.lending import account_token, why_not_lent
 from tests.acceptance.running_platform import INVENTORY, Running
-from tidegate.operations.local import vault
+from tidegate.embedded.vault import vault
 
 REGION = "live-2"
 

@@ -16,10 +16,10 @@ from clusters.addons.region import Region, RegionFacts
 from clusters.addons.render import render
 from tests.clusters.add_ons.addon_objects import BUILDS, CA_CERTIFICATE, IMAGES
 from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import build
+from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
-from tidegate.model.platform import Platform
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import build
 
 Rendered = Mapping[str, Sequence[Manifest]]
 

@@ -12,7 +12,7 @@ from clusters.addons import istio, vault
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, ReleasedFiles
 from clusters.addons.catalogue import ADD_ONS, modules
 from tests.clusters.add_ons.addon_objects import BUILDS, TAGS
-from tidegate.operations import schemas
+from tidegate.repository import schemas
 
 each_add_on = pytest.mark.parametrize("add_on", ADD_ONS, ids=[add_on.name for add_on in ADD_ONS])
 

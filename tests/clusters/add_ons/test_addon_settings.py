@@ -14,8 +14,8 @@ from clusters.addons.region import Region
 from clusters.components import gpu_pools, isolation, runtimes
 from clusters.components.model import KNATIVE_FEATURES
 from tests.clusters.add_ons.addon_objects import CA_CERTIFICATE, pick
-from tidegate.model import names
-from tidegate.model.platform import Platform
+from tidegate.facts import names
+from tidegate.facts.platform import Platform
 
 
 def injector(addons: Any) -> tuple[Any, str]:

@@ -16,10 +16,10 @@ from clusters.addons.region import Region
 from clusters.components.monitors import SCRAPE_SECONDS
 from tests.clusters.add_ons.addon_objects import pick
 from tests.root import ROOT
-from tidegate.inventory.read import read_fact
-from tidegate.model.machine import Programs
-from tidegate.operations.local.region import NODE_FOLDER
-from tidegate.operations.meter.region_source import REQUESTS_QUERY
+from tidegate.embedded.fleet.region import NODE_FOLDER
+from tidegate.embedded.machines.facts import Programs
+from tidegate.facts.inventory.read import read_fact
+from tidegate.metering.region_source import REQUESTS_QUERY
 
 
 def only_container(manifest: Any) -> Any:

@@ -10,7 +10,7 @@ from lupa import lua51
 
 from clusters.addons.argo_cd import SETTINGS
 from clusters.components import delivery
-from tidegate.operations.local.observed import InferenceServiceStatus
+from tidegate.live.observed import InferenceServiceStatus
 
 HEALTH = "resource.customizations.health."
 FAILED = {"reason": "ModelLoadFailed", "message": "no such file", "exitCode": 1}

@@ -10,9 +10,9 @@ import pytest
 
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.model.builds import Catalogue
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import CATALOGUE, kubernetes_libraries, read_catalogue
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.facts import Catalogue
+from tidegate.embedded.builds.go_programs import CATALOGUE, kubernetes_libraries, read_catalogue
 
 BUILDS = ROOT / CATALOGUE.parent
 FAMILIES = sorted(path.parent.name for path in BUILDS.glob("*/go.mod"))

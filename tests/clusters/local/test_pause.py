@@ -12,8 +12,8 @@ import pytest
 
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.operations.checkout import Checkout
-from tidegate.operations.local.builds import build
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import build
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

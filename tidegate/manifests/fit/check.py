@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tidegate.errors import Finding
+from tidegate.facts.cluster import Cluster
 from tidegate.manifests.fit.amounts import Amounts
 from tidegate.manifests.fit.needs import PodNeeds, read_needs
 from tidegate.manifests.fit.nodes import Misfit, NodeShape, misfits
@@ -13,7 +14,6 @@ from tidegate.manifests.fit.pods import ExpectedPod, expected_pods
 from tidegate.manifests.fit.pools import Pool, applied_node_pools, cluster_pools
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.tree import name_of
-from tidegate.model.cluster import Cluster
 
 RULE = "pod-fits-no-pool"
 _UNREADABLE = "pod-unreadable"

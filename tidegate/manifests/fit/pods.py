@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tidegate.facts.tenant import SIDECAR
 from tidegate.manifests.placed import Fields, Placed, fields, fields_in, items, pod_specs
 from tidegate.manifests.tree import name_of
-from tidegate.model.tenant import SIDECAR
 
 _MESH_SIDECAR: Fields = {
     "name": "istio-proxy",

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
+from tidegate.facts.cluster import CapacityType, Cluster
+from tidegate.facts.nodes.node_shapes import allocatable, known_instance_types, shape_of
 from tidegate.manifests.fit.amounts import Amounts, read_quantity
 from tidegate.manifests.fit.needs import PodNeeds, read_needs
 from tidegate.manifests.fit.nodes import NodeShape, bears
 from tidegate.manifests.fit.selectors import Expression, read_expressions, read_taints, text_map
 from tidegate.manifests.placed import Fields, Placed, fields, pod_specs
 from tidegate.manifests.tree import name_of
-from tidegate.model.cluster import CapacityType, Cluster
-from tidegate.model.node_shapes import allocatable, known_instance_types, shape_of
 
 SYSTEM = "system"
 """The managed node group that always runs (infra/stacks/cluster.py, which gives it this taint and this label)."""

@@ -1,8 +1,8 @@
 """The platform's rules about rendered objects, beyond what a schema can say.
 
 What belongs here: small functions named `require_`, `forbid_` or `limit_`, one per rule, grouped by subject. Each has at
-least one allowed and one denied example in tests/manifests/rules/<rule-name>/. What does not: rules about facts, which
-`tidegate.model` refuses before anything is rendered, and rules enforced inside the cluster (`policies/`).
+least one allowed and one denied example in tests/tidegate/manifests/rules/<rule-name>/. What does not: rules about facts, which
+`tidegate.facts` refuses before anything is rendered, and rules enforced inside the cluster (`policies/`).
 """
 
 from tidegate.manifests.rules.delivery import RULES as _DELIVERY

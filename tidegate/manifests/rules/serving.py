@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.errors import Finding
+from tidegate.facts.names import ANNOTATION_MODEL_SHA256, GPU_TAINT_KEY, LABEL_GPU_POOL
 from tidegate.manifests.placed import Fields, Placed, containers, fields, fields_in, items, pod_specs
-from tidegate.model.names import ANNOTATION_MODEL_SHA256, GPU_TAINT_KEY, LABEL_GPU_POOL
 
 _MOVING = frozenset({"current", "head", "latest", "main", "production", "stable"})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.errors import Finding
+from tidegate.facts import names
 from tidegate.manifests.placed import Placed, fields, fields_in, items
-from tidegate.model import names
 
 
 def require_own_namespace(placed: Placed) -> Iterator[Finding]:

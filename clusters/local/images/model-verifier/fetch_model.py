@@ -18,7 +18,7 @@ from typing import NoReturn, cast
 import vault_credentials
 
 TRUST = "MODEL_TRUST"
-"""Keys by name and models by URI, as JSON (tidegate/model/signature.py, `trusted`)."""
+"""Keys by name and models by URI, as JSON (tidegate/facts/signature.py, `trusted`)."""
 
 SERVED_MODEL = "SERVED_MODEL"
 """The InferenceService of this pod, from the pod's own label."""

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import ToolError
-from tidegate.operations.signing.bundles import sign_version
-from tidegate.operations.signing.keys import KeyFile, embedded_signer
+from tidegate.signing.bundles import sign_version
+from tidegate.signing.keys import KeyFile, embedded_signer
 
 PROGRAM = ROOT / "clusters/local/images/model-verifier/fetch_model.py"
 URI = "s3://tidegate-live-1-models-1/fraud/scorer/1"
@@ -202,7 +202,7 @@ def test_verifier_sees_no_credentials(pod: Pod) -> None:
 
 
 def test_program_holds_the_very_checks_of_the_pull_request() -> None:
-    checks = ROOT / "tidegate/operations/signing/checks"
+    checks = ROOT / "tidegate/signing/checks"
     inside = {path.name: path.read_bytes() for path in (PROGRAM.parent / "checks").glob("*.py")}
     assert inside == {path.name: path.read_bytes() for path in checks.glob("*.py")}
 

@@ -17,10 +17,11 @@ from urllib.parse import urlencode
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tidegate import inventory, tools
-from tidegate.operations.checkout import find_checkout
-from tidegate.operations.local import token_issuer
-from tidegate.operations.local.images import python_site
+from tidegate import tools
+from tidegate.checkout import find_checkout
+from tidegate.embedded.identity import token_issuer
+from tidegate.embedded.images import python_site
+from tidegate.facts import inventory
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 PLATFORM = inventory.load(CHECKOUT.root)

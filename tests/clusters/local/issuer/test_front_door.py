@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from tests.clusters.local.issuer.running_issuer import CHECKOUT, FORM, GRANT, Issuer, UnixConnection
 from tidegate import tools
-from tidegate.operations.local import certificates
-from tidegate.operations.local.images import python_site
-from tidegate.operations.local.supervision import fill
+from tidegate.embedded.identity import certificates
+from tidegate.embedded.images import python_site
+from tidegate.embedded.machines.supervision import fill
 
 
 def test_front_door_leads_to_the_issuer(issuer: Issuer, tmp_path: Path) -> None:

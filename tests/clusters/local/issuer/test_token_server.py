@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from tests.clusters.local.issuer.running_issuer import FORM, GRANT, PLATFORM, Issuer, UnixConnection, decoded, started
-from tidegate.operations.local import token_issuer
+from tidegate.embedded.identity import token_issuer
 
 
 @pytest.mark.parametrize("path", ["/tidegate/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/tidegate"])

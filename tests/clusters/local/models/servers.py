@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from tidegate.operations.checkout import find_checkout
+from tidegate.checkout import find_checkout
 
 IMAGES = find_checkout(Path(__file__).parent).root / "clusters" / "local" / "images"
 

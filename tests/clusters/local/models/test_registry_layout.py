@@ -21,7 +21,7 @@ from clusters.local.models.registry_layout import (
     tree_sha256,
     write_registry,
 )
-from tidegate.operations.local.model_index import read_index, read_sample
+from tidegate.embedded.model_index import read_index, read_sample
 
 VERSION = Version(
     name="1", files={"model.txt": b"trees", "model-settings.json": b"{}"}, flavour="lightgbm", inputs=("a", "b"), outputs=("predict",),

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from clusters.local.models.registry_layout import BAD_VERSIONS, VERSIONS, tree_sha256
-from tidegate import inventory, tools
-from tidegate.model.names import MODEL_REGISTRY_URI
-from tidegate.model.served_model import ServedModel
-from tidegate.operations.checkout import find_checkout
-from tidegate.operations.local import models
-from tidegate.operations.local.model_index import find_version, read_index, read_sample
+from tidegate import tools
+from tidegate.checkout import find_checkout
+from tidegate.embedded import example_models
+from tidegate.embedded.model_index import find_version, read_index, read_sample
+from tidegate.facts import inventory
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.names import MODEL_REGISTRY_URI
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 SERVED = {
@@ -36,7 +37,7 @@ for model in (fraud_scorer(), credit_decision()):
 @pytest.fixture(scope="module")
 def registry() -> Path:
     """The registry, from the cache or after half a minute of training."""
-    return models.train(CHECKOUT)
+    return example_models.train(CHECKOUT)
 
 
 @pytest.mark.parametrize("served", SERVED.items(), ids=SERVED)
@@ -86,7 +87,7 @@ def test_every_merchant_of_the_dense_pool_has_a_model(registry: Path) -> None:
 
 
 def test_fitting_again_gives_the_same_bytes(registry: Path) -> None:
-    command = [str(CHECKOUT.root / models.PYTHON), "-c", FIT_AGAIN]
+    command = [str(CHECKOUT.root / example_models.PYTHON), "-c", FIT_AGAIN]
     again = tools.run(command, cwd=CHECKOUT.root, env={"PYTHONHASHSEED": "99", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"})
     for line in again.stdout.splitlines():
         path, digest = line.split()

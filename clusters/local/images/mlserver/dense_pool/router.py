@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 HEADER_SUBJECT = "x-tidegate-subject"
-"""The edge sets it, whatever the caller sent (tidegate/model/names.py)."""
+"""The edge sets it, whatever the caller sent (tidegate/facts/names.py)."""
 
 HEADER_CATALOGUE = "x-tidegate-catalogue"
 """The digest of the catalogue that the router's placer knows; a pod with another, in a rollout, refuses with 503."""

@@ -1,1 +1,1 @@
-../../../../../tidegate/operations/signing/checks/__init__.py
+../../../../../tidegate/signing/checks/__init__.py

@@ -1,1 +1,1 @@
-../../../../../tidegate/operations/signing/checks/archives.py
+../../../../../tidegate/signing/checks/archives.py

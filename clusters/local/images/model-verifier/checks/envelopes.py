@@ -1,1 +1,1 @@
-../../../../../tidegate/operations/signing/checks/envelopes.py
+../../../../../tidegate/signing/checks/envelopes.py

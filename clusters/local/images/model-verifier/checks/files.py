@@ -1,1 +1,1 @@
-../../../../../tidegate/operations/signing/checks/files.py
+../../../../../tidegate/signing/checks/files.py

@@ -1,1 +1,1 @@
-../../../../../tidegate/operations/signing/checks/refusal.py
+../../../../../tidegate/signing/checks/refusal.py

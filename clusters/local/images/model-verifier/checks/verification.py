@@ -1,1 +1,1 @@
-../../../../../tidegate/operations/signing/checks/verification.py
+../../../../../tidegate/signing/checks/verification.py

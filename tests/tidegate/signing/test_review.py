@@ -1,0 +1,250 @@
+"""A pull request is told of every model that is not there, not signed, or not what its tenant's file says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.root import ROOT
+from tests.tidegate.signing.signed_models import OTHER, MemoryKey, edit_json, write_files
+from tidegate.embedded import example_models as uploading
+from tidegate.embedded.model_index import INDEX
+from tidegate.errors import InventoryError, UsageError
+from tidegate.facts import inventory, names
+from tidegate.facts.inventory.catalogue import load_catalogue
+from tidegate.facts.platform import Platform
+from tidegate.facts.signature import Catalogue
+from tidegate.signing import committed, registry, review, sources
+from tidegate.signing.bundles import SigningError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEYS: dict[str, MemoryKey] = {}
+
+
+def signer(key_id: str) -> MemoryKey:
+    return KEYS.setdefault(key_id, MemoryKey.made(key_id))
+
+
+@pytest.fixture(scope="module")
+def platform() -> Platform:
+    return inventory.load(ROOT)
+
+
+@pytest.fixture
+def trained(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A registry with the version that each tenant names and one nobody names."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "trained"
+    versions: list[object] = []
+    paths = [
+        model.artefact.uri.removeprefix(names.MODEL_REGISTRY_URI)
+        for tenant in platform.tenants.values()
+        for model in tenant.models.values()
+    ]
+    for path in (*paths, "fraud/scorer/3-slow", "nobody/model/1"):
+        write_files(folder / path, {"model.txt": f"trees of {path}".encode(), "parts/more": b"x"})
+        tenant, model, version = path.split("/")
+        versions.append(
+            {
+                "tenant": tenant, "model": model, "version": version, "path": path, "sha256": tree_sha256(folder / path), "sample": "s",
+                "golden": "g", "golden_sha256": "0" * 64, "metric": "auc", "value": 1.0,
+            }
+        )  # fmt: skip
+    (folder / INDEX).write_text(json.dumps({"versions": versions}))
+    return folder
+
+
+def tree_sha256(folder: Path) -> str:
+    from clusters.local.models import registry_layout  # noqa: PLC0415 - the rule that training uses
+
+    return registry_layout.tree_sha256(folder)
+
+
+@pytest.fixture
+def ids(platform: Platform) -> dict[str, str]:
+    return registry.key_ids(platform)
+
+
+@pytest.fixture
+def signed(trained: Path, ids: dict[str, str]) -> Path:
+    return registry.sign_registry(trained, ids, signer=signer)
+
+
+def digests(trained: Path, ids: dict[str, str]) -> dict[str, str]:
+    return {entry.uri: entry.sha256 for entry in registry.catalogue_of(trained, ids, signer).models}
+
+
+def check(platform: Platform, trained: Path, signed: Path, ids: dict[str, str], *only: str) -> list[review.Checked]:
+    keys = {key_id: signer(key_id).public_pem() for key_id in ids.values()}
+    return review.check_models(platform, keys, review.in_folder(signed), digests=digests(trained, ids), only=only)
+
+
+def test_every_model_that_a_tenant_names_is_verified(platform: Platform, trained: Path, signed: Path, ids: dict[str, str]) -> None:
+    checked = check(platform, trained, signed, ids)
+    assert [one.model for one in checked] == sorted(
+        f"{tenant}/{name}/{model.artefact.version}" for tenant, served in platform.tenants.items() for name, model in served.models.items()
+    )
+    assert {one.files for one in checked} == {2}
+
+
+def test_signing_leaves_the_trained_files_and_their_digests_alone(trained: Path, signed: Path, ids: dict[str, str]) -> None:
+    assert not list(trained.rglob("model.sig"))
+    assert (trained / INDEX).read_bytes() == (signed / INDEX).read_bytes()
+    assert (signed / "fraud/scorer/3-slow/model.statement").is_file()
+    assert not (signed / "nobody/model/1/model.sig").exists()
+    assert tree_sha256(trained / "fraud/scorer/1") == digests(trained, ids)["s3://tidegate-models/fraud/scorer/1"]
+
+
+def test_registry_is_signed_once_per_key(trained: Path, signed: Path, ids: dict[str, str]) -> None:
+    assert registry.sign_registry(trained, ids, signer=signer) == signed
+    statement = (signed / "fraud/scorer/1/model.statement").read_bytes()
+    other = registry.sign_registry(trained, ids, signer=MemoryKey.made)
+    assert other != signed
+    assert (other / "fraud/scorer/1/model.statement").read_bytes() != statement
+
+
+def test_index_that_does_not_fit_the_files_is_refused(trained: Path, ids: dict[str, str]) -> None:
+    (trained / "fraud/scorer/1/model.txt").write_text("other")
+    with pytest.raises(UsageError, match="fraud/scorer/1 is not what the index says"):
+        registry.sign_registry(trained, ids, signer=signer)
+    assert [path.name for path in (trained.parent / "cache/tidegate/models").iterdir()] == []
+
+
+def test_catalogue_of_the_region_lists_every_version(trained: Path, ids: dict[str, str]) -> None:
+    found = registry.catalogue_of(trained, ids, signer)
+    assert "fraud/scorer/3-slow" in {entry.model for entry in found.models}
+    assert "nobody/model/1" not in {entry.model for entry in found.models}
+    assert set(found.keys) == set(ids.values())
+
+
+def test_all_refused_models_are_named_at_once(platform: Platform, trained: Path, signed: Path, ids: dict[str, str]) -> None:
+    (signed / "fraud/scorer/1/model.txt").write_text("tampered")
+    shutil.rmtree(signed / "credit/decision/1")
+    with pytest.raises(InventoryError) as refused:
+        check(platform, trained, signed, ids)
+    first, second = map(str, refused.value.findings)
+    assert first.startswith(
+        "gitops/tenants/credit.yaml: models.decision.artefact.signature = s3://tidegate-models/credit/decision/1/model.sig: "
+    )
+    assert "s3://tidegate-models/credit/decision/1 is not in" in first
+    assert "models.scorer.artefact.signature" in second
+    assert "fraud/scorer/1: the model has 2 files of 9 bytes; signed are 2 files" in second
+    assert second.endswith("[model-signature]")
+
+
+def test_named_models_only(platform: Platform, trained: Path, signed: Path, ids: dict[str, str]) -> None:
+    shutil.rmtree(signed / "credit")
+    assert [one.model for one in check(platform, trained, signed, ids, "fraud/scorer")] == ["fraud/scorer/1"]
+    with pytest.raises(UsageError, match="fraud/nothing is no served model; the models are assistant/chat, "):
+        check(platform, trained, signed, ids, "fraud/nothing")
+
+
+def test_unknown_key_and_signature_elsewhere_are_findings(platform: Platform, trained: Path, signed: Path, ids: dict[str, str]) -> None:
+    with pytest.raises(
+        InventoryError, match=r"the public key of fraud-release is not known; commit gitops/catalogue/keys/fraud-release\.pem"
+    ):
+        review.check_models(platform, {}, review.in_folder(signed), only=["fraud/scorer"])
+    scorer = platform.tenants["fraud"].models["scorer"]
+    elsewhere = scorer.artefact.signature.model_copy(update={"uri": "s3://tidegate-models/fraud/other.sig"})
+    moved = scorer.model_copy(update={"artefact": scorer.artefact.model_copy(update={"signature": elsewhere})})
+    changed = Platform(platform.clusters, {"fraud": platform.tenants["fraud"].model_copy(update={"models": {"scorer": moved}})})
+    with pytest.raises(InventoryError, match="its signature must be beside its files"):
+        check(changed, trained, signed, ids)
+
+
+def test_models_in_a_bucket_are_verified(platform: Platform, trained: Path, signed: Path, ids: dict[str, str], client: S3Client) -> None:
+    uploading.upload(signed, {"models": client})
+    keys = {key_id: signer(key_id).public_pem() for key_id in ids.values()}
+    client.put_object(Bucket="models", Key="fraud/scorer/10/model.txt", Body=b"begins like version 1")
+    checked = review.check_models(platform, keys, review.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"])
+    assert [one.model for one in checked] == ["fraud/scorer/1"]
+    client.put_object(Bucket="models", Key="fraud/scorer/1/../../up", Body=b"x")
+    with pytest.raises(InventoryError, match=r"the name '\.\./\.\./up' is no plain relative path"):
+        review.check_models(platform, keys, review.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"])
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("s3://tidegate-models/fraud/scorer/9", "nothing is at s3://tidegate-models/fraud/scorer/9"),
+        ("s3://elsewhere/x", "not in the model registry"),
+    ],
+)
+def test_uri_without_files_is_refused(client: S3Client, tmp_path: Path, uri: str, message: str) -> None:
+    with pytest.raises(SigningError, match=message):
+        review.in_bucket(client, "models")(uri, tmp_path)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with the committed inventory and no catalogue."""
+    root = tmp_path / "checkout"
+    for folder in ("clusters/inventory", "gitops/tenants"):
+        shutil.copytree(ROOT / folder, root / folder)
+    return root
+
+
+def catalogue_findings(checkout: Path) -> list[str]:
+    return [str(finding) for finding in committed.check_catalogue(checkout, inventory.load(checkout), load_catalogue(checkout))]
+
+
+def write_catalogue(checkout: Path, *retired: str) -> list[str]:
+    from tidegate.checkout import Checkout  # noqa: PLC0415
+
+    path, listed = sources.write_catalogue(Checkout(checkout), "fraud", signer, retired)
+    assert path == checkout / "gitops/catalogue/fraud.json"
+    return [entry.model for entry in listed]
+
+
+def test_committed_catalogue_is_checked_and_keeps_earlier_versions(checkout: Path) -> None:
+    assert load_catalogue(checkout) == Catalogue()
+    assert write_catalogue(checkout) == ["fraud/scorer/1"]
+    assert catalogue_findings(checkout) == []
+    file = checkout / "gitops/tenants/fraud.yaml"
+    file.write_text(
+        file.read_text().replace("fraud/scorer/1", "fraud/scorer/2").replace("version: 1", "version: 2").replace("07c161", "17c161")
+    )
+    (finding,) = catalogue_findings(checkout)
+    assert finding.startswith(
+        "gitops/tenants/fraud.yaml: models.scorer.artefact = fraud/scorer/2: gitops/catalogue/fraud.json does not list it"
+    )
+    assert write_catalogue(checkout) == ["fraud/scorer/1", "fraud/scorer/2"]
+    assert catalogue_findings(checkout) == []
+    assert write_catalogue(checkout, "fraud/scorer/1") == ["fraud/scorer/2"]
+    with pytest.raises(UsageError, match="fraud/scorer/2 is what the tenant's file names"):
+        write_catalogue(checkout, "fraud/scorer/2")
+
+
+def test_catalogue_that_somebody_edited_is_a_finding(checkout: Path) -> None:
+    write_catalogue(checkout)
+    (checkout / "gitops/catalogue/keys/fraud-release.pem").write_text(OTHER.public_pem())
+    assert "the signature of the catalogue of fraud does not hold" in catalogue_findings(checkout)[0]
+    (checkout / "gitops/catalogue/keys/fraud-release.pem").unlink()
+    assert "the public key of fraud-release is not committed" in catalogue_findings(checkout)[0]
+
+
+def test_unreadable_catalogue_files_are_all_named(checkout: Path) -> None:
+    write_catalogue(checkout)
+    edit_json(checkout / "gitops/catalogue/fraud.json", lambda it: it.update(payload="%"))
+    (checkout / "gitops/catalogue/keys/fraud-release.pem").write_text("-----BEGIN PRIVATE KEY-----")
+    with pytest.raises(InventoryError) as refused:
+        load_catalogue(checkout)
+    assert [(finding.source, finding.rule) for finding in refused.value.findings] == [
+        ("gitops/catalogue/fraud.json", "catalogue-file"), ("gitops/catalogue/keys/fraud-release.pem", "catalogue-key"),
+    ]  # fmt: skip
+
+
+def test_tenant_with_two_keys_is_refused_on_this_machine(platform: Platform) -> None:
+    scoring = platform.tenants["scoring"]
+    batch = scoring.models["batch"]
+    signature = batch.artefact.signature.model_copy(update={"key_id": "other-key"})
+    changed = batch.model_copy(update={"artefact": batch.artefact.model_copy(update={"signature": signature})})
+    tenants = {"scoring": scoring.model_copy(update={"models": {**scoring.models, "batch": changed}})}
+    with pytest.raises(UsageError, match="tenant scoring names the keys other-key, scoring-release"):
+        registry.key_ids(Platform(platform.clusters, tenants))

@@ -1,0 +1,83 @@
+"""Runs the `infra` program and reads back which stacks it wrote, in what order, and what each one's input is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.cloud.toolchain import terraform_environment
+from tidegate.errors import StateError
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stack(_Read):
+    """One stack of one cluster as synthesised; `resources` counts what Terraform would manage."""
+
+    name: str
+    cluster: str
+    stack: str
+    region: str
+    depends_on: tuple[str, ...]
+    resources: int
+    applied_locally: bool
+
+
+class LeftOut(_Read):
+    """A resource, or a whole stack, that the emulated cloud cannot take, and why."""
+
+    cluster: str
+    stack: str
+    type: str
+    name: str
+    reason: str
+
+
+class Synthesis(_Read):
+    """What `infra` wrote: stacks in dependency order and what it left out for the emulated cloud."""
+
+    stacks: tuple[Stack, ...]
+    not_applied_locally: tuple[LeftOut, ...]
+
+
+def synthesise(checkout: Checkout, environment: Mapping[str, str], out: Path | None = None) -> Synthesis:
+    """Writes Terraform JSON for all stacks below `out` (default: the checkout's own folder) and returns the summary."""
+    folder = out or checkout.synthesised
+    tools.run(
+        [str(checkout.python), "-m", "infra.main"],
+        cwd=checkout.root,
+        env={**terraform_environment(checkout), **environment, "CDKTF_OUTDIR": str(folder)},
+        timeout_seconds=120,
+    )
+    return read(folder)
+
+
+def read(folder: Path) -> Synthesis:
+    """The summary in a folder synthesised earlier."""
+    try:
+        return Synthesis.model_validate_json((folder / "tidegate.json").read_bytes())
+    except (FileNotFoundError, ValidationError) as error:
+        raise StateError(f"{folder} holds no readable synthesis; run `tidegate up` again") from error
+
+
+def stack_folder(checkout: Checkout, stack: str) -> Path:
+    """Where the Terraform JSON of `stack` is, and where terraform runs."""
+    return checkout.synthesised / "stacks" / stack
+
+
+def input_sha256(checkout: Checkout, stack: Stack, outputs_of_dependencies: Mapping[str, str]) -> str:
+    """What decides the result of applying `stack`: its own JSON, and the outputs of the stacks it reads.
+
+    `outputs_of_dependencies` maps a stack's name to the digest of its outputs.
+    """
+    digest = hashlib.sha256((stack_folder(checkout, stack.name) / "cdk.tf.json").read_bytes())
+    for name in sorted(stack.depends_on):
+        digest.update(f"\n{name} {outputs_of_dependencies.get(name, '')}".encode())
+    return digest.hexdigest()

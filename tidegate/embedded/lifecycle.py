@@ -1,0 +1,105 @@
+"""The whole embedded platform: the emulated cloud and, beside it, the regions that run on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Lock
+
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.cloud.account import Account
+from tidegate.cloud.destroy import Destruction
+from tidegate.cloud.progress import OnProgress
+from tidegate.cloud.toolchain import missing
+from tidegate.embedded import emulated_cloud, emulator, example_models, regions
+from tidegate.errors import DoctorError, UsageError
+from tidegate.facts import inventory
+
+WITHOUT_WHICH_NO_REGION = ("state", "registry")
+"""Short names of the stacks that bring the model registry."""
+
+REAL = ("terraform", "AWS provider", "cdktf", "rendered objects", "schemas")
+SIMULATED = ("AWS API (moto)",)
+REAL_IN_REGIONS = (
+    "Kubernetes (etcd, API server, controllers, scheduler, kubelet, containerd, runc)", "Argo CD", "Istio control plane and Envoy",
+    "Knative", "KServe", "Karpenter", "Prometheus", "MLServer", "image registry", "Git server",
+)  # fmt: skip
+SIMULATED_IN_REGIONS = (
+    "GPU nodes and the pods on them (KWOK: scheduled, not executed)", "the language model (an n-gram stand-in)",
+    "the identity provider", "the internet (a network namespace)", "NetworkPolicies (applied, not enforced)",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformUp:
+    """The platform after `up`; `regions` is None when only the cloud was asked for."""
+
+    cloud: emulated_cloud.CloudUp
+    regions: regions.RegionsUp | None
+
+
+def refuse_unfit_machine() -> None:
+    """Raises `UsageError` with everything this machine lacks to run regions, and what can be had without it."""
+    if lacking := regions.lacking():
+        lines = "\n".join(str(finding) for finding in lacking)
+        raise UsageError(f"{lines}\nwithout these, `tidegate up --without-regions` still provisions the cloud and renders the tenants")
+
+
+def bring_up(
+    checkout: Checkout, on_progress: OnProgress, *, with_regions: bool = True, only_stacks: Collection[str] | None = None
+) -> PlatformUp:
+    """Brings the cloud up and the regions beside it: they wait for each other only where they meet, at the model registry.
+
+    `only_stacks` names the stacks that are applied, by default all; regions need `WITHOUT_WHICH_NO_REGION`.
+
+    Raises `DoctorError` when a tool is missing, and then has begun nothing. Otherwise raises what either of them raises; the other is ended first.
+    """
+    if lacking := missing(checkout):
+        raise DoctorError(lacking)  # before the regions begin beside the cloud
+    if not with_regions:
+        return PlatformUp(emulated_cloud.bring_up(checkout, on_progress, only=only_stacks), None)
+    platform = inventory.load(checkout.root)
+    running, _ = emulator.ensure_running(checkout)
+    telling, stop = Lock(), Event()
+
+    def tell(subject: str, what: str) -> None:
+        with telling:
+            on_progress(subject, what)
+
+    with ThreadPoolExecutor(1, "regions") as beside:
+        running_regions = beside.submit(regions.bring_up_regions, checkout, platform, running.endpoint, tell, stop)
+        running_regions.add_done_callback(lambda done: tools.interrupt_streams() if done.exception() else None)
+        try:
+            cloud = emulated_cloud.bring_up(checkout, tell, awaited=WITHOUT_WHICH_NO_REGION, only=only_stacks)
+        except BaseException:
+            stop.set()
+            tools.interrupt_streams()
+            raise
+        finally:
+            if running_regions.done():
+                running_regions.result()  # the first failure is the one to tell
+        try:
+            return PlatformUp(cloud, running_regions.result())
+        except BaseException:
+            stop.set()
+            tools.interrupt_streams()
+            raise
+
+
+def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:
+    """Ends the regions, destroys every stack and proves that nothing is left; None when the cloud was down already."""
+    platform = inventory.load(checkout.root)
+    regions.take_down_regions(checkout, platform, on_progress)
+    if running := emulator.find_running(checkout):
+        deleted = example_models.empty(example_models.registries_of(platform, Account(running.endpoint)))
+        on_progress("models", f"{deleted} objects deleted from the model registry")
+    return emulated_cloud.take_down(checkout, on_progress)
+
+
+def real_and_simulated(*, with_regions: bool) -> list[str]:
+    """Two lines that every report ends with."""
+    real = REAL + (REAL_IN_REGIONS if with_regions else ())
+    simulated = SIMULATED + (SIMULATED_IN_REGIONS if with_regions else ())
+    return [f"Real: {', '.join(real)}.", f"Simulated: {', '.join(simulated)}."]

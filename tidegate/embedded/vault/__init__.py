@@ -1,0 +1,1 @@
+"""Vault of an embedded region: how it is opened, filled and asked."""

@@ -1,0 +1,104 @@
+"""The platform as the embedded region runs it: the same tenants and clusters, sized for one machine without a GPU.
+
+Everything that differs from production is one of the facts below; rendering knows no second way.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from tidegate.facts.cluster import Cluster, Overcommit
+from tidegate.facts.fact import Fact
+from tidegate.facts.models.served_model import Companion, ServedModel
+from tidegate.facts.names import ClusterName
+from tidegate.facts.platform import Platform
+from tidegate.facts.signature import Catalogue
+from tidegate.facts.tenant import Tenant
+
+
+class Sizes(Fact):
+    """How a platform for many machines fits on one."""
+
+    edge_replicas: Annotated[int, Field(ge=1, le=3)] = 1
+    floor_at_most: Annotated[int, Field(ge=1, le=10)] = 1
+    """The most replicas a model's floor may ask for."""
+    replicas_at_most: Annotated[int, Field(ge=1, le=10)] = 2
+    """The most replicas a model may scale to."""
+    idle_seconds_at_most: Annotated[int, Field(ge=30, le=900)] = 30
+    """How long a model that may go to zero is kept without requests; production's quarter of an hour would never be seen."""
+    overcommit: Overcommit = Overcommit(cpu=50, memory=16)
+
+
+class Embedding(Fact):
+    """What the embedded region changes."""
+
+    repository_url: Annotated[str, StringConstraints(pattern=r"^git://[a-z0-9.-]+/[A-Za-z0-9._/-]+$")]
+    """The local Git server, which holds what this machine rendered."""
+    edge_addresses: dict[ClusterName, str]
+    """The node's address in each region, where its edge takes traffic."""
+    sizes: Sizes = Sizes()
+    image_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
+    """Of the images built on this machine, by `repository:tag`."""
+    model_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
+    """Of the models trained on this machine, by their URI in the registry."""
+    catalogue: Catalogue = Catalogue()
+    """Every version trained and signed on this machine, and the keys."""
+
+
+def embed(platform: Platform, embedding: Embedding) -> Platform:
+    """The platform with the embedding's facts in place of production's."""
+    return Platform(
+        {name: _cluster(cluster, embedding) for name, cluster in platform.clusters.items() if name in embedding.edge_addresses},
+        {name: _tenant(tenant, embedding) for name, tenant in platform.tenants.items()},
+        platform.tombstones,
+        embedding.catalogue,
+    )
+
+
+def _cluster(cluster: Cluster, embedding: Embedding) -> Cluster:
+    edge = cluster.edge.model_copy(
+        update={"replicas": embedding.sizes.edge_replicas, "addresses": (embedding.edge_addresses[cluster.name],)}
+    )
+    changed: dict[str, object] = {
+        "repository_url": embedding.repository_url, "edge": edge, "gpu_nodes": "kwok", "cpu_pools": {}, "add_ons_from": "rendered",
+        "overcommit": embedding.sizes.overcommit,
+    }  # fmt: skip
+    return cluster.model_copy(update=changed)
+
+
+def _tenant(tenant: Tenant, embedding: Embedding) -> Tenant:
+    return tenant.model_copy(update={"models": {name: _model(model, embedding) for name, model in tenant.models.items()}})
+
+
+def _model(model: ServedModel, embedding: Embedding) -> ServedModel:
+    sizes, scaling = embedding.sizes, model.scaling
+    artefact = model.artefact
+    changed: dict[str, object] = {
+        "scaling": scaling.model_copy(
+            update={
+                "min_replicas": min(scaling.min_replicas, sizes.floor_at_most),
+                "max_replicas": min(scaling.max_replicas, sizes.replicas_at_most),
+                "idle_seconds": min(scaling.idle_seconds, sizes.idle_seconds_at_most),
+            }
+        ),
+        "artefact": artefact.model_copy(update={"sha256": embedding.model_digests.get(artefact.uri, artefact.sha256)}),
+        "transformer": _companion(model.transformer, sizes),
+        "explainer": _companion(model.explainer, sizes),
+    }
+    if model.also_on_cpu:
+        changed |= {
+            "runtime": model.also_on_cpu.runtime,
+            "resources": model.also_on_cpu.resources,
+            "accelerator": None,
+            "also_on_cpu": None,
+        }
+    return model.model_copy(update=changed)
+
+
+def _companion(companion: Companion | None, sizes: Sizes) -> Companion | None:
+    if companion is None:
+        return None
+    floor, ceiling = min(companion.min_replicas, sizes.floor_at_most), min(companion.max_replicas, sizes.replicas_at_most)
+    return companion.model_copy(update={"min_replicas": floor, "max_replicas": ceiling})

@@ -1,0 +1,94 @@
+"""Loads every cluster, tenant and tombstone file of a checkout into one checked `Platform`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tidegate.errors import Finding, InventoryError
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.inventory.catalogue import load_catalogue
+from tidegate.facts.inventory.refusals import findings_of
+from tidegate.facts.inventory.yaml_files import RefusedDocument, read_document
+from tidegate.facts.platform import Platform, check
+from tidegate.facts.tenant import Tenant
+from tidegate.facts.tombstone import Tombstone
+
+FactT = TypeVar("FactT", bound=BaseModel)
+
+
+def load(root: Path) -> Platform:
+    """The platform described by the checkout at `root`.
+
+    Raises `InventoryError` with every finding of every file. Contradictions between files are looked for only when
+    each file alone is sound, because a half-read file would accuse its neighbours.
+    """
+    platform, findings = load_folder_findings(root)
+    if findings or platform is None:
+        raise InventoryError(findings)
+    return replace(platform, catalogue=load_catalogue(root))
+
+
+def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
+    """The platform (None when a file cannot be read) and all findings about it."""
+    findings: list[Finding] = []
+    clusters: dict[str, Cluster] = {}
+    for folder in _entries(root / "clusters" / "inventory"):
+        path = folder / "cluster.yaml"
+        if not folder.is_dir():
+            continue
+        if not path.is_file() and not path.is_symlink():
+            source = folder.relative_to(root).as_posix()
+            findings.append(
+                Finding(source, "", "cluster-file-missing", "a folder without cluster.yaml", "add the file or remove the folder")
+            )
+        elif cluster := _read(path, root, Cluster, folder.name, findings):
+            clusters[cluster.name] = cluster
+    tenants = {tenant.name: tenant for tenant in _read_files(root, "gitops/tenants", Tenant, findings)}
+    tombstones = {tombstone.name: tombstone for tombstone in _read_files(root, "gitops/tombstones", Tombstone, findings)}
+    if not clusters and not findings:
+        findings.append(Finding("clusters/inventory", "", "inventory-empty", "no cluster file", "add <name>/cluster.yaml"))
+    if findings:
+        return None, findings
+    platform = Platform(clusters, tenants, tombstones)
+    return platform, check(platform)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _read_files(root: Path, folder: str, model: type[FactT], findings: list[Finding]) -> Iterator[FactT]:
+    for path in _entries(root / folder):
+        if path.suffix.lower() in {".yaml", ".yml", ".json"} and (fact := _read(path, root, model, path.stem, findings)):
+            yield fact
+
+
+def _read(path: Path, root: Path, model: type[FactT], name: str, findings: list[Finding]) -> FactT | None:
+    source = path.relative_to(root).as_posix()
+    if path.suffix != ".yaml":
+        findings.append(Finding(source, "", "file-suffix", "not a .yaml file", f"rename it to {path.stem}.yaml"))
+        return None
+    try:
+        document = read_document(path, source)
+    except RefusedDocument as refused:
+        findings.extend(refused.findings)
+        return None
+    try:
+        # Through JSON, because strict validation takes lists for tuples and text for enums only from there.
+        fact = model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        findings.extend(findings_of(error, source, model, document))
+        return None
+    declared = str(document["name"])
+    if declared != name:
+        what = "folder" if path.stem == "cluster" else "file"
+        remedy = f"write name: {name}, or rename the {what}"
+        findings.append(Finding(source, "name", "name-differs-from-file", f"the {what} is called {name}", remedy, declared))
+        return None
+    return fact

@@ -1,0 +1,28 @@
+"""Reads one file of facts that is not part of the platform's inventory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tidegate.errors import InventoryError
+from tidegate.facts.inventory.refusals import findings_of
+from tidegate.facts.inventory.yaml_files import RefusedDocument, read_document
+
+FactT = TypeVar("FactT", bound=BaseModel)
+
+
+def read_fact(root: Path, path: Path, model: type[FactT]) -> FactT:
+    """The fact in `root / path`. Raises `InventoryError` with every finding about it."""
+    source = path.as_posix()
+    try:
+        document = read_document(root / path, source)
+    except RefusedDocument as refused:
+        raise InventoryError(refused.findings) from refused
+    try:
+        return model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise InventoryError(findings_of(error, source, model, document)) from error

@@ -1,0 +1,1 @@
+"""A served model: where it comes from, what runs it, who may call it."""

@@ -1,0 +1,80 @@
+"""What is served, as bytes that never change: artefacts, their signatures, images and golden sets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from tidegate.facts.fact import Fact, MemoryGib, Sha256, refuse
+
+ImmutableUri = Annotated[str, StringConstraints(pattern=r"^(s3|oci|gs|https)://[A-Za-z0-9][A-Za-z0-9._/:@=-]*$", max_length=512)]
+PinnedImage = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$"),
+]
+"""An image with registry, repository and digest; a tag alone can change under a running service."""
+
+
+def _refuse_moving_uri(uri: str) -> None:
+    path = uri.split("://", 1)[1]
+    parts = path.replace(":", "/").replace("@", "/").split("/")
+    if any(part.lower() in {"latest", "current", "main", "head", "production", "stable"} for part in parts):
+        raise refuse("uri-moving", "points at whatever is newest", "name one version in the path")
+    if ".." in parts or "" in parts[:-1]:
+        raise refuse("uri-path", "has an empty or parent path segment", "write the plain path")
+
+
+class Signature(Fact):
+    """The OpenSSF model-signing bundle of an artefact."""
+
+    uri: ImmutableUri
+    key_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")]
+    """The signing key's name in Vault."""
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_is_fixed(cls, uri: str) -> str:
+        _refuse_moving_uri(uri)
+        return uri
+
+
+class Artefact(Fact):
+    """The bytes of one model version: they never change under their URI."""
+
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    uri: ImmutableUri
+    sha256: Sha256
+    signature: Signature
+    size_gib: MemoryGib | None = None
+    """How large the weights are in GiB; without it the cold-start budget takes them to be as large as a replica's memory."""
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_is_fixed(cls, uri: str) -> str:
+        _refuse_moving_uri(uri)
+        return uri
+
+
+class GoldenSet(Fact):
+    """Labelled inputs on which every version is scored before merge."""
+
+    uri: ImmutableUri
+    sha256: Sha256
+    metric: Literal["auc", "accuracy", "exact-match", "mean-absolute-error"]
+    threshold: Annotated[float, Field(ge=0, le=1_000_000)]
+    """The worst acceptable value: a floor, but a ceiling for mean-absolute-error."""
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_is_fixed(cls, uri: str) -> str:
+        _refuse_moving_uri(uri)
+        return uri
+
+    @model_validator(mode="after")
+    def _threshold_is_reachable(self) -> Self:
+        if self.metric != "mean-absolute-error" and self.threshold > 1:
+            raise refuse(
+                "golden-threshold", f"{self.metric} never exceeds 1", "write a share such as 0.93", at="threshold", value=self.threshold
+            )
+        return self

@@ -1,0 +1,1 @@
+"""What nodes there are: instance types, accelerators and pools."""

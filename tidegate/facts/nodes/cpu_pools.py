@@ -1,0 +1,64 @@
+"""Nodes without a card: the few that always run, and those that come when they are needed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from tidegate.facts.fact import Fact, refuse
+from tidegate.facts.nodes.node_shapes import CPU_SHAPES, InstanceType
+
+
+class SystemPool(Fact):
+    """The small managed node group for the platform's own pods; it never scales to zero."""
+
+    instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
+    min_nodes: Annotated[int, Field(ge=2, le=20)]
+    max_nodes: Annotated[int, Field(ge=2, le=20)]
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> Self:
+        if self.min_nodes > self.max_nodes:
+            raise refuse(
+                "system-pool-min-above-max",
+                f"is above max_nodes, {self.max_nodes}",
+                "raise max_nodes",
+                at="min_nodes",
+                value=self.min_nodes,
+            )
+        return self
+
+
+class CpuPool(Fact):
+    """Nodes without a card for models and for the platform's own pods, from zero. It becomes a Karpenter NodePool without a taint.
+
+    The system pool takes only what declares itself critical, so a cluster that serves CPU models needs one of these.
+    """
+
+    instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
+    max_cpu: Annotated[int, Field(ge=4, le=10_000)]
+    """The most cores the pool may hold at once. Nodes are on demand: hot tiers share them with everybody."""
+
+    @model_validator(mode="after")
+    def _machines_are_known(self) -> Self:
+        for index, instance_type in enumerate(self.instance_types):
+            if instance_type not in CPU_SHAPES:
+                known = ", ".join(sorted(CPU_SHAPES))
+                raise refuse(
+                    "cpu-pool-instance-type",
+                    "is not in the table of machines without a card",
+                    f"use one of {known}, or add it to tidegate/facts/nodes/node_shapes.py",
+                    at=f"instance_types[{index}]",
+                    value=instance_type,
+                )
+        smallest = min(CPU_SHAPES[instance_type].vcpus for instance_type in self.instance_types)
+        if smallest > self.max_cpu:
+            raise refuse(
+                "cpu-pool-limit-below-machine",
+                f"one machine already has {smallest} cores",
+                f"raise it to {smallest}",
+                at="max_cpu",
+                value=self.max_cpu,
+            )
+        return self

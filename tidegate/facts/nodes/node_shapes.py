@@ -1,0 +1,74 @@
+"""What pods can have of a machine: its published size less what the node itself keeps.
+
+GPU machines are in `tidegate.facts.nodes.accelerators`; these are the others. Sizes are AWS's published ones, seen on 2026-11-21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from tidegate.facts.nodes.accelerators import Accelerator, InstanceShape, instance_shapes
+
+InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{1,15}$")]
+"""AWS' name of a machine's kind and size, such as `m7i.xlarge`."""
+
+CPU_SHAPES: Mapping[str, InstanceShape] = {
+    # Prices as in `tidegate.facts.nodes.accelerators`: US dollars for one hour on demand in us-east-1, as published on 2025-06-15.
+    "m6i.xlarge": InstanceShape(4, 16, 0, 0.192),
+    "m6i.2xlarge": InstanceShape(8, 32, 0, 0.384),
+    "m6i.4xlarge": InstanceShape(16, 64, 0, 0.768),
+    "m7i.xlarge": InstanceShape(4, 16, 0, 0.2016),
+    "m7i.2xlarge": InstanceShape(8, 32, 0, 0.4032),
+    "m7i.4xlarge": InstanceShape(16, 64, 0, 0.8064),
+}
+"""Machines without a card, by instance type."""
+
+VOLUME_GIB = 200
+"""The root volume of every node that Karpenter brings: holds two of the largest server images (about 25 GiB unpacked) and the
+weights of the pods beside them."""
+
+_VM_OVERHEAD = 0.075
+"""The share of a machine's memory that its hypervisor and kernel take: what Karpenter's AWS provider assumes by default."""
+
+_MIB = 1024**2
+_GIB = 1024**3
+
+
+def shape_of(instance_type: str) -> InstanceShape | None:
+    """The size of a machine; None when no table has it."""
+    for accelerator in Accelerator:
+        if shape := instance_shapes(accelerator).get(instance_type):
+            return shape
+    return CPU_SHAPES.get(instance_type)
+
+
+def known_instance_types() -> list[str]:
+    """Every machine of the tables, by name."""
+    return sorted({*CPU_SHAPES, *(name for accelerator in Accelerator for name in instance_shapes(accelerator))})
+
+
+def allocatable(shape: InstanceShape) -> dict[str, int]:
+    """What pods may ask for: thousandths of a core, bytes, pods and cards.
+
+    EKS' own rules (its AMI's kubelet settings): 110 pods below 30 vCPUs and 250 from there on, memory for each of them, a share
+    of the cores that falls with their number, and 100 MiB at which the kubelet evicts.
+    """
+    pods = 110 if shape.vcpus < 30 else 250
+    memory = round(shape.memory_gib * _GIB * (1 - _VM_OVERHEAD)) - (255 + 11 * pods + 100) * _MIB
+    found = {
+        "cpu": shape.vcpus * 1000 - _reserved_millicores(shape.vcpus),
+        "memory": memory,
+        # The kubelet keeps a gibibyte, and evicts at a tenth.
+        "ephemeral-storage": round(VOLUME_GIB * _GIB * 0.9) - _GIB,
+        "pods": pods,
+    }
+    return {**found, "nvidia.com/gpu": shape.gpus} if shape.gpus else found
+
+
+def _reserved_millicores(vcpus: int) -> int:
+    """6 % of the first core, 1 % of the second, 0.5 % of the next two and 0.25 % of all others."""
+    shares = (60, 10, 5, 5)
+    return round(sum(shares[:vcpus]) + max(vcpus - len(shares), 0) * 2.5)

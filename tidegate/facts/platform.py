@@ -1,0 +1,298 @@
+"""All clusters and tenants together, and the rules that only show between them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from ipaddress import IPv4Network
+
+from tidegate.errors import Finding
+from tidegate.facts import names
+from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.nodes.accelerators import instance_shapes
+from tidegate.facts.prices import price_findings
+from tidegate.facts.signature import Catalogue
+from tidegate.facts.tenant import Tenant, replica_parts
+from tidegate.facts.tombstone import Tombstone, life_findings, tombstone_source
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The whole inventory, by name. `check` has found nothing wrong with it once `inventory.load` returns one."""
+
+    clusters: Mapping[str, Cluster]
+    tenants: Mapping[str, Tenant]
+    tombstones: Mapping[str, Tombstone] = dataclass_field(default_factory=dict[str, Tombstone])
+    catalogue: Catalogue = dataclass_field(default_factory=Catalogue)
+    """Models that may be served beside those that tenants name now, and the keys of both."""
+
+    def tenants_of(self, cluster: str) -> list[Tenant]:
+        """The tenants that run in `cluster`, by name."""
+        return [tenant for _, tenant in sorted(self.tenants.items()) if cluster in tenant.clusters]
+
+    def tombstones_of(self, cluster: str) -> list[Tombstone]:
+        """The tenants that are to be gone from `cluster`, by name."""
+        return [tombstone for _, tombstone in sorted(self.tombstones.items()) if cluster in tombstone.clusters]
+
+
+def cluster_source(name: str) -> str:
+    """The file of a cluster, relative to the repository."""
+    return f"clusters/inventory/{name}/cluster.yaml"
+
+
+def tenant_source(name: str) -> str:
+    """The file of a tenant, relative to the repository."""
+    return f"gitops/tenants/{name}.yaml"
+
+
+def check(platform: Platform) -> list[Finding]:
+    """Every contradiction between facts, in no particular order; empty means the platform can be rendered."""
+    findings = [*_pair_findings(platform), *_namespace_findings(platform), *_host_findings(platform)]
+    for name, cluster in platform.clusters.items():
+        findings += price_findings(cluster, cluster_source(name))
+    for tenant in platform.tenants.values():
+        findings += _placement_findings(platform, tenant)
+        findings += _quota_findings(tenant)
+        for name, model in tenant.models.items():
+            findings += _tier_findings(tenant, name, model)
+            findings += _accelerator_findings(platform, tenant, name, model)
+            findings += _registry_findings(tenant, name, model)
+    for tombstone in platform.tombstones.values():
+        findings += _cluster_findings(platform, tombstone_source(tombstone.name), tombstone.clusters)
+        findings += life_findings(tombstone, platform.tenants)
+    return findings
+
+
+def _pair_findings(platform: Platform) -> Iterator[Finding]:
+    for name, cluster in platform.clusters.items():
+        source = cluster_source(name)
+        pair = platform.clusters.get(cluster.pair)
+        if pair is None:
+            known = ", ".join(sorted(set(platform.clusters) - {name})) or "none yet"
+            yield Finding(source, "pair", "pair-unknown", "no such cluster", f"name one of: {known}", cluster.pair)
+            continue
+        if pair.pair not in platform.clusters:
+            continue  # said where it stands: in the pair's own file
+        if pair.pair != name:
+            remedy = f"set pair: {name} in {cluster_source(cluster.pair)}, or pair both elsewhere"
+            yield Finding(source, "pair", "pair-one-sided", f"{cluster.pair} is paired with {pair.pair}", remedy, cluster.pair)
+            continue
+        if name < cluster.pair:  # what follows is about both, so it is said once
+            yield from _agreement_findings(cluster, pair)
+
+
+def _agreement_findings(cluster: Cluster, pair: Cluster) -> Iterator[Finding]:
+    source = cluster_source(cluster.name)
+    if pair.region == cluster.region:
+        yield Finding(source, "region", "pair-same-region", f"{cluster.pair} is in the same region", "use two regions", cluster.region)
+    if IPv4Network(cluster.network.cidr).overlaps(IPv4Network(pair.network.cidr)):
+        yield Finding(
+            source, "network.cidr", "pair-cidr-overlap", f"overlaps {pair.network.cidr} of {cluster.pair}",
+            "choose ranges that can be peered", cluster.network.cidr,
+        )  # fmt: skip
+    if pair.edge.role == cluster.edge.role:
+        yield Finding(source, "edge.role", "pair-same-role", f"{cluster.pair} has it too", "one primary, one secondary", cluster.edge.role)
+    if pair.edge.zone_name != cluster.edge.zone_name:
+        yield Finding(
+            source, "edge.zone_name", "pair-zone-differs", f"{cluster.pair} uses {pair.edge.zone_name}",
+            "failover records share one zone", cluster.edge.zone_name,
+        )  # fmt: skip
+    if pair.kubernetes_version != cluster.kubernetes_version:
+        yield Finding(
+            source, "kubernetes_version", "pair-version-differs", f"{cluster.pair} runs {pair.kubernetes_version}",
+            "run the same minor in both", cluster.kubernetes_version,
+        )  # fmt: skip
+    if pair.domain == cluster.domain:
+        yield Finding(source, "domain", "pair-same-domain", f"{cluster.pair} uses it too", "give each cluster its own", cluster.domain)
+
+
+def _namespace_findings(platform: Platform) -> Iterator[Finding]:
+    holders: dict[tuple[str, str], str] = {}
+    # Whoever has a namespace by default keeps it; whoever asks for it by name is told.
+    for name, tenant in sorted(platform.tenants.items(), key=lambda item: (item[1].namespace is not None, item[0])):
+        namespace = tenant.namespace_name
+        others = {holders.setdefault((cluster, namespace), name) for cluster in tenant.clusters} - {name}
+        for other in sorted(others):
+            yield Finding(tenant_source(name), "namespace", "namespace-shared", f"{other} already has it", "choose another", namespace)
+
+
+def _host_findings(platform: Platform) -> Iterator[Finding]:
+    """Hosts are one space for all clusters, because a caller's resolver knows nothing of clusters."""
+    holders: dict[str, str] = {}
+    own = {host for cluster in platform.clusters.values() for host in (cluster.domain, cluster.edge.zone_name)}
+    for name, tenant in sorted(platform.tenants.items(), key=lambda item: (item[1].host is not None, item[0])):
+        source = tenant_source(name)
+        for host in sorted({tenant.host_in(platform.clusters[at].domain) for at in tenant.clusters if at in platform.clusters}):
+            if (other := holders.setdefault(host, name)) != name:
+                yield Finding(source, "host", "host-shared", f"{other} already has it", "choose another", host)
+            if host in own:
+                yield Finding(source, "host", "host-of-platform", "the platform itself answers there", "choose another", host)
+
+
+def _placement_findings(platform: Platform, tenant: Tenant) -> Iterator[Finding]:
+    source = tenant_source(tenant.name)
+    yield from _cluster_findings(platform, source, tenant.clusters)
+    for index, caller in enumerate(tenant.callers):
+        if caller.tenant == tenant.name:
+            yield Finding(source, f"callers[{index}].tenant", "caller-itself", "a tenant may always call itself", "remove it", tenant.name)
+        elif caller.tenant and caller.tenant not in platform.tenants:
+            yield Finding(
+                source, f"callers[{index}].tenant", "caller-unknown", "no such tenant", "remove it or add the tenant", caller.tenant
+            )
+    if tenant.tier.is_hot:
+        for cluster_name in tenant.clusters:
+            cluster = platform.clusters.get(cluster_name)
+            if cluster and cluster.pair in platform.clusters and cluster.pair not in tenant.clusters:
+                yield Finding(
+                    source, "clusters", "hot-tier-in-one-region", f"tier {tenant.tier} must outlive a region",
+                    f"add {cluster.pair}", ", ".join(tenant.clusters),
+                )  # fmt: skip
+
+
+def _cluster_findings(platform: Platform, source: str, clusters: Sequence[str]) -> Iterator[Finding]:
+    for index, cluster in enumerate(clusters):
+        if cluster not in platform.clusters:
+            known = ", ".join(sorted(platform.clusters))
+            yield Finding(source, f"clusters[{index}]", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
+
+
+def _quota_findings(tenant: Tenant) -> Iterator[Finding]:
+    """Compares in thousandths of a core and in MiB: sums of fractions would be off in the last digit."""
+    source = tenant_source(tenant.name)
+    cpu_milli = memory_mib = pods = 0
+    accelerators: dict[str, int] = defaultdict(int)
+    for model in tenant.models.values():
+        for low, _high, resources in replica_parts(model):
+            cpu_milli += low * round(resources.cpu * 1000)
+            memory_mib += low * round(resources.memory_gib * 1024)
+            pods += low
+        if model.accelerator:
+            accelerators[model.accelerator.resource_name] += max(model.scaling.min_replicas, 1) * model.accelerator.count
+    why = "the floors of all models with their sidecars need"
+    for field, needed, allowed, steps_per_unit in (
+        ("cpu", cpu_milli, round(tenant.quota.cpu * 1000), 1000),
+        ("memory_gib", memory_mib, round(tenant.quota.memory_gib * 1024), 1024),
+        ("pods", pods, tenant.quota.pods, 1),
+    ):
+        if needed > allowed:
+            floors, found = f"{needed / steps_per_unit:.15g}", f"{allowed / steps_per_unit:.15g}"
+            remedy = f"raise it to {floors} or lower floors"
+            yield Finding(source, f"quota.{field}", "quota-below-floors", f"{why} {floors}", remedy, found)
+    for resource, needed in accelerators.items():
+        allowed = tenant.quota.accelerators.get(resource, 0)
+        if needed > allowed:
+            problem = f"the models need {needed} of {resource} to answer at all"
+            yield Finding(
+                source, f"quota.accelerators.{resource}", "quota-below-accelerators", problem, f"add {resource}: {needed}", str(allowed)
+            )
+
+
+def _tier_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
+    source, path, tier = tenant_source(tenant.name), f"models.{name}", tenant.tier
+    if tier.is_hot and model.scaling.min_replicas == 0:
+        yield Finding(
+            source, f"{path}.scaling.min_replicas", "hot-tier-to-zero", f"tier {tier} never scales to zero",
+            "set at least 2", "0",
+        )  # fmt: skip
+    elif tier.is_hot and model.scaling.min_replicas == 1:
+        yield Finding(
+            source, f"{path}.scaling.min_replicas", "hot-tier-single-replica", f"tier {tier} must outlive a node",
+            "set at least 2", "1",
+        )  # fmt: skip
+    if tier.is_hot and model.capacity == "spot":
+        yield Finding(source, f"{path}.capacity", "hot-tier-on-spot", f"tier {tier} cannot run on spot", "remove it", "spot")
+    gives_way = tier == "batch" or (model.rollout.strategy == "shadow" and not tier.is_hot)
+    if gives_way and model.accelerator and model.capacity != "spot":
+        what = "batch work" if tier == "batch" else "a shadow"
+        yield Finding(source, f"{path}.capacity", "batch-off-spot", f"{what} holds a card at full price", "set spot", model.capacity)
+    if tier == "regulated" and model.rollout.strategy != "canary":
+        yield Finding(
+            source, f"{path}.rollout.strategy", "regulated-without-canary", "regulated models are released by canary",
+            "set strategy: canary with steps_percent", model.rollout.strategy,
+        )  # fmt: skip
+    if tier == "regulated" and model.approval is None:
+        yield Finding(source, f"{path}.approval", "regulated-without-approval", "regulated models need an approval", "add approval")
+    if tier == "regulated" and model.dense_pool:
+        yield Finding(
+            source, f"{path}.dense_pool", "regulated-in-dense-pool", "a regulated model shares no server with others",
+            "serve it on its own",
+        )  # fmt: skip
+    if tier == "batch" and model.scaling.min_replicas > 0 and model.accelerator:
+        yield Finding(
+            source, f"{path}.scaling.min_replicas", "batch-holds-gpu", "batch work must not hold a GPU while idle",
+            "set 0", str(model.scaling.min_replicas),
+        )  # fmt: skip
+
+
+def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
+    """A tenant's role reads its own folder of the registry and nothing else in S3; better said here than by a 403."""
+    own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
+    uris = {
+        "artefact.uri": model.artefact.uri,
+        "artefact.signature.uri": model.artefact.signature.uri,
+        "golden_set.uri": model.golden_set.uri,
+    }
+    for field, uri in uris.items():
+        source, path, remedy = tenant_source(tenant.name), f"models.{name}.{field}", f"put it below {own}"
+        if not uri.startswith("s3://") or uri.startswith(own):
+            continue
+        if uri.startswith(names.MODEL_REGISTRY_URI):
+            yield Finding(source, path, "uri-of-another-tenant", "another tenant's folder", remedy, uri)
+        else:
+            yield Finding(source, path, "uri-outside-registry", "the tenant's role reads the model registry only", remedy, uri)
+
+
+def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
+    """The pools of a cluster that can host one replica of `model`, by name; empty for a CPU model."""
+    return {name: pool for name, pool in _pools_of_kind(cluster, model).items() if _machine_holds(pool, model)}
+
+
+def _machine_holds(pool: GpuPool, model: ServedModel) -> bool:
+    """Whether some machine of the pool is large enough for the predictor, its sidecar and its cards."""
+    assert model.accelerator, "only models with an accelerator have pools"
+    _, _, replica = replica_parts(model)[0]
+    shapes = instance_shapes(pool.accelerator)
+    return any(
+        shape.vcpus >= replica.cpu and shape.memory_gib >= replica.memory_gib and pool.max_gpus >= shape.gpus >= model.accelerator.cards
+        for shape in (shapes[instance_type] for instance_type in pool.instance_types)
+    )
+
+
+def _pools_of_kind(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
+    if model.accelerator is None:
+        return {}
+    wanted = {CapacityType.SPOT} if model.capacity == "spot" else {CapacityType.ON_DEMAND, CapacityType.RESERVED}
+    return {
+        name: pool
+        for name, pool in sorted(cluster.gpu_pools.items())
+        if pool.accelerator == model.accelerator.accelerator and pool.share == model.accelerator.share and wanted & set(pool.capacity_types)
+    }
+
+
+def _accelerator_findings(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
+    if model.accelerator is None:
+        return
+    source = tenant_source(tenant.name)
+    lacking = [cluster for at in tenant.clusters if (cluster := platform.clusters.get(at)) and not pools_for(cluster, model)]
+    if without := [cluster for cluster in lacking if not _pools_of_kind(cluster, model)]:
+        offered = {f"{pool.accelerator} {pool.share}" for cluster in without for pool in cluster.gpu_pools.values()}
+        yield Finding(
+            source, f"models.{name}.accelerator", "accelerator-in-no-pool",
+            f"no GPU pool of {_names(without)} offers it", f"choose one of {', '.join(sorted(offered)) or 'none'}, or add a pool",
+            f"{model.accelerator.accelerator} {model.accelerator.share} ({model.capacity})",
+        )  # fmt: skip
+    if too_small := [cluster for cluster in lacking if cluster not in without]:
+        pools = sorted({pool for cluster in too_small for pool in _pools_of_kind(cluster, model)})
+        yield Finding(
+            source, f"models.{name}.resources", "replica-above-machines",
+            f"with its sidecar it is larger than every machine of {', '.join(pools)} in {_names(too_small)}",
+            "ask for less, or add a larger instance type to the pool",
+            f"{model.resources.cpu:g} cores, {model.resources.memory_gib:g} GiB, {model.accelerator.count} x {model.accelerator.share}",
+        )  # fmt: skip
+
+
+def _names(clusters: list[Cluster]) -> str:
+    return ", ".join(cluster.name for cluster in clusters)

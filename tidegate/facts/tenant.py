@@ -1,0 +1,133 @@
+"""A tenant: who owns it, what it may use and what it serves. The file is `gitops/tenants/<name>.yaml`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from tidegate.facts import names
+from tidegate.facts.fact import Cpu, Email, Fact, MemoryGib, Subject, refuse
+from tidegate.facts.models.served_model import Companion, ServedModel
+from tidegate.facts.names import ClusterName, Host, Namespace, ServedModelName, TenantName
+from tidegate.facts.nodes.accelerators import Resources
+
+
+class Tier(StrEnum):
+    """How much a tenant's failure costs; it decides priority, floors and what a release needs."""
+
+    REGULATED = "regulated"
+    CRITICAL = "critical"
+    STANDARD = "standard"
+    BATCH = "batch"
+
+    @property
+    def is_hot(self) -> bool:
+        """Hot tiers are on somebody's request path: they never scale to zero and never run on spot."""
+        return self in {Tier.REGULATED, Tier.CRITICAL}
+
+
+class Quota(Fact):
+    """The most a tenant may use in one cluster at once."""
+
+    cpu: Cpu
+    memory_gib: MemoryGib
+    pods: Annotated[int, Field(ge=1, le=2000)]
+    accelerators: dict[
+        Annotated[str, StringConstraints(pattern=r"^nvidia\.com/(gpu|gpu\.shared|mig-[1-7]g\.[0-9]{1,2}gb)$")],
+        Annotated[int, Field(ge=0, le=512)],
+    ] = Field(default_factory=dict[str, int])
+    """By extended resource name, such as `nvidia.com/mig-1g.10gb: 4`."""
+
+
+class Caller(Fact):
+    """Somebody who may call this tenant's models: a subject of the token issuer, or another tenant in the mesh."""
+
+    subject: Subject | None = None
+    """The `sub` of a token, exactly; no wildcards."""
+    tenant: TenantName | None = None
+    """A tenant whose pods may call from inside the mesh."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.subject is None) == (self.tenant is None):
+            raise refuse("caller-ambiguous", "a caller is either a subject or a tenant", "write exactly one of the two")
+        return self
+
+
+class Tenant(Fact):
+    """One tenant in all its clusters."""
+
+    name: TenantName
+    tier: Tier
+    owners: Annotated[tuple[Email, ...], Field(min_length=1)]
+    """Who is told and who reviews; at least one address that reaches people."""
+    clusters: Annotated[tuple[ClusterName, ...], Field(min_length=1)]
+    """Where it runs; hot tiers name both of a pair."""
+    namespace: Namespace | None = None
+    """Default `tenant-<name>`."""
+    host: Host | None = None
+    """Default `<name>.<cluster domain>` in every cluster; when set, the same in all."""
+    quota: Quota
+    budget_usd_per_month: Annotated[float, Field(gt=0, le=10_000_000)]
+    callers: Annotated[tuple[Caller, ...], Field(min_length=1)]
+    requests_per_second: Annotated[int, Field(ge=1, le=100_000)]
+    """Rate limit at the edge, per cluster."""
+    log_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    models: Annotated[dict[ServedModelName, ServedModel], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for rule, listed in (
+            ("clusters-twice", self.clusters),
+            ("owners-twice", self.owners),
+            ("callers-twice", tuple(caller.subject or caller.tenant or "" for caller in self.callers)),
+        ):
+            if len(set(listed)) != len(listed):
+                raise refuse(rule, "an entry is listed twice", "list each once", at=rule.removesuffix("-twice"), value=", ".join(listed))
+        return self
+
+    @model_validator(mode="after")
+    def _pools_know_their_callers(self) -> Self:
+        subjects = [caller.subject for caller in self.callers if caller.subject]
+        pools = [(f"models.{name}.dense_pool.access", model.dense_pool) for name, model in self.models.items() if model.dense_pool]
+        for path, pool in pools:
+            for number, one in enumerate(pool.access):
+                if one.subject not in subjects:
+                    raise refuse(
+                        "pool-access-subject-unknown", "is none of the tenant's callers", "add it to callers, or remove the entry",
+                        at=f"{path}[{number}].subject", value=one.subject,
+                    )  # fmt: skip
+            if tenant := next((caller.tenant for caller in self.callers if caller.tenant), None):
+                raise refuse(
+                    "pool-access-from-mesh", f"pods of {tenant} could say to be any caller",
+                    f"let {tenant} call through the edge with a subject of its own", at=path,
+                )  # fmt: skip
+        return self
+
+    @property
+    def namespace_name(self) -> str:
+        """The namespace in force."""
+        return self.namespace or names.tenant_namespace(self.name)
+
+    def host_in(self, cluster_domain: str) -> str:
+        """The host in force in a cluster."""
+        return self.host or names.tenant_host(self.name, cluster_domain)
+
+
+SIDECAR = Resources(cpu=0.1, memory_gib=0.125)
+"""What Istio's proxy asks for beside every pod (the chart's own default request)."""
+
+
+def replica_parts(model: ServedModel) -> tuple[tuple[int, int, Resources], ...]:
+    """(min replicas, max replicas, resources of one replica) of the predictor and each companion, sidecar included."""
+    companions: list[Companion] = [part for part in (model.transformer, model.explainer) if part]
+    parts = [(model.scaling.min_replicas, model.scaling.max_replicas, model.resources)]
+    parts += [(part.min_replicas, part.max_replicas, part.resources) for part in companions]
+    return tuple((low, high, _with_sidecar(own)) for low, high, own in parts)
+
+
+def _with_sidecar(own: Resources) -> Resources:
+    # Not validated: the largest allowed replica and its sidecar together are above what one replica may ask for.
+    return Resources.model_construct(cpu=round(own.cpu + SIDECAR.cpu, 3), memory_gib=own.memory_gib + SIDECAR.memory_gib)

@@ -1,0 +1,198 @@
+"""Why a part of a served model does not come up, told from its revision, its pods and what refused them. Knows no kubectl."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tidegate.facts import names
+from tidegate.facts.platform import tenant_source
+from tidegate.facts.tenant import Tenant
+from tidegate.live.log_lines import last_line, one_line
+from tidegate.live.observed_pods import ContainerStatus, Pod, Terminated
+from tidegate.live.observed_routes import Event, ReplicaSet, Revision
+
+STORAGE_INITIALIZER = "storage-initializer"
+"""KServe's init container that copies the model files."""
+
+QUEUE_PROXY = "queue-proxy"
+"""Knative's container beside every server; it is never ready before the server is."""
+
+_IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+_CREATION_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_POLICY = re.compile(r"admission webhook|ValidatingAdmissionPolicy|violates PodSecurity|denied (the )?request")
+_REFUSED = "Model refused: "
+"""How the model verifier begins its one line (clusters/local/images/model-verifier)."""
+
+_NOT_LISTED = re.compile(r"not in the catalogue|approved as|not told what it may load|public key is not known")
+_UNREACHABLE = re.compile(r"Service Unavailable|Could not connect|timed out|Name or service not known|reset by peer", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason and what to do about it. `may_pass` when waiting alone may help."""
+
+    text: str
+    next_step: str
+    may_pass: bool = False
+
+    def during_canary(self, newest: str, serving: str) -> Cause:
+        """The same, when it keeps a new revision from taking over from an older one."""
+        return replace(self, text=f"canary {newest} is not ready, {serving} keeps serving: {self.text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Whose model is looked at, and how to ask for what only a failure makes interesting."""
+
+    tenant: Tenant
+    model: str
+    last_log_line: Callable[[Pod, ContainerStatus], str]
+    warnings_about: Callable[[Pod], Sequence[Event]]
+
+    @property
+    def source(self) -> str:
+        """The tenant's file."""
+        return tenant_source(self.tenant.name)
+
+    def log_command(self, pod: Pod, container: str, *, previous: bool = False) -> str:
+        """What shows a container's whole log."""
+        command = f"kubectl -n {pod.metadata.namespace} logs {pod.metadata.name} -c {container}"
+        return f"{command} --previous" if previous else command
+
+
+def refusal(inquiry: Inquiry, message: str) -> Cause | None:
+    """The cause when quota, policy or project refused an object; None when `message` tells of something else."""
+    said = one_line(message)
+    if "exceeded quota" in said:
+        return Cause(
+            f"quota exceeded: {said.partition('exceeded quota: ')[2] or said}",
+            f"raise quota in {inquiry.source} or lower the replicas, then commit",
+        )
+    if "is not permitted in project" in said:
+        return Cause(
+            f"refused by the tenant's Argo CD project: {said}", f"remove that object from what {inquiry.source} renders, then commit"
+        )
+    if _POLICY.search(said):
+        return Cause(f"refused by policy: {said}", f"change {inquiry.source} as the message asks, then commit")
+    return None
+
+
+def revision_cause(inquiry: Inquiry, revision: Revision, replica_sets: Sequence[ReplicaSet]) -> Cause | None:
+    """Why a revision has no pods that could be looked at."""
+    for replica_set in replica_sets:
+        failure = replica_set.status.find("ReplicaFailure")
+        if failure.status == "True":
+            said = one_line(failure.message)
+            unknown = Cause(
+                f"pods cannot be created: {said}",
+                f"kubectl -n {inquiry.tenant.namespace_name} describe replicaset {replica_set.metadata.name}",
+            )
+            return refusal(inquiry, failure.message) or unknown
+    judged = [revision.status.find(kind) for kind in ("Ready", "ContainerHealthy", "ResourcesAvailable")]
+    said = next((one_line(one.message) for one in judged if one.status == "False" and one.message), "")
+    if "Unable to fetch image" in said:
+        return Cause(f"image cannot be resolved: {said}", _image_step(inquiry, revision.metadata.labels.get(names.KSERVE_LABEL_PART, "")))
+    if said:
+        return refusal(inquiry, said) or Cause(
+            f"revision {revision.metadata.name} failed: {said}",
+            f"kubectl -n {inquiry.tenant.namespace_name} describe revision {revision.metadata.name}",
+        )
+    return None
+
+
+def pod_cause(inquiry: Inquiry, pod: Pod) -> Cause | None:
+    """Why a pod is not ready; None when it is."""
+    if pod.is_ready:
+        return None
+    scheduled = pod.status.find("PodScheduled")
+    if scheduled.status == "False":
+        return _unscheduled(inquiry, pod, one_line(scheduled.message or scheduled.reason))
+    # What runs beside a server waits for it, so the server is asked first.
+    servers = sorted(pod.status.containers, key=lambda one: one.name == QUEUE_PROXY)
+    for container in (*pod.status.init_containers, *servers):
+        found = _container_cause(inquiry, pod, container)
+        if found:
+            return found
+    return _not_ready(inquiry, pod, servers)
+
+
+def _unscheduled(inquiry: Inquiry, pod: Pod, said: str) -> Cause:
+    pool = pod.spec.node_selector.get(names.LABEL_GPU_POOL)
+    if pool:
+        step = f"free cards of {pool} or raise gpu_pools.{pool}.max_gpus in the cluster's file; Karpenter needs a moment for a new node"
+        return Cause(f"GPU pool {pool} has no room for pod {pod.metadata.name}: {said}", step, may_pass=True)
+    return Cause(f"no node fits pod {pod.metadata.name}: {said}", f"lower resources in {inquiry.source}, or make room", may_pass=True)
+
+
+def _container_cause(inquiry: Inquiry, pod: Pod, container: ContainerStatus) -> Cause | None:
+    waiting, name = container.state.waiting, container.name
+    if waiting and waiting.reason in _IMAGE_REASONS:
+        said = one_line(waiting.message or waiting.reason)
+        return Cause(f"image of {name} cannot be pulled: {said}", _image_step(inquiry, pod.part))
+    if waiting and waiting.reason in _CREATION_REASONS:
+        step = f"kubectl -n {pod.metadata.namespace} describe pod {pod.metadata.name}"
+        return Cause(f"container {name} cannot be started: {one_line(waiting.message or waiting.reason)}", step)
+    return _ended_badly(inquiry, pod, container, container.failure) if container.failure else None
+
+
+def _ended_badly(inquiry: Inquiry, pod: Pod, container: ContainerStatus, failure: Terminated) -> Cause:
+    name = container.name
+    if failure.reason == "OOMKilled":
+        return Cause(
+            f"container {name} needs more memory than its limit (OOMKilled)", f"raise memory_gib of models.{inquiry.model} in {inquiry.source}",
+        )  # fmt: skip
+    line = inquiry.last_log_line(pod, container) or last_line(failure.message) or "it left no log"
+    if name == STORAGE_INITIALIZER and _REFUSED in line:
+        return _refused_model(inquiry, line.partition(_REFUSED)[2])
+    if name == STORAGE_INITIALIZER:
+        reason = line.rpartition("Storage initialization failed: ")[2]
+        text = f"model files could not be fetched ({STORAGE_INITIALIZER}, exit code {failure.exit_code}): {reason}"
+        if _UNREACHABLE.search(reason):
+            return Cause(text, "the model registry does not answer: `tidegate status` (Cloud), `tidegate local logs internet/front`")
+        step = f"check that artefact.uri of models.{inquiry.model} in {inquiry.source} is in the registry; `tidegate up` puts trained models there"
+        return Cause(text, step)
+    # Without --previous kubectl shows the attempt that ended last, unless the next one runs already.
+    command = inquiry.log_command(pod, name, previous=container.state.running is not None)
+    return Cause(f"container {name} crashes (exit code {failure.exit_code}, {container.restart_count} restarts): {line}", command)
+
+
+def _refused_model(inquiry: Inquiry, reason: str) -> Cause:
+    """The verifier's line, and who can mend it: the list of approved models, or the files and their signatures."""
+    if _NOT_LISTED.search(reason):
+        step = f"correct artefact of models.{inquiry.model} in {inquiry.source}, or have the version listed (`tidegate model catalogue`)"
+        return Cause(f"the model may not be loaded: {reason}", step)
+    step = f"`tidegate model verify {inquiry.tenant.name}/{inquiry.model}`; if that fails too, sign the right files anew (`tidegate model sign`)"
+    return Cause(f"the model's signature does not hold, so it was not loaded: {reason}", step)
+
+
+def _not_ready(inquiry: Inquiry, pod: Pod, servers: Sequence[ContainerStatus]) -> Cause:
+    unready = [one for one in servers if not one.ready]
+    if servers and not unready:
+        judged = pod.status.find("Ready")
+        said = one_line(judged.message or judged.reason) or "nobody says why"
+        return Cause(
+            f"pod {pod.metadata.name} is not marked ready though its containers are: {said}", "look again in a few seconds", may_pass=True
+        )
+    if not unready or any(one.state.running is None for one in unready):
+        running = next((one.name for one in pod.status.init_containers if one.state.running and not one.ready), "")
+        doing = (
+            f"{running} runs"
+            if running
+            else next((one.state.waiting.reason for one in unready if one.state.waiting), "") or "kubelet has it"
+        )
+        return Cause(f"pod {pod.metadata.name} is still starting: {doing}", "look again in a few seconds", may_pass=True)
+    container = unready[0].name
+    told = [event for event in inquiry.warnings_about(pod) if event.reason == "Unhealthy" and "istio-proxy" not in event.about.field]
+    if not told:
+        text = f"pod {pod.metadata.name} is still starting: {container} runs, its readiness probe has not passed yet"
+        return Cause(text, "look again in a few seconds", may_pass=True)
+    newest = max(told, key=lambda event: event.last_seen)
+    return Cause(f"{container} runs but is never ready: {one_line(newest.message)}", inquiry.log_command(pod, container), may_pass=True)
+
+
+def _image_step(inquiry: Inquiry, part: str) -> str:
+    if part in {"transformer", "explainer"}:
+        return f"push the image, or correct models.{inquiry.model}.{part}.image in {inquiry.source}, then commit"
+    return "push the runtime's image to the registry, or correct it in clusters/images.py, then `tidegate render` and commit"

@@ -1,0 +1,234 @@
+"""Why a served model does not answer: walks from Git's Application to the gateway and names one cause and one next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tidegate.embedded.region_status import SCHEDULED_ONLY, most_telling, said_by_kserve
+from tidegate.facts import names
+from tidegate.facts.platform import tenant_source
+from tidegate.facts.tenant import Tenant
+from tidegate.live.causes import Cause, Inquiry, pod_cause, refusal, revision_cause
+from tidegate.live.diagnosis import Diagnosis, Step
+from tidegate.live.kubernetes import Condition, Kubernetes
+from tidegate.live.log_lines import one_line
+from tidegate.live.observation import Seen, event_reader, log_reader, look, look_up
+from tidegate.live.observed import Application, InferenceService, Judged, Node
+from tidegate.live.observed_pods import Pod
+from tidegate.live.observed_routes import Gateway, HttpRoute, KnativeService, ReplicaSet, Revision
+
+_LOOK_AGAIN = "look again in a few seconds"
+
+
+def explain_live(cluster: Kubernetes, tenant: Tenant, name: str) -> Diagnosis:
+    """Walks the model `name` of `tenant` in a region. Raises `ToolError` when the API server goes away meanwhile."""
+    if not cluster.is_ready():
+        steps = (Step("API server", "down", "does not answer"),)
+        return Diagnosis(False, steps, "the region's API server does not answer", "`tidegate local ps`, then `tidegate local logs`")
+    namespace = tenant.namespace_name
+    label = f"--selector={names.LABEL_SERVED_MODEL}={name}"
+    model = look(cluster, [InferenceService, KnativeService, Revision, ReplicaSet, Pod], f"--namespace={namespace}", label)
+    pods = [pod for pod in model.of(Pod) if not pod.is_leaving and pod.status.phase not in {"Succeeded", "Failed"}]
+    application = names.tenant_application(tenant.name)
+    nodes = sorted({pod.spec.node_name for pod in pods if pod.spec.node_name})
+    walk = _Walk(
+        Inquiry(tenant, name, log_reader(cluster), event_reader(cluster)), model, pods,
+        look_up(cluster, [(Application, application)], namespace=names.NAMESPACE_ARGOCD).named(Application, application),
+        look_up(cluster, [(HttpRoute, tenant.name), (Gateway, names.GATEWAY_EDGE)], namespace=names.NAMESPACE_EDGE),
+        {node.metadata.name: node for node in look_up(cluster, [(Node, node) for node in nodes], namespace=namespace).of(Node)},
+    )  # fmt: skip
+    return walk.diagnosis()
+
+
+@dataclass
+class _Walk:
+    inquiry: Inquiry
+    seen: Seen
+    pods: Sequence[Pod]
+    application: Application | None
+    edge: Seen
+    nodes: dict[str, Node]
+    steps: list[Step] = field(default_factory=list[Step])
+    causes: list[Cause] = field(default_factory=list[Cause])
+    notes: list[Cause] = field(default_factory=list[Cause])
+    """What is fine but worth knowing, told when there is no cause."""
+
+    def diagnosis(self) -> Diagnosis:
+        service = self.seen.named(InferenceService, self.inquiry.model)
+        self._application(service)
+        if service is not None:
+            self._service(service)
+            for part in self._parts():
+                self._part(part, service)
+        self._gateway()
+        ready = service is not None and service.status.is_true("Ready") and not service.is_leaving
+        lasting = [cause for cause in self.causes if not cause.may_pass]
+        told = [*lasting, *self.causes]
+        if not told and not ready:
+            said = said_by_kserve(service) if service else ""
+            told = [Cause(f"KServe has not finished: {said or 'it has said nothing yet'}", _LOOK_AGAIN)]
+        first = next(iter([*told, *self.notes]), None)
+        return Diagnosis(ready and not told, tuple(self.steps), first.text if first else "", first.next_step if first else "")
+
+    def _application(self, service: InferenceService | None) -> None:
+        name, found = names.tenant_application(self.inquiry.tenant.name), self.application
+        if found is None:
+            self.steps.append(Step(f"Application {name}", "missing"))
+            if service is None:
+                step = (
+                    f"look at Application {names.ROOT_APPLICATION} in `tidegate status`; is {self.inquiry.source} rendered and committed?"
+                )
+                self.causes.append(Cause(f"not applied: Argo CD has no Application {name}", step))
+            return
+        self.steps.append(Step(f"Application {name}", f"{found.status.sync.status}, {found.status.health.status}", one_line(found.problem)))
+        refused = "; ".join(one_line(each) for each in found.refusals)
+        by_rule = refusal(self.inquiry, refused) if refused else None
+        if service is None:
+            self.steps.append(Step(f"InferenceService {self.inquiry.model}", "missing"))
+            why = refused or f"the Application is {found.status.sync.status}, {found.status.health.status}"
+            fallback = Cause(
+                f"not applied by Argo CD: {why}", f"mend {self.inquiry.source}, `tidegate render`, commit; or wait for the sync"
+            )
+            self.causes.append(by_rule or fallback)
+        elif refused:
+            self.notes.append(
+                Cause(
+                    f"serving, but Git's newest is not applied: {by_rule.text if by_rule else refused}",
+                    f"mend {self.inquiry.source} and commit",
+                )
+            )
+
+    def _service(self, service: InferenceService) -> None:
+        self.steps.append(
+            Step(
+                f"InferenceService {self.inquiry.model}",
+                _state(service.status),
+                said_by_kserve(service) if not service.status.is_true("Ready") else "",
+            )
+        )
+        if service.is_leaving:
+            self.causes.append(
+                Cause("the InferenceService is being deleted", f"commit {self.inquiry.source} again if it is to stay", may_pass=False)
+            )
+
+    def _parts(self) -> list[str]:
+        model = self.inquiry.tenant.models[self.inquiry.model]
+        companions = {"transformer": model.transformer, "explainer": model.explainer}
+        return ["predictor", *(part for part, companion in companions.items() if companion)]
+
+    def _part(self, part: str, service: InferenceService) -> None:
+        if self.inquiry.tenant.models[self.inquiry.model].scaling.mode == "standard":
+            self._pods([pod for pod in self.pods if pod.part == part])
+            return
+        name = names.inference_part(self.inquiry.model, part)
+        knative = self.seen.named(KnativeService, name)
+        if knative is None:
+            self.steps.append(Step(f"Knative Service {name}", "missing"))
+            said = most_telling(service.status)
+            step = "kubectl -n kserve logs deployment/kserve-controller-manager"
+            made_none = Cause(f"KServe has made no Knative Service {name}: {said or 'it has said nothing yet'}", step, may_pass=not said)
+            self.causes.append(refusal(self.inquiry, said) or made_none)
+            return
+        newest, serving = knative.status.latest_created, knative.status.latest_ready
+        self.steps.append(Step(f"Knative Service {name}", _state(knative.status), one_line(most_telling(knative.status))))
+        # First the one that callers reach: its failure is worse than a canary's.
+        for revision in dict.fromkeys(each for each in (serving, newest) if each):
+            found = self._revision(revision)
+            if found:
+                self.causes.append(found.during_canary(newest, serving) if serving and revision != serving else found)
+        routed = knative.status.find("RoutesReady")
+        if newest == serving and routed.status == "False":
+            step = "kubectl -n knative-serving logs deployment/net-gateway-api-controller"
+            self.causes.append(Cause(f"Knative's route of {name} is not ready: {one_line(routed.message or routed.reason)}", step))
+
+    def _revision(self, name: str) -> Cause | None:
+        revision = self.seen.named(Revision, name)
+        if revision is None:
+            self.steps.append(Step(f"Revision {name}", "missing"))
+            return Cause(f"Knative has not made revision {name} yet", _LOOK_AGAIN, may_pass=True)
+        own = [pod for pod in self.pods if pod.revision == name]
+        active = revision.status.find("Active")
+        asleep = revision.status.is_true("Ready") and active.status == "False" and not own
+        if asleep:
+            self.steps.append(Step(f"Revision {name}", "scaled to zero", one_line(active.message)))
+            self.notes.append(Cause("scaled to zero, which is fine", "nothing; the first request starts a replica"))
+            return None
+        self.steps.append(
+            Step(
+                f"Revision {name}",
+                _state(revision.status),
+                one_line(most_telling(revision.status)) if not revision.status.is_true("Ready") else "",
+            )
+        )
+        sets = [one for one in self.seen.of(ReplicaSet) if one.metadata.name.startswith(f"{name}-deployment")]
+        cause = self._pods_cause(own)
+        if revision.status.is_true("Ready") and any(pod.is_ready for pod in own):
+            return None  # one replica of several may start or leave at any time
+        return cause if cause and not cause.may_pass else revision_cause(self.inquiry, revision, sets) or cause
+
+    def _pods(self, pods: Sequence[Pod]) -> None:
+        cause = self._pods_cause(pods)
+        if cause and not any(pod.is_ready for pod in pods):
+            self.causes.append(cause)
+
+    def _pods_cause(self, pods: Sequence[Pod]) -> Cause | None:
+        found = [cause for pod in pods if (cause := self._pod(pod))]
+        return next((cause for cause in found if not cause.may_pass), next(iter(found), None))
+
+    def _pod(self, pod: Pod) -> Cause | None:
+        name, node = pod.metadata.name, self.nodes.get(pod.spec.node_name)
+        # Nobody probes a server that does not exist: on a pretended node running is all there is.
+        pretended = node is not None and node.is_fake and pod.status.phase == "Running"
+        cause = None if pretended else pod_cause(self.inquiry, pod)
+        if node and not node.status.is_true("Ready"):
+            said = one_line(node.status.find("Ready").message)
+            cause = Cause(f"node {node.metadata.name} of pod {name} is not ready: {said}", "`tidegate local ps`")
+        self.steps.append(Step(f"Pod {name}", "Ready" if pod.is_ready else pod.status.phase or "new", cause.text if cause else ""))
+        if node:
+            state = "Ready" if node.status.is_true("Ready") else "not ready"
+            step = Step(f"Node {node.metadata.name}", state, SCHEDULED_ONLY if node.is_fake else "")
+            if step not in self.steps:
+                self.steps.append(step)
+        if node and pretended:
+            self.notes.append(
+                Cause(f"{SCHEDULED_ONLY}: {node.metadata.name} is a pretended node", "nothing; only a real card would answer")
+            )
+        return cause
+
+    def _gateway(self) -> None:
+        tenant, path = self.inquiry.tenant.name, f"/{self.inquiry.model}"
+        route, gateway = self.edge.named(HttpRoute, tenant), self.edge.named(Gateway, names.GATEWAY_EDGE)
+        step = f"look at Application {names.component_application('edge')} in `tidegate status`"
+        refused: Condition | None = None
+        if route is None:
+            self.causes.append(Cause(f"gateway route: HTTPRoute {tenant} is not applied, so callers get 404", step))
+        elif not route.leads(path):
+            self.causes.append(
+                Cause(
+                    f"gateway route: HTTPRoute {tenant} has no rule for {path}, so callers get 404",
+                    f"render and commit {tenant_source(tenant)}",
+                )
+            )
+        else:
+            refused = route.refusal
+        if refused:
+            said = one_line(refused.message or refused.reason)
+            self.causes.append(Cause(f"gateway route: HTTPRoute {tenant} is not accepted ({refused.type}): {said}", step))
+        state = "missing" if route is None else "not accepted" if refused else "Accepted"
+        self.steps.append(Step(f"HTTPRoute {tenant}", state, one_line(refused.message) if refused else ""))
+        programmed = gateway.status.find("Programmed") if gateway else Condition(type="Programmed", message="it is not applied")
+        self.steps.append(
+            Step(
+                f"Gateway {names.GATEWAY_EDGE}",
+                "Programmed" if programmed.status == "True" else "not programmed",
+                one_line(programmed.message) if programmed.status != "True" else "",
+            )
+        )
+        if programmed.status != "True":
+            self.causes.append(Cause(f"Gateway {names.GATEWAY_EDGE} is not programmed: {one_line(programmed.message)}", step))
+
+
+def _state(status: Judged) -> str:
+    ready = status.find("Ready")
+    return "Ready" if ready.status == "True" else f"not ready ({ready.reason})" if ready.reason else "not ready"

@@ -1,0 +1,93 @@
+"""The parts of a pod that say whether it serves, and if not, why."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tidegate.facts import names
+from tidegate.live.observed import Judged, Observed, Part
+
+KNATIVE_LABEL_REVISION = "serving.knative.dev/revision"
+"""Knative puts it on every pod of a Revision."""
+
+
+class PodSpec(Part):
+    """Where a pod runs."""
+
+    node_name: str = Field(default="", alias="nodeName")
+    node_selector: dict[str, str] = Field(default_factory=dict[str, str], alias="nodeSelector")
+
+
+class Waiting(Part):
+    """Why a container does not run yet."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(Part):
+    """How a container ended."""
+
+    reason: str = ""
+    message: str = ""
+    exit_code: int = Field(default=0, alias="exitCode")
+
+
+class ContainerState(Part):
+    """What a container does now; none of the three before kubelet has seen it."""
+
+    waiting: Waiting | None = None
+    running: Part | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(Part):
+    """A container of a pod."""
+
+    name: str
+    ready: bool = False
+    image: str = ""
+    image_id: str = Field(default="", alias="imageID")
+    restart_count: int = Field(default=0, alias="restartCount")
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = Field(default=ContainerState(), alias="lastState")
+
+    @property
+    def failure(self) -> Terminated | None:
+        """How it ended badly: just now, or last time if it has not been well since."""
+        ended = self.state.terminated or (None if self.ready else self.last_state.terminated)
+        return ended if ended and ended.exit_code else None
+
+
+class PodStatus(Judged):
+    """How a pod is."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    containers: list[ContainerStatus] = Field(default_factory=list[ContainerStatus], alias="containerStatuses")
+    init_containers: list[ContainerStatus] = Field(default_factory=list[ContainerStatus], alias="initContainerStatuses")
+
+
+class Pod(Observed):
+    """A pod."""
+
+    RESOURCE, KIND = "pods", "Pod"
+
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes requests."""
+        return self.status.is_true("Ready") and self.status.phase == "Running"
+
+    @property
+    def revision(self) -> str:
+        """The Knative Revision it belongs to."""
+        return self.metadata.labels.get(KNATIVE_LABEL_REVISION, "")
+
+    @property
+    def part(self) -> str:
+        """What it is of its served model: predictor, transformer or explainer."""
+        return self.metadata.labels.get(names.KSERVE_LABEL_PART, "")

@@ -1,0 +1,92 @@
+"""Meters regions side by side, one ledger each, until told to end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.embedded.builds.go_programs import build
+from tidegate.embedded.fleet.bring_up import cluster_of, open_local
+from tidegate.embedded.fleet.machine_view import running_regions
+from tidegate.errors import MachineError, TidegateError, UsageError
+from tidegate.facts import inventory
+from tidegate.live.kubernetes import Kubernetes
+from tidegate.metering.billing.entries import Entry
+from tidegate.metering.ledger import open_ledger
+from tidegate.metering.meter import meter
+from tidegate.metering.metrics import Metrics
+from tidegate.metering.observed import tenancy_of
+from tidegate.metering.region_source import RegionSource
+
+OnProgress = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Where to, how finely, and for how long."""
+
+    ledger: Path
+    close_seconds: int
+    seconds: float | None = None
+    """None: until interrupted."""
+    metrics_port: int | None = None
+
+
+def follow(checkout: Checkout, regions: Sequence[str], kubeconfig: Path | None, options: Following, on_progress: OnProgress) -> None:
+    """Meters `regions` (default: those that run here), and closes what is open when it ends.
+
+    Raises `UsageError` for an unknown region, a second meter or a port that is taken, `MachineError` when no region runs,
+    `LedgerError` when a ledger is damaged or cannot be written.
+    """
+    platform = inventory.load(checkout.root)
+    if unknown := sorted(set(regions) - set(platform.clusters)):
+        raise UsageError(f"no region {unknown[0]!r}; there are {', '.join(sorted(platform.clusters))}")
+    clusters = _clusters(checkout, regions, kubeconfig, on_progress)
+    metrics = Metrics()
+    close = metrics.serve(options.metrics_port) if options.metrics_port else None
+    stop, failures = threading.Event(), list[BaseException]()
+    tenancy = tenancy_of(platform)
+
+    def meter_one(region: str, cluster: Kubernetes) -> None:
+        def on_entry(entry: Entry) -> None:
+            metrics.add(entry)
+            on_progress(region, f"closed {(entry.end_ms - entry.start_ms) / 1000:.0f} s")
+
+        try:
+            with open_ledger(options.ledger, region) as ledger:
+                source = RegionSource(cluster, tenancy, stop, lambda line: on_progress(region, line))
+                meter(source, ledger, region, close_seconds=options.close_seconds, on_entry=on_entry)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is seen
+            failures.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=meter_one, args=pair) for pair in clusters.items()]
+    for thread in threads:
+        thread.start()
+    try:
+        stop.wait(options.seconds)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        tools.interrupt_streams(grace_seconds=5)
+        if close:
+            close()
+    for failure in failures:
+        raise failure if isinstance(failure, TidegateError) else RuntimeError("the meter failed") from failure
+
+
+def _clusters(checkout: Checkout, regions: Sequence[str], kubeconfig: Path | None, on_progress: OnProgress) -> dict[str, Kubernetes]:
+    programs = build(checkout, on_progress, ["kubectl"])
+    if kubeconfig:
+        return {region: Kubernetes(programs["kubectl"], kubeconfig) for region in regions}
+    local = open_local(checkout)
+    running = running_regions(local)
+    if missing := [region for region in regions if region not in running] or ([] if running else ["no region"]):
+        runs = "does not run here" if regions else "runs here"
+        raise MachineError(f"{missing[0]} {runs}; bring it up with `tidegate up`, or name its --kubeconfig")
+    return {region: cluster_of(local, region, programs) for region in regions or running}

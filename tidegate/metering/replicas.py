@@ -1,0 +1,116 @@
+"""The replicas that a pretended region is asked for: of which model, how large, on which machine, and how many just now."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tidegate.facts.cluster import CapacityType, Cluster, TimeSlicing
+from tidegate.facts.models.served_model import Scaling, ServedModel
+from tidegate.facts.nodes.accelerators import AcceleratorShare
+from tidegate.facts.platform import Platform, pools_for
+from tidegate.facts.prices import priced_shapes
+from tidegate.facts.tenant import Tenant, replica_parts
+from tidegate.metering.billing.events import CPU, MEMORY, Pod
+
+STEP_SECONDS = 30
+"""How often anything is decided."""
+
+STABLE_STEPS = 2
+"""Knative's window of 60 s over which concurrency is averaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A kind of machine: what it is, how it is paid for, what its cards are asked for as, and how many there may be."""
+
+    instance_type: str
+    capacity: CapacityType
+    resource: str = ""
+    pieces: int = 0
+    most: int | None = None
+
+
+@dataclass(slots=True)
+class Replica:
+    """One replica: `pod` is None until its machine takes pods."""
+
+    uid: str
+    machine: str
+    pod: Pod | None = None
+    taken: int = 0
+    """Requests."""
+
+
+@dataclass(slots=True)
+class Group:
+    """The replicas of one part of a model."""
+
+    tenant: Tenant
+    model: str
+    part: str
+    low: int
+    high: int
+    requests: dict[str, int]
+    machine: Machine
+    scaling: Scaling
+    wanted: int = 0
+    replicas: list[Replica] = field(default_factory=list[Replica])
+    waiting_calls: int = 0
+    _recent: deque[float] = field(default_factory=lambda: deque[float](maxlen=STABLE_STEPS))
+    _quiet_seconds: int | None = None
+
+    @property
+    def name(self) -> str:
+        """`<tenant>/<model>`."""
+        return f"{self.tenant.name}/{self.model}"
+
+    def decide(self, concurrency: float, *, called: bool) -> None:
+        """How many replicas there should be, from the calls in flight; companions keep their floor."""
+        self._recent.append(concurrency)
+        if called:
+            self._quiet_seconds = 0
+        elif self._quiet_seconds is not None:
+            self._quiet_seconds += STEP_SECONDS
+        needed = math.ceil(sum(self._recent) / len(self._recent) / self.scaling.concurrency_target)
+        if self._quiet_seconds is not None and self._quiet_seconds < self.scaling.idle_seconds:
+            needed = max(needed, 1)
+        self.wanted = min(max(needed if self.part == "predictor" else 0, self.low), self.high)
+
+
+def groups_of(platform: Platform, cluster: Cluster) -> list[Group]:
+    """All parts of all models of a cluster, by tenant and model."""
+    return [
+        group
+        for tenant in platform.tenants_of(cluster.name)
+        for name, model in sorted(tenant.models.items())
+        for group in _groups(cluster, tenant, name, model)
+    ]
+
+
+def _groups(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Group]:
+    parts = ["predictor", *(part for part in ("transformer", "explainer") if getattr(model, part))]
+    for part, (low, high, resources) in zip(parts, replica_parts(model), strict=True):
+        requests = {CPU: round(resources.cpu * 1000), MEMORY: round(resources.memory_gib * 1024)}
+        machine = system_machine(cluster)
+        if part == "predictor" and model.accelerator:
+            requests[model.accelerator.resource_name] = model.accelerator.count
+            machine = _gpu_machine(cluster, model)
+        yield Group(tenant, name, part, low, high, requests, machine, model.scaling)
+
+
+def system_machine(cluster: Cluster) -> Machine:
+    """What models without a card run on: the inventory has no other machines for them, so there may be more than `max_nodes`."""
+    return Machine(cluster.system_pool.instance_types[0], CapacityType.ON_DEMAND)
+
+
+def _gpu_machine(cluster: Cluster, model: ServedModel) -> Machine:
+    """The cheapest machine of the first pool that can host the model."""
+    pool = next(iter(pools_for(cluster, model).values()))
+    shapes = {name: priced_shapes()[name] for name in pool.instance_types}
+    instance_type, shape = min(shapes.items(), key=lambda item: (item[1].usd_per_hour, item[0]))
+    share = AcceleratorShare(accelerator=pool.accelerator, share=pool.share)
+    per_card = pool.sharing.replicas if isinstance(pool.sharing, TimeSlicing) else round(1 / share.cards)
+    return Machine(instance_type, pool.capacity_types[0], share.resource_name, shape.gpus * per_card, pool.max_gpus // shape.gpus)

@@ -1,0 +1,112 @@
+"""Tells where each value of a served model comes from: the tenant's file and line, a default, or a rule of the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from tidegate.checkout import Checkout
+from tidegate.errors import UsageError
+from tidegate.facts import inventory, names
+from tidegate.facts.cold_start import ColdStart, cold_start
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.money import model_floor
+from tidegate.facts.platform import Platform, cluster_source, pools_for, tenant_source
+from tidegate.facts.tenant import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One value: its dotted path, the value, where it comes from and, where known, why it is so."""
+
+    path: str
+    value: str
+    source: str
+    why: str = ""
+
+
+def explain_model(checkout: Checkout, reference: str) -> list[Explanation]:
+    """Explains `<tenant>/<name>`. Raises `UsageError` naming the models there are when it is unknown."""
+    platform = inventory.load(checkout.root)
+    tenant_name, _, model_name = reference.partition("/")
+    tenant = platform.tenants.get(tenant_name)
+    model = tenant.models.get(model_name) if tenant else None
+    if tenant is None or model is None:
+        known = ", ".join(f"{name}/{each}" for name, one in sorted(platform.tenants.items()) for each in sorted(one.models))
+        raise UsageError(f"no served model {reference!r}; there are {known}")
+    source = tenant_source(tenant_name)
+    lines = _lines(checkout.root / source)
+    written = list(_walk(model, f"models.{model_name}", source, lines))
+    return [*written, *_derived(platform, tenant, model_name, model)]
+
+
+def _walk(fact: BaseModel, path: str, source: str, lines: Mapping[str, int]) -> Iterator[Explanation]:
+    for name, field in type(fact).model_fields.items():
+        value, at = getattr(fact, name), f"{path}.{name}"
+        why = " ".join((field.description or "").split())
+        if isinstance(value, BaseModel):
+            yield from _walk(value, at, source, lines)
+        elif name in fact.model_fields_set:
+            yield Explanation(at, _shown(value), f"{source}:{lines.get(at, 0)}", why)
+        elif value is not None:
+            yield Explanation(at, _shown(value), f"default of {type(fact).__name__}.{name}", why)
+
+
+def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Explanation]:
+    source = tenant_source(tenant.name)
+    own = f"{source} (namespace)" if tenant.namespace else "rule: tenant-<name>"
+    yield Explanation("namespace", tenant.namespace_name, own)
+    yield Explanation("service_account", names.serving_service_account(tenant.name), "rule: <tenant>-serving")
+    yield Explanation("priority_class", names.priority_class(tenant.tier), f"{source} (tier)", f"tier {tenant.tier} decides who gives way")
+    for cluster_name in tenant.clusters:
+        cluster = platform.clusters[cluster_name]
+        host = f"{source} (host)" if tenant.host else f"rule: <tenant>.<domain> of {cluster_source(cluster_name)}"
+        yield Explanation(f"{cluster_name}.host", tenant.host_in(cluster.domain), host)
+        yield Explanation(f"{cluster_name}.iam_role", names.tenant_role(cluster_name, tenant.name), "rule: <cluster>-tenant-<name>")
+        reads = names.in_models_bucket(model.artefact.uri, cluster_name, cluster.account_id)
+        yield Explanation(f"{cluster_name}.storage_uri", reads, "rule: the replica in the region's own models bucket")
+        for pool_name, pool in pools_for(cluster, model).items():
+            at, why = f"{cluster_source(cluster_name)} (gpu_pools.{pool_name})", f"offers {pool.accelerator} {pool.share}"
+            yield Explanation(f"{cluster_name}.gpu_pool", pool_name, at, why)
+        yield from _cold_start(cluster_name, source, name, cold_start(cluster, model))
+    if model.accelerator:
+        yield Explanation("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
+    floor = model_floor(model, len(tenant.clusters))
+    yield Explanation("floor.usd_per_month", f"{floor.usd_per_month:g}", "rule: floors x planning prices of tidegate/facts/money.py")
+    yield Explanation("floor.gpu_cards", f"{floor.gpu_cards:g}", "rule: min_replicas x share, in all clusters")
+
+
+def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iterator[Explanation]:
+    """The budget from nothing to the first answer, phase by phase."""
+    for one in budget.phases:
+        measured = f"{source} (models.{name}.cold_start), measured on {one.measured_on}"
+        origin = measured if one.measured_on else "table of tidegate/facts/cold_start.py"
+        yield Explanation(f"{cluster}.cold_start.{one.phase}_seconds", f"{one.seconds:g}", origin)
+    why = f"Knative gives up after {budget.deadline_seconds} s"
+    yield Explanation(f"{cluster}.cold_start.seconds", f"{budget.seconds:g}", "rule: node, image, weights and load, one after another", why)
+
+
+def _lines(path: Path) -> dict[str, int]:
+    """The line (from 1) of every key, by dotted path."""
+    document: Any = YAML(typ="rt").load(path.read_text(encoding="utf-8"))  # pyright: ignore[reportUnknownMemberType] - ruamel leaves it untyped
+    return dict(_key_lines(document, ""))
+
+
+def _key_lines(node: Any, path: str) -> Iterator[tuple[str, int]]:  # noqa: ANN401 - ruamel's tree is untyped
+    if not isinstance(node, dict):
+        return
+    for key, value in cast("dict[str, Any]", node).items():
+        at = f"{path}.{key}" if path else str(key)
+        yield at, int(cast("Any", node).lc.key(key)[0]) + 1
+        yield from _key_lines(value, at)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(str(item) for item in cast("tuple[object, ...]", value))
+    return "true" if value is True else "false" if value is False else str(value)

@@ -1,0 +1,111 @@
+"""Writes the file of a new tenant, complete and valid, or nothing at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate.checkout import Checkout
+from tidegate.errors import UsageError
+from tidegate.facts import inventory
+
+_HOT_FLOOR = 2
+"""The least floor of a tier on somebody's request path: it must outlive a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What only the tenant can say. Digests are SHA-256 in hexadecimal, of the artefact and of the golden set."""
+
+    name: str
+    tier: str
+    owner: str
+    model: str
+    runtime: str
+    caller: str
+    sha256: str
+    golden_sha256: str
+
+
+def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
+    """Writes `gitops/tenants/<name>.yaml` for every cluster of the inventory and returns its path.
+
+    Raises `UsageError` when the tenant exists, `InventoryError` when the file would be refused; then nothing is written.
+    """
+    if "/" in answers.name or answers.name.startswith("."):  # such as `../x`, which must not leave the folder
+        raise UsageError(f"{answers.name!r} is no tenant name; use lower-case letters, digits and dashes")
+    path = checkout.root / "gitops" / "tenants" / f"{answers.name}.yaml"
+    if path.exists():
+        raise UsageError(f"tenant {answers.name} exists: gitops/tenants/{answers.name}.yaml; edit that file or choose another name")
+    clusters = sorted(inventory.load(checkout.root).clusters)
+    text = _text(answers, clusters)
+    with tempfile.TemporaryDirectory(prefix="tidegate-new-tenant-") as name:
+        trial = Path(name)
+        shutil.copytree(checkout.root / "clusters" / "inventory", trial / "clusters" / "inventory")
+        for folder in ("tenants", "tombstones"):
+            if (checkout.root / "gitops" / folder).is_dir():
+                shutil.copytree(checkout.root / "gitops" / folder, trial / "gitops" / folder)
+        (trial / "gitops" / "tenants" / f"{answers.name}.yaml").write_text(text, encoding="utf-8")
+        inventory.load(trial)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _text(answers: Answers, clusters: list[str]) -> str:
+    is_hot = answers.tier in {"regulated", "critical"}
+    floor = _HOT_FLOOR if is_hot else 0
+    model_root = f"s3://tidegate-models/{answers.name}/{answers.model}"
+    rollout = ["strategy: canary", "steps_percent: [10, 25, 50, 100]"] if is_hot else ["strategy: pinned"]
+    approval = ["    approval:", "      system: servicenow", f"      approver_group: {answers.name}-approvers"] if is_hot else []
+    lines = [
+        "# yaml-language-server: $schema=../../tidegate/facts/schemas/tenant.schema.json",
+        f"name: {answers.name}",
+        f"tier: {answers.tier}",
+        f"owners: [{answers.owner}]",
+        f"clusters: [{', '.join(clusters)}]",
+        "",
+        "# The most this tenant may use in one cluster at once.",
+        "quota:",
+        "  cpu: 16",
+        "  memory_gib: 32",
+        "  pods: 20",
+        "budget_usd_per_month: 1000",
+        "requests_per_second: 50",
+        "",
+        "callers:",
+        f"  - subject: {answers.caller}",
+        "",
+        "models:",
+        f"  {answers.model}:",
+        f"    runtime: {answers.runtime}",
+        "    artefact:",
+        "      version: 1",
+        f"      uri: {model_root}/1",
+        f"      sha256: {answers.sha256}",
+        "      signature:",
+        f"        uri: {model_root}/1/model.sig",
+        f"        key_id: {answers.name}-release",
+        "    resources:",
+        "      cpu: 1",
+        "      memory_gib: 2",
+        "    scaling:",
+        f"      min_replicas: {floor}",
+        "      max_replicas: 4",
+        "    slo:",
+        "      p99_ms: 200",
+        f"      availability: {0.999 if is_hot else 0.99}",
+        "    rollout:",
+        *[f"      {line}" for line in rollout],
+        *approval,
+        "    golden_set:",
+        f"      uri: {model_root}/golden/1",
+        f"      sha256: {answers.golden_sha256}",
+        "      metric: auc",
+        "      threshold: 0.8",
+        "    load_profile:",
+        "      requests_per_second: 10",
+        "      duration_seconds: 60",
+    ]
+    return "\n".join(lines) + "\n"

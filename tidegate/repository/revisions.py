@@ -1,0 +1,103 @@
+"""Compares what two revisions would run: objects, GPUs and floor money, for the reviewer of a pull request."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.errors import ToolError, UsageError
+from tidegate.facts import inventory
+from tidegate.facts.money import NOTHING, Floor, tenant_floor, warm_floor
+from tidegate.facts.platform import Platform
+
+FACTS = ("clusters/inventory", "gitops/tenants", "gitops/rendered")
+"""What is read of a revision."""
+
+WORKING_TREE = "working tree"
+
+
+@dataclass(frozen=True, slots=True)
+class TenantChange:
+    """One tenant's floors before and after; `before` or `after` is zero for one that comes or goes."""
+
+    tenant: str
+    before: Floor
+    after: Floor
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changes from `old` to `new`; object names are paths below `gitops/rendered`."""
+
+    old: str
+    new: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    tenants: tuple[TenantChange, ...]
+    before: Floor
+    after: Floor
+
+
+def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison:
+    """Compares revision `old` with `new` (default: the files as they are). Raises `UsageError` for an unknown revision."""
+    with _files_of(checkout, old) as before, _files_of(checkout, new) as after:
+        objects_before, objects_after = _objects(before), _objects(after)
+        platform_before, platform_after = inventory.load(before), inventory.load(after)
+    both = objects_before.keys() & objects_after.keys()
+    return Comparison(
+        old,
+        new,
+        tuple(sorted(objects_after.keys() - both)),
+        tuple(sorted(objects_before.keys() - both)),
+        tuple(sorted(path for path in both if objects_before[path] != objects_after[path])),
+        tuple(_tenant_changes(platform_before, platform_after)),
+        _total(platform_before),
+        _total(platform_after),
+    )
+
+
+def _tenant_changes(before: Platform, after: Platform) -> Iterator[TenantChange]:
+    for name in sorted(before.tenants.keys() | after.tenants.keys()):
+        was = tenant_floor(before.tenants[name]) if name in before.tenants else NOTHING
+        will_be = tenant_floor(after.tenants[name]) if name in after.tenants else NOTHING
+        if was != will_be:
+            yield TenantChange(name, was, will_be)
+
+
+def _total(platform: Platform) -> Floor:
+    return sum((tenant_floor(tenant) for tenant in platform.tenants.values()), warm_floor(platform))
+
+
+def _objects(root: Path) -> dict[str, bytes]:
+    rendered = root / "gitops" / "rendered"
+    return {path.relative_to(rendered).as_posix(): path.read_bytes() for path in rendered.rglob("*.yaml")}
+
+
+@contextmanager
+def _files_of(checkout: Checkout, revision: str) -> Generator[Path]:
+    """A folder with the facts of `revision`."""
+    if revision == WORKING_TREE:
+        yield checkout.root
+        return
+    with tempfile.TemporaryDirectory(prefix="tidegate-revision-") as name:
+        folder = Path(name)
+        archive = folder / "facts.tar"
+        try:
+            tools.run(["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], cwd=checkout.root)
+        except ToolError as error:
+            raise UsageError(f"{revision} is no revision of this repository; `git log --oneline` shows some") from error
+        present = tools.run(["git", "ls-tree", "-r", "--name-only", revision, "--", *FACTS], cwd=checkout.root).stdout.splitlines()
+        folders = [path for path in FACTS if any(file.startswith(f"{path}/") for file in present)]
+        if not folders:
+            raise UsageError(f"{revision} holds no inventory; choose a later revision")
+        tools.run(["git", "archive", "--format=tar", f"--output={archive}", revision, "--", *folders], cwd=checkout.root)
+        with tarfile.open(archive) as opened:
+            opened.extractall(folder, filter="data")
+        yield folder

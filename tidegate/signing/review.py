@@ -1,0 +1,122 @@
+"""What a pull request is checked for: every model that a tenant's file names is there, signed by the named key, with the named digest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidegate.cloud.account import own_errors
+from tidegate.errors import CloudError, Finding, InventoryError, UsageError
+from tidegate.facts import names
+from tidegate.facts.inventory.catalogue import KEYS
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.platform import Platform, tenant_source
+from tidegate.facts.signature import BUNDLE, model_id
+from tidegate.signing.bundles import SigningError, verify_version
+from tidegate.signing.checks.files import refuse_name
+from tidegate.signing.checks.refusal import Refusal
+
+if TYPE_CHECKING:  # the stubs are a test dependency
+    from mypy_boto3_s3 import S3Client
+
+Fetch = Callable[[str, Path], Path]
+"""Gives the folder with a version's files: takes its URI, as tenants write it, and an empty folder to use when needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One model whose files, signature, name and key agree."""
+
+    model: str
+    sha256: str
+    key_id: str
+    files: int
+    size_bytes: int
+
+
+def check_models(
+    platform: Platform, keys: Mapping[str, str], fetch: Fetch, *, digests: Mapping[str, str] | None = None, only: Collection[str] = (),
+) -> list[Checked]:  # fmt: skip
+    """Verifies every artefact that a tenant's file names; `only` limits it to some `<tenant>/<model>`.
+
+    `keys` are public keys (PEM) by name; `digests` by URI stand in for those of the tenants' files, as they do in the embedded
+    region. Raises `InventoryError` with a finding for each model that is refused, and `UsageError` for an unknown one in `only`.
+    """
+    named = {
+        f"{tenant.name}/{name}": (tenant.name, name, model) for tenant in platform.tenants.values() for name, model in tenant.models.items()
+    }
+    if unknown := sorted(set(only) - named.keys()):
+        raise UsageError(f"{unknown[0]} is no served model; the models are {', '.join(sorted(named))}")
+    checked: list[Checked] = []
+    findings: list[Finding] = []
+    for wanted in sorted(only or named):
+        tenant, name, model = named[wanted]
+        try:
+            sha256 = (digests or {}).get(model.artefact.uri, model.artefact.sha256)
+            checked.append(_check(model_id(tenant, name, model.artefact), model, sha256, keys, fetch))
+        except (SigningError, CloudError) as refused:
+            path, remedy = (
+                f"models.{name}.artefact.signature",
+                "sign the files anew with that key (`tidegate model sign`), or mend the entry",
+            )
+            uri = model.artefact.signature.uri
+            findings.append(Finding(tenant_source(tenant), path, "model-signature", str(refused), remedy, uri))
+    if findings:
+        raise InventoryError(findings)
+    return checked
+
+
+def in_folder(registry: Path) -> Fetch:
+    """Reads versions from a registry on disk."""
+
+    def fetch(uri: str, _scratch: Path) -> Path:
+        found = registry / uri.removeprefix(names.MODEL_REGISTRY_URI)
+        if not uri.startswith(names.MODEL_REGISTRY_URI) or not found.is_dir():
+            raise SigningError(f"{uri} is not in {registry}")
+        return found
+
+    return fetch
+
+
+def in_bucket(client: S3Client, bucket: str) -> Fetch:
+    """Fetches versions from a cluster's models bucket."""
+
+    @own_errors()
+    def fetch(uri: str, scratch: Path) -> Path:
+        if not uri.startswith(names.MODEL_REGISTRY_URI):
+            raise SigningError(f"{uri} is not in the model registry")
+        prefix = f"{uri.removeprefix(names.MODEL_REGISTRY_URI).rstrip('/')}/"
+        for key in _keys(client, bucket, prefix):
+            name = key.removeprefix(prefix)
+            try:
+                refuse_name(name)
+            except Refusal as refused:
+                raise SigningError(f"{uri}: {refused}") from refused
+            target = scratch / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(bucket, key, str(target))
+        if not any(scratch.iterdir()):
+            raise SigningError(f"nothing is at {uri} in {bucket}")
+        return scratch
+
+    return fetch
+
+
+def _keys(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from (key for entry in page.get("Contents", []) if (key := entry.get("Key", "")) and not key.endswith("/"))
+
+
+def _check(wanted: str, model: ServedModel, sha256: str, keys: Mapping[str, str], fetch: Fetch) -> Checked:
+    artefact = model.artefact
+    key_id = artefact.signature.key_id
+    if artefact.signature.uri != f"{artefact.uri.rstrip('/')}/{BUNDLE}":
+        raise SigningError(f"{wanted}: its signature must be beside its files, at {artefact.uri.rstrip('/')}/{BUNDLE}")
+    if key_id not in keys:
+        raise SigningError(f"{wanted}: the public key of {key_id} is not known; commit {(KEYS / key_id).as_posix()}.pem")
+    with tempfile.TemporaryDirectory(prefix="tidegate-model-") as scratch:
+        found = verify_version(fetch(artefact.uri, Path(scratch)), wanted, sha256, key_id, keys[key_id])
+    return Checked(wanted, sha256, key_id, found.files, found.size_bytes)
