@@ -22,7 +22,7 @@ from tidegate.embedded import prediction
 from tidegate.embedded.fleet.bring_up import Local, kubeconfig_path
 from tidegate.embedded.fleet.machine_view import ProgramState, read_programs
 from tidegate.embedded.model_index import Sample, find_version, read_sample
-from tidegate.embedded.region_status import RegionState, is_executed, read_region_through
+from tidegate.embedded.region_status import RegionState, read_region_through
 from tidegate.errors import TidegateError
 from tidegate.facts import inventory, names
 from tidegate.facts.models.served_model import ServedModel
@@ -30,6 +30,7 @@ from tidegate.facts.tenant import Tenant
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import look, look_up
 from tidegate.live.observed import Application, InferenceService
+from tidegate.live.served import is_executed
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 

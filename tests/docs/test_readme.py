@@ -20,10 +20,10 @@ from tidegate.cloud import toolchain
 from tidegate.embedded import lifecycle, regions
 from tidegate.embedded.fleet.region import read_addresses
 from tidegate.embedded.machines.facts import Programs
-from tidegate.embedded.region_status import SCHEDULED_ONLY, is_executed
 from tidegate.facts import inventory
 from tidegate.facts.embedding import Sizes
 from tidegate.facts.inventory.read import read_fact
+from tidegate.live.served import SCHEDULED_ONLY, is_executed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EMBEDDED = (ROOT / "docs" / "embedded-region.md").read_text(encoding="utf-8")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from tidegate.attack import pods
+from tidegate.attack.attacked_region import AttackedRegion
 from tidegate.attack.cells import Cell, Report
 from tidegate.attack.region_attack import RegionAttack
-from tidegate.embedded.fleet.bring_up import Local, cluster_of
-from tidegate.errors import UsageError
+from tidegate.errors import MachineError, UsageError
+from tidegate.facts.platform import Platform
 
 OnProgress = Callable[[str, str], None]
 
@@ -24,30 +24,33 @@ SIMULATED = (
 
 
 def attack(
-    local: Local, regions: Sequence[str], programs: Mapping[str, Path], models: Path, on_progress: OnProgress, *, source: str | None = None,
+    platform: Platform, regions: Sequence[AttackedRegion], chosen: Sequence[str], on_progress: OnProgress, *, source: str | None = None,
     target: str | None = None,
 ) -> Report:  # fmt: skip
-    """Attacks in each region, from `source` (default: every tenant) to `target` (default: every tenant).
+    """Attacks in each `chosen` one of the platform's `regions`, from `source` (default: every tenant) to `target` (default: every tenant).
 
-    `programs` names kubectl, `models` is the folder of trained models. Everything it makes is removed, whatever happens.
+    Everything it makes is removed, whatever happens.
     Raises `UsageError` for an unknown tenant, `MachineError` for a region that is not up, `ToolError` when an attacker's
     pod does not start.
     """
     for name in (source, target):
-        if name is not None and name not in local.platform.tenants:
-            raise UsageError(f"no tenant {name!r}; there are {', '.join(sorted(local.platform.tenants))}")
+        if name is not None and name not in platform.tenants:
+            raise UsageError(f"no tenant {name!r}; there are {', '.join(sorted(platform.tenants))}")
     cells: list[Cell] = []
     skipped: list[str] = []
-    for name in regions:
-        known = frozenset(tenant.name for tenant in local.platform.tenants_of(name))
-        cluster = cluster_of(local, name, programs)
-        elsewhere = tuple(cluster_of(local, other, programs) for other in local.regions if other != name and local.machine(other).process())
+    by_name = {region.name: region for region in regions}
+    for name in chosen:
+        known = frozenset(tenant.name for tenant in platform.tenants_of(name))
+        cluster = by_name[name].cluster
+        if cluster is None:
+            raise MachineError(f"{name} does not run; `tidegate up` brings the regions up")
+        others = tuple(region for region in regions if region.name != name)
         sources, targets = (known & {one} if one else known for one in (source, target))
         pods.remove(cluster)  # what a killed run left
         try:
-            found, left_out = RegionAttack(local, cluster, elsewhere, name, models, sources, targets, on_progress).run()
+            found, left_out = RegionAttack(platform, by_name[name], cluster, others, sources, targets, on_progress).run()
         finally:
             pods.remove(cluster)
         cells += found
         skipped += left_out
-    return Report(tuple(cells), tuple(regions), REAL, SIMULATED, tuple(skipped))
+    return Report(tuple(cells), tuple(chosen), REAL, SIMULATED, tuple(skipped))

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tidegate.attack import paths, pods, rights
+from tidegate.attack.attacked_region import AttackedRegion
 from tidegate.attack.cells import MODES, OPEN, UNKNOWN, Cell, Mode, Outcome, Planned, judge
 from tidegate.attack.layers import read_journal, refuser
 from tidegate.attack.targets import Places, Target, find_target, living_addresses, pods_of, read_places
-from tidegate.embedded import prediction
-from tidegate.embedded.fleet.bring_up import Local
+from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
 
 _AT_ONCE = 3
@@ -32,17 +31,21 @@ _COLD_SECONDS = 120.0
 
 @dataclass
 class RegionAttack:
-    """One region under attack. `sources` and `targets` name the tenants that attack and are attacked, `elsewhere` the other regions that run."""
+    """One region under attack. `sources` and `targets` name the tenants that attack and are attacked, `others` are the other regions."""
 
-    local: Local
+    platform: Platform
+    attacked: AttackedRegion
     cluster: Kubernetes
-    elsewhere: tuple[Kubernetes, ...]
-    region: str
-    models: Path
+    others: tuple[AttackedRegion, ...]
     sources: frozenset[str]
     targets: frozenset[str]
     on_progress: Callable[[str, str], None]
     skipped: list[str] = field(default_factory=list[str])
+
+    @property
+    def region(self) -> str:
+        """Its name."""
+        return self.attacked.name
 
     def run(self) -> tuple[list[Cell], list[str]]:
         """Every cell, and what was skipped and why."""
@@ -66,7 +69,7 @@ class RegionAttack:
         return cells, self.skipped
 
     def _look(self) -> Places:
-        return read_places(self.local, self.cluster, self.region, self.models)
+        return read_places(self.platform, self.attacked, self.cluster, self.others)
 
     def _start(self, places: Places) -> list[paths.Attacker]:
         tenants = [one.tenant for one in places.targets if one.tenant.name in self.sources]
@@ -74,7 +77,7 @@ class RegionAttack:
         refused = pods.start(self.cluster, tenants, places.image)
         for (tenant, mode), why in sorted(refused.items()):
             self.skipped.append(f"{self.region}: {tenant}, {mode}: the API server refuses the attacker's pod: {why}")
-        tokens = {tenant.name: prediction.token_for(self.local, tenant, self.region) for tenant in tenants}
+        tokens = {tenant.name: self.attacked.token_for(tenant) for tenant in tenants}
         return [
             paths.Attacker(find_target(places.targets, tenant.name), mode, tokens[tenant.name])
             for tenant in tenants
@@ -83,7 +86,7 @@ class RegionAttack:
         ]
 
     def _pair(self, places: Places, attacker: paths.Attacker, target: Target) -> paths.Pair:
-        return paths.Pair(places, attacker, target, paths.is_caller(self.local.platform, attacker.name, target.tenant.name))
+        return paths.Pair(places, attacker, target, paths.is_caller(self.platform, attacker.name, target.tenant.name))
 
     def _plan(self, places: Places, attackers: Sequence[paths.Attacker], sleepers: Sequence[Target]) -> Iterator[Planned]:
         """Every call that wakes nobody: what is allowed waits until those at zero have been seen to sleep on."""
@@ -93,7 +96,7 @@ class RegionAttack:
                 if pair.own:
                     yield from paths.to_platform(pair)
                 if target.tenant.name in self.targets:
-                    calls = (*paths.to_gateways(pair, self.local.platform), *paths.to_activator(pair), *self._beyond(pair))
+                    calls = (*paths.to_gateways(pair, self.platform), *paths.to_activator(pair), *self._beyond(pair))
                     yield from (one for one in calls if target not in sleepers or OPEN not in one.expected)
 
     def _beyond(self, pair: paths.Pair) -> Iterator[Planned]:
@@ -109,12 +112,12 @@ class RegionAttack:
         if not mine:
             return cells
         places = self._look()
-        calls = paths.to_gateways(self._pair(places, mine[0], sleeper), self.local.platform)
+        calls = paths.to_gateways(self._pair(places, mine[0], sleeper), self.platform)
         cells += self._send(places, mine, [_again(one, "from zero", _COLD_SECONDS) for one in calls if one.path == "local gateway"])
         places = self._look()
         awake = find_target(places.targets, name)
         pairs = [self._pair(places, attacker, awake) for attacker in attackers]
-        calls = [one for pair in pairs for one in (*paths.to_gateways(pair, self.local.platform), *self._beyond(pair))]
+        calls = [one for pair in pairs for one in (*paths.to_gateways(pair, self.platform), *self._beyond(pair))]
         return cells + self._send(places, attackers, [_again(one, "awake") for one in calls])
 
     def _send(self, places: Places, attackers: Sequence[paths.Attacker], planned: Sequence[Planned]) -> list[Cell]:
@@ -165,7 +168,7 @@ class RegionAttack:
         for reading in range(_READINGS):
             if reading:
                 time.sleep(_FLUSH_SECONDS)
-            journal = read_journal(self.cluster, places, self.elsewhere, started)
+            journal = read_journal(self.cluster, places, [one.cluster for one in self.others if one.cluster], started)
             found = {one.call.id: refuser(one, outcome, journal, addresses[one.source, one.mode]) for one, outcome in refused.items()}
             if not any(found[one.call.id] == UNKNOWN for one, outcome in refused.items() if outcome.status == 403):
                 break

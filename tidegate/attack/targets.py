@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import Field
 
-from tidegate.embedded.fleet.bring_up import Local
-from tidegate.embedded.fleet.region import API, service_address
-from tidegate.embedded.model_index import find_version, read_sample
-from tidegate.embedded.region_status import is_executed
+from tidegate.attack.attacked_region import AttackedRegion
 from tidegate.errors import MachineError
 from tidegate.facts import names
+from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import Seen, look
 from tidegate.live.observed import Observed, Part
 from tidegate.live.observed_pods import KNATIVE_LABEL_REVISION
+from tidegate.live.served import is_executed
 
 
 class _ServiceSpec(Part):
@@ -128,24 +126,23 @@ class Places:
     elsewhere: tuple[Elsewhere, ...]
 
 
-def read_places(local: Local, cluster: Kubernetes, region: str, models: Path) -> Places:
+def read_places(platform: Platform, attacked: AttackedRegion, cluster: Kubernetes, others: Sequence[AttackedRegion]) -> Places:
     """The region as it is now. Raises `MachineError` naming what is not there yet."""
     seen = look(cluster, [_Service, _Endpoints, _Pod])
     knative = look(cluster, [_KnativeService])
     activators = [pod for pod in _pods(seen, names.NAMESPACE_KNATIVE) if pod.metadata.labels.get("app") == "activator"]
     if not activators:
-        raise MachineError(f"{region} has no running activator; `tidegate status` tells what it waits for")
+        raise MachineError(f"{attacked.name} has no running activator; `tidegate status` tells what it waits for")
     activator = activators[0].status.pod_ip
     targets: list[Target] = []
-    for tenant in local.platform.tenants_of(region):
+    for tenant in platform.tenants_of(attacked.name):
         model = next((name for name, one in sorted(tenant.models.items()) if is_executed(one)), None)
         if model is not None:
-            targets.append(_target(seen, knative, tenant, model, activator=activator, models=models))
-    here = local.addresses.regions[region]
+            targets.append(_target(seen, knative, tenant, model, activator=activator, attacked=attacked))
     return Places(
-        region=region,
-        node=here.node,
-        api=service_address(here, API),
+        region=attacked.name,
+        node=attacked.node,
+        api=attacked.api,
         edge=_cluster_ip(seen, names.NAMESPACE_EDGE, names.gateway_workload(names.GATEWAY_EDGE)),
         local_gateway=_cluster_ip(seen, names.NAMESPACE_EDGE, names.gateway_workload(names.GATEWAY_LOCAL)),
         activator=activator,
@@ -153,7 +150,7 @@ def read_places(local: Local, cluster: Kubernetes, region: str, models: Path) ->
         autoscaler=_cluster_ip(seen, names.NAMESPACE_KNATIVE, "autoscaler"),
         image=_image(cluster),
         targets=tuple(targets),
-        elsewhere=tuple(Elsewhere(name, local.addresses.regions[name].node) for name in local.regions if name != region),
+        elsewhere=tuple(Elsewhere(one.name, one.node) for one in others),
     )
 
 
@@ -177,7 +174,7 @@ def _pods(seen: Seen, namespace: str) -> list[_Pod]:
     ]
 
 
-def _target(seen: Seen, knative: Seen, tenant: Tenant, name: str, *, activator: str, models: Path) -> Target:
+def _target(seen: Seen, knative: Seen, tenant: Tenant, name: str, *, activator: str, attacked: AttackedRegion) -> Target:
     model, namespace = tenant.models[name], tenant.namespace_name
     service = names.inference_part(name, "transformer" if model.transformer else "predictor")
     found = next((one for one in knative.of(_KnativeService) if (one.metadata.namespace, one.metadata.name) == (namespace, service)), None)
@@ -188,15 +185,12 @@ def _target(seen: Seen, knative: Seen, tenant: Tenant, name: str, *, activator: 
     endpoints = next(
         (one for one in seen.of(_Endpoints) if (one.metadata.namespace, one.metadata.name) == (namespace, revision)), None
     )  # fmt: skip
-    version = find_version(models, model.artefact.uri.removeprefix(names.MODEL_REGISTRY_URI))
-    if version is None:
-        raise MachineError(f"{model.artefact.uri} is not among the trained models, so there is no request to send")
-    sample = read_sample(models, version)
+    request = attacked.request_for(tenant, name)
     return Target(
         tenant=tenant, model=name, service=service, revision=revision, pods=tuple(pod.status.pod_ip for pod in pods),
         revision_ip=_cluster_ip(seen, namespace, revision),
         private_ip=_cluster_ip(seen, namespace, f"{revision}-private"), direct=endpoints is not None and activator not in endpoints.addresses,
-        path=sample.path, body=json.dumps(sample.request),
+        path=request.path, body=request.body,
     )  # fmt: skip
 
 

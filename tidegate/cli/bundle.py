@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.platform import BundleKey, Json
+from tidegate.cli.options import BundleKey, Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.platform import Json
+from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:

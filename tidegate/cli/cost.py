@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.platform import Json
+from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def meter(
 ) -> None:
     """Watch regions and write what their nodes are used for into the ledger, until interrupted."""
     from tidegate.checkout import find_checkout
+    from tidegate.embedded.fleet.reached import find_clusters
     from tidegate.errors import UsageError
+    from tidegate.facts import inventory
     from tidegate.metering.costs import ledger_folder
     from tidegate.metering.follow import Following, follow
 
@@ -75,7 +77,8 @@ def meter(
     screen = Screen()
     checkout = find_checkout()
     options = Following(ledger or ledger_folder(checkout), close_seconds, seconds, metrics_port)
-    follow(checkout, tuple(region or ()), kubeconfig, options, screen.progress)
+    platform = inventory.load(checkout.root)
+    follow(platform, find_clusters(checkout, platform, tuple(region or ()), kubeconfig, screen.progress), options, screen.progress)
 
 
 @cost.command("simulate")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.cost import NewRevision, OldRevision, show_floors
-from tidegate.cli.platform import Json
+from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 
@@ -123,5 +123,5 @@ def explain_model(
     live: list[explanation.Explanation] = []
     for region, diagnosis in diagnose(screen, checkout, model):
         show_diagnosis(screen, region, diagnosis)
-        live += diagnosis.explained(region)
+        live += explanation.explain_diagnosis(region, diagnosis)
     screen.answer([*rows, *live])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.platform import Json
+from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -62,14 +63,16 @@ def verify(
 ) -> None:
     """Verify every model that a tenant's file names, as its pods would, and the committed catalogue."""
     from tidegate.checkout import find_checkout
-    from tidegate.signing import sources
+    from tidegate.embedded.verify_models import default_place, verify_examples
+    from tidegate.repository.verify_models import verify_account
 
     screen = Screen(json)
     checkout = find_checkout()
-    chosen = place.value if place else sources.default_place(checkout)
-    rows: list[dict[str, object]] = []
-    for where, checked in sources.verify_all(checkout, chosen, names or [], screen.progress):
-        rows += [{"where": where, **sources.as_row(one)} for one in checked]
+    if place is Place.ACCOUNT:
+        verified = verify_account(checkout, names or [])
+    else:
+        verified = verify_examples(checkout, place.value if place else default_place(checkout), names or [], screen.progress)
+    rows: list[dict[str, object]] = [{"where": where, **asdict(one)} for where, checked in verified for one in checked]
     screen.table(
         "Verified",
         ["where", "model", "key", "files", "bytes"],
@@ -88,11 +91,11 @@ def catalogue(
 ) -> None:
     """Write and sign gitops/catalogue/<tenant>.json: what its file names now, and what was listed before."""
     from tidegate.checkout import find_checkout
-    from tidegate.signing import sources
+    from tidegate.repository.verify_models import write_catalogue
 
     screen = Screen(json)
     checkout = find_checkout()
-    path, listed = sources.write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [])
+    path, listed = write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [])
     for entry in listed:
         screen.text(f"  {entry.model:<40} {entry.sha256[:12]}  {entry.key_id}")
     screen.text(f"Wrote {path.relative_to(checkout.root).as_posix()} and the public key; run `tidegate render`, then commit.")

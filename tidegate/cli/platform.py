@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.cli.options import BundleKey, Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
     from tidegate.checkout import Checkout
     from tidegate.cloud.synthesis import LeftOut
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-
-BundleKey = Annotated[
-    Path | None,
-    typer.Option(
-        "--bundle-key", metavar="FILE", help="The one public key (PEM) to trust for bundles. Default: those that the checkout commits."
-    ),
-]
 
 
 def doctor(json: Json = False) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.platform import Json
+from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
     from tidegate.checkout import Checkout
-    from tidegate.embedded.region_status import ApplicationState, ModelState, RegionState
+    from tidegate.embedded.region_status import RegionState
     from tidegate.live.diagnosis import Diagnosis
+    from tidegate.live.served import ApplicationState, ModelState
 
 
 def predict(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.platform import Json
+from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def attack(
     from tidegate.attack.attack import attack as run
     from tidegate.checkout import find_checkout
     from tidegate.embedded import example_models
+    from tidegate.embedded.attacked_regions import attacked_regions
     from tidegate.embedded.builds.go_programs import build
     from tidegate.embedded.fleet.bring_up import open_local
     from tidegate.embedded.fleet.machine_view import running_regions
@@ -37,7 +38,8 @@ def attack(
     if not chosen or not set(chosen) <= set(running):
         raise UsageError(f"{region or 'no region'} does not run; `tidegate up` brings the regions up")
     programs = build(checkout, screen.progress, ["kubectl"])
-    report = run(local, chosen, programs, example_models.train(checkout, screen.progress), screen.progress, source=source, target=target)
+    regions = attacked_regions(local, programs, example_models.train(checkout, screen.progress))
+    report = run(local.platform, regions, chosen, screen.progress, source=source, target=target)
     _show(screen, report)
     screen.answer(report)
     if report.wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,3 +19,8 @@ def of_paths(folder: Path, paths: Iterable[Path]) -> str:
 def of_files(folder: Path, globs: Iterable[str]) -> str:
     """As `of_paths`, of every file of `folder` that one of the globs matches."""
     return of_paths(folder, sorted({path for glob in globs for path in folder.glob(glob) if path.is_file()}))
+
+
+def key_of(*parts: object) -> str:
+    """A short name for everything that decides a result; `parts` are what JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 
 from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
-from tidegate.cloud.account import Account, own_errors
+from tidegate.cloud.account import own_errors
 from tidegate.embedded.digest import of_paths
 from tidegate.embedded.model_index import INDEX, read_index
 from tidegate.errors import DoctorError, Finding
-from tidegate.facts import names
-from tidegate.facts.platform import Platform
 
 if TYPE_CHECKING:  # the stubs are a test dependency
     from mypy_boto3_s3 import S3Client
@@ -81,7 +79,7 @@ def upload(
 ) -> list[Uploaded]:
     """Puts every file of the registry at `folder` into each bucket, except what is there with the same content.
 
-    `registries` are clients by bucket (see `registries_of`). Raises `CloudError` when S3 refuses or does not answer, and
+    `registries` are clients by bucket (see `tidegate.cloud.model_buckets`). Raises `CloudError` when S3 refuses or does not answer, and
     `UsageError` when the folder is no registry. Nothing is ever deleted: an older version may still be served.
     """
     files = _files(folder)
@@ -121,11 +119,6 @@ def empty(registries: Mapping[str, S3Client]) -> int:
                 )
                 deleted += 1
     return deleted
-
-
-def registries_of(platform: Platform, account: Account) -> dict[str, S3Client]:
-    """The client of each cluster's region, by the cluster's models bucket."""
-    return {names.models_bucket(name, facts.account_id): account.in_region(facts.region).s3 for name, facts in platform.clusters.items()}
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account
 from tidegate.cloud.destroy import Destruction
+from tidegate.cloud.model_buckets import registries_of
 from tidegate.cloud.progress import OnProgress
 from tidegate.cloud.toolchain import missing
 from tidegate.embedded import emulated_cloud, emulator, example_models, regions
@@ -93,7 +94,7 @@ def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None
     platform = inventory.load(checkout.root)
     regions.take_down_regions(checkout, platform, on_progress)
     if running := emulator.find_running(checkout):
-        deleted = example_models.empty(example_models.registries_of(platform, Account(running.endpoint)))
+        deleted = example_models.empty(registries_of(platform, Account(running.endpoint)))
         on_progress("models", f"{deleted} objects deleted from the model registry")
     return emulated_cloud.take_down(checkout, on_progress)
 

@@ -15,12 +15,12 @@ from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.fleet.machine_view import nearest_regions
 from tidegate.embedded.machines import network
 from tidegate.embedded.model_index import Sample, find_version, read_sample
-from tidegate.embedded.region_status import SCHEDULED_ONLY, is_executed
 from tidegate.errors import MachineError, UsageError
 from tidegate.facts import names
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import tenant_source
 from tidegate.facts.tenant import Tenant
+from tidegate.live.served import SCHEDULED_ONLY, is_executed
 
 TOLERANCE = 1e-6
 """How far an answer may be from what scikit-learn or LightGBM gives in process: single precision on the way is not seen, a wrong model is."""

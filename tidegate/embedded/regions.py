@@ -18,6 +18,7 @@ from threading import Event
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account, own_errors
+from tidegate.cloud.model_buckets import registries_of
 from tidegate.cloud.state import stores
 from tidegate.embedded import example_models, obstacles, prediction
 from tidegate.embedded.builds import sources
@@ -26,13 +27,15 @@ from tidegate.embedded.delivery import bootstrap, delivery, git_server
 from tidegate.embedded.fleet import bring_up, internet
 from tidegate.embedded.fleet.bring_up import Local, OnProgress, Prepared, cluster_of
 from tidegate.embedded.machines import network
-from tidegate.embedded.region_status import RegionState, is_executed, read_region, read_regions
+from tidegate.embedded.region_status import RegionState, read_region, read_regions
+from tidegate.embedded.signed_models import catalogue_of, sign_registry
 from tidegate.embedded.vault import vault_region
 from tidegate.errors import Finding, MachineError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
-from tidegate.signing.registry import catalogue_of, key_ids, sign_registry
+from tidegate.live.served import is_executed
+from tidegate.signing.keys import key_ids
 from tidegate.tools.waiting import Obstacle, wait_until
 
 ANSWER_PATIENCE_SECONDS = 300
@@ -206,7 +209,7 @@ class _Run:
             is_there, "the stacks of the model registry", patience_seconds=900, pause_seconds=2, say=partial(self.say, "models"),
             why_not=lambda: "they are applied beside; the lines about `registry` stacks above tell how far they are",
         )  # fmt: skip
-        example_models.upload(self.registry, example_models.registries_of(self.local.platform, account), self.say)
+        example_models.upload(self.registry, registries_of(self.local.platform, account), self.say)
 
     def set_up_vault(self, name: str) -> None:
         """Waits for a region's Vault and writes into it what tenants' pods ask for before they serve."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidegate.repository.explain_model import Explanation
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -29,9 +27,3 @@ class Diagnosis:
     def summary(self) -> str:
         """The last line."""
         return f"cause: {self.cause}; next: {self.next_step}" if self.cause else "ready; nothing to do"
-
-    def explained(self, region: str) -> list[Explanation]:
-        """The same as rows among the other values of a model."""
-        source = f"API server of {region}"
-        rows = [Explanation(f"{region}.live.{step.object}", step.state, source, step.why) for step in self.steps]
-        return [*rows, Explanation(f"{region}.live.cause", self.cause, source, self.next_step)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tidegate.embedded.region_status import SCHEDULED_ONLY, most_telling, said_by_kserve
 from tidegate.facts import names
 from tidegate.facts.platform import tenant_source
 from tidegate.facts.tenant import Tenant
@@ -17,6 +16,7 @@ from tidegate.live.observation import Seen, event_reader, log_reader, look, look
 from tidegate.live.observed import Application, InferenceService, Judged, Node
 from tidegate.live.observed_pods import Pod
 from tidegate.live.observed_routes import Gateway, HttpRoute, KnativeService, ReplicaSet, Revision
+from tidegate.live.served import SCHEDULED_ONLY, most_telling, said_by_kserve
 
 _LOOK_AGAIN = "look again in a few seconds"
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate import tools
-from tidegate.checkout import Checkout
-from tidegate.embedded.builds.go_programs import build
-from tidegate.embedded.fleet.bring_up import cluster_of, open_local
-from tidegate.embedded.fleet.machine_view import running_regions
-from tidegate.errors import MachineError, TidegateError, UsageError
-from tidegate.facts import inventory
+from tidegate.errors import TidegateError
+from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.metering.billing.entries import Entry
 from tidegate.metering.ledger import open_ledger
@@ -36,16 +32,11 @@ class Following:
     metrics_port: int | None = None
 
 
-def follow(checkout: Checkout, regions: Sequence[str], kubeconfig: Path | None, options: Following, on_progress: OnProgress) -> None:
-    """Meters `regions` (default: those that run here), and closes what is open when it ends.
+def follow(platform: Platform, clusters: Mapping[str, Kubernetes], options: Following, on_progress: OnProgress) -> None:
+    """Meters `clusters`, by the names of their facts, and closes what is open when it ends.
 
-    Raises `UsageError` for an unknown region, a second meter or a port that is taken, `MachineError` when no region runs,
-    `LedgerError` when a ledger is damaged or cannot be written.
+    Raises `UsageError` for a second meter or a port that is taken, `LedgerError` when a ledger is damaged or cannot be written.
     """
-    platform = inventory.load(checkout.root)
-    if unknown := sorted(set(regions) - set(platform.clusters)):
-        raise UsageError(f"no region {unknown[0]!r}; there are {', '.join(sorted(platform.clusters))}")
-    clusters = _clusters(checkout, regions, kubeconfig, on_progress)
     metrics = Metrics()
     close = metrics.serve(options.metrics_port) if options.metrics_port else None
     stop, failures = threading.Event(), list[BaseException]()
@@ -78,15 +69,3 @@ def follow(checkout: Checkout, regions: Sequence[str], kubeconfig: Path | None, 
             close()
     for failure in failures:
         raise failure if isinstance(failure, TidegateError) else RuntimeError("the meter failed") from failure
-
-
-def _clusters(checkout: Checkout, regions: Sequence[str], kubeconfig: Path | None, on_progress: OnProgress) -> dict[str, Kubernetes]:
-    programs = build(checkout, on_progress, ["kubectl"])
-    if kubeconfig:
-        return {region: Kubernetes(programs["kubectl"], kubeconfig) for region in regions}
-    local = open_local(checkout)
-    running = running_regions(local)
-    if missing := [region for region in regions if region not in running] or ([] if running else ["no region"]):
-        runs = "does not run here" if regions else "runs here"
-        raise MachineError(f"{missing[0]} {runs}; bring it up with `tidegate up`, or name its --kubeconfig")
-    return {region: cluster_of(local, region, programs) for region in regions or running}

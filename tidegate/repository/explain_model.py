@@ -18,6 +18,7 @@ from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.money import model_floor
 from tidegate.facts.platform import Platform, cluster_source, pools_for, tenant_source
 from tidegate.facts.tenant import Tenant
+from tidegate.live.diagnosis import Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,13 @@ def explain_model(checkout: Checkout, reference: str) -> list[Explanation]:
     lines = _lines(checkout.root / source)
     written = list(_walk(model, f"models.{model_name}", source, lines))
     return [*written, *_derived(platform, tenant, model_name, model)]
+
+
+def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[Explanation]:
+    """What a look at the model in a region found, as rows among its other values."""
+    source = f"API server of {region}"
+    rows = [Explanation(f"{region}.live.{step.object}", step.state, source, step.why) for step in diagnosis.steps]
+    return [*rows, Explanation(f"{region}.live.cause", diagnosis.cause, source, diagnosis.next_step)]
 
 
 def _walk(fact: BaseModel, path: str, source: str, lines: Mapping[str, int]) -> Iterator[Explanation]:

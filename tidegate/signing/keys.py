@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tidegate.checkout import cache_folder
 from tidegate.errors import UsageError
+from tidegate.facts.platform import Platform
 
 
 class Signer(Protocol):
@@ -91,3 +92,15 @@ def _write_once(path: Path, content: bytes) -> None:
         pass
     finally:
         scratch.unlink()
+
+
+def key_ids(platform: Platform) -> dict[str, str]:
+    """The key that each tenant signs with: the one its models name. Tenants whose models name several are refused."""
+    found: dict[str, str] = {}
+    for name, tenant in platform.tenants.items():
+        named = sorted({model.artefact.signature.key_id for model in tenant.models.values()})
+        if len(named) > 1:
+            raise UsageError(f"tenant {name} names the keys {', '.join(named)}; its models on this machine are signed with one key")
+        if named:
+            found[name] = named[0]
+    return found

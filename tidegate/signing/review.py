@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tidegate.cloud.account import own_errors
 from tidegate.errors import CloudError, Finding, InventoryError, UsageError
 from tidegate.facts import names
 from tidegate.facts.inventory.catalogue import KEYS
@@ -16,11 +14,6 @@ from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.signature import BUNDLE, model_id
 from tidegate.signing.bundles import SigningError, verify_version
-from tidegate.signing.checks.files import refuse_name
-from tidegate.signing.checks.refusal import Refusal
-
-if TYPE_CHECKING:  # the stubs are a test dependency
-    from mypy_boto3_s3 import S3Client
 
 Fetch = Callable[[str, Path], Path]
 """Gives the folder with a version's files: takes its URI, as tenants write it, and an empty folder to use when needed."""
@@ -79,35 +72,6 @@ def in_folder(registry: Path) -> Fetch:
         return found
 
     return fetch
-
-
-def in_bucket(client: S3Client, bucket: str) -> Fetch:
-    """Fetches versions from a cluster's models bucket."""
-
-    @own_errors()
-    def fetch(uri: str, scratch: Path) -> Path:
-        if not uri.startswith(names.MODEL_REGISTRY_URI):
-            raise SigningError(f"{uri} is not in the model registry")
-        prefix = f"{uri.removeprefix(names.MODEL_REGISTRY_URI).rstrip('/')}/"
-        for key in _keys(client, bucket, prefix):
-            name = key.removeprefix(prefix)
-            try:
-                refuse_name(name)
-            except Refusal as refused:
-                raise SigningError(f"{uri}: {refused}") from refused
-            target = scratch / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(bucket, key, str(target))
-        if not any(scratch.iterdir()):
-            raise SigningError(f"nothing is at {uri} in {bucket}")
-        return scratch
-
-    return fetch
-
-
-def _keys(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        yield from (key for entry in page.get("Contents", []) if (key := entry.get("Key", "")) and not key.endswith("/"))
 
 
 def _check(wanted: str, model: ServedModel, sha256: str, keys: Mapping[str, str], fetch: Fetch) -> Checked:

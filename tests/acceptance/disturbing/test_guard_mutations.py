@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.running_platform import REGIONS, Running, tell
+from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, tell
 from tidegate.attack.attack import attack
 from tidegate.attack.cells import Cell
+from tidegate.embedded.attacked_regions import attacked_regions
 from tidegate.facts import names
 
 pytestmark = [
@@ -115,7 +116,7 @@ def cells(platform: Running, guard: Guard) -> list[Cell]:
     """The part of the matrix that the guard is for."""
     told: Callable[[str, str], None] = lambda _subject, what: tell(what)  # noqa: E731
     found = attack(
-        platform.local, [REGION], platform.programs, platform.models, told, source=guard.source, target=guard.target
+        INVENTORY, attacked_regions(platform.local, platform.programs, platform.models), [REGION], told, source=guard.source, target=guard.target
     )  # fmt: skip
     return [cell for cell in found.cells if cell.path.startswith(guard.path)]
 
@@ -154,7 +155,7 @@ def test_without_the_packet_filter_sidecars_answer_strangers(platform: Running, 
     try:
         told: Callable[[str, str], None] = lambda _subject, what: tell(what)  # noqa: E731
         found = attack(
-            platform.local, [region], platform.programs, platform.models, told, source=guard.source, target=guard.target
+            INVENTORY, attacked_regions(platform.local, platform.programs, platform.models), [region], told, source=guard.source, target=guard.target
         ).cells  # fmt: skip
         assert red([cell for cell in found if cell.path.startswith(guard.path)])
     finally:

@@ -16,6 +16,7 @@ from tests.root import WHOLE
 from tidegate.attack import pods
 from tidegate.attack.attack import attack
 from tidegate.attack.cells import MODES, Report
+from tidegate.embedded.attacked_regions import attacked_regions
 from tidegate.facts import names
 
 TENANTS = sorted(INVENTORY.tenants)
@@ -41,7 +42,7 @@ def report(platform: Running) -> Report:
     told: Callable[[str, str], Any] = lambda _subject, _what: None  # noqa: E731
     for region in ATTACKED:
         wait_for(f"{SLEEPER} of {region} is at zero", lambda at=region: pods_left(platform, at), lambda there: not there, 180, 1)
-    return attack(platform.local, ATTACKED, platform.programs, platform.models, told)
+    return attack(INVENTORY, attacked_regions(platform.local, platform.programs, platform.models), ATTACKED, told)
 
 
 @pytest.mark.parametrize("region", ATTACKED)

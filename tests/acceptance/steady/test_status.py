@@ -11,7 +11,8 @@ from tests.acceptance.command_line import tidegate
 from tests.acceptance.running_platform import EXECUTED, MODELS, REGIONS, SCHEDULED, TIDEGATE, Running, model_of, wait_for
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.embedded.region_status import SCHEDULED_ONLY, RegionState
+from tidegate.embedded.region_status import RegionState
+from tidegate.live.served import SCHEDULED_ONLY
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(asks=[])]
 

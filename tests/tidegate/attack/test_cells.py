@@ -187,8 +187,8 @@ def test_platforms_own_ports_are_attacked_too() -> None:
 
 def attack() -> region_attack.RegionAttack:
     return region_attack.RegionAttack(
-        local=Mock(), cluster=Mock(), elsewhere=(), region="live-1", models=ROOT, sources=frozenset(), targets=frozenset(), on_progress=Mock(),
-    )  # fmt: skip
+        platform=Mock(), attacked=Mock(), cluster=Mock(), others=(), sources=frozenset(), targets=frozenset(), on_progress=Mock()
+    )
 
 
 def sent(monkeypatch: pytest.MonkeyPatch, calls: Sequence[Planned], *rounds: Mapping[str, tuple[int, str]]) -> list[Cell]:

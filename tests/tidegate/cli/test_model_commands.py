@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tidegate.cli.main import app
-from tidegate.signing import review, sources
+from tidegate.embedded import verify_models as of_examples
+from tidegate.repository import verify_models as of_account
+from tidegate.signing import review
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +45,19 @@ def test_public_key_is_printed_and_nothing_else(tmp_path: Path) -> None:
 def test_verified_models_are_listed_with_their_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, list[str]]] = []
 
-    def verify_all(_checkout: object, place: str, only: list[str], _tell: object) -> list[tuple[str, list[review.Checked]]]:
+    def verify_examples(_checkout: object, place: str, only: list[str], _tell: object) -> list[tuple[str, list[review.Checked]]]:
         asked.append((place, only))
         return [("bucket-1", [review.Checked("fraud/scorer/1", "a" * 64, "fraud-release", 4, 80488)])]
+
+    def verify_account(checkout: object, only: list[str]) -> list[tuple[str, list[review.Checked]]]:
+        return verify_examples(checkout, "account", only, None)
 
     def trained(_checkout: object) -> str:
         return "trained"
 
-    monkeypatch.setattr(sources, "verify_all", verify_all)
-    monkeypatch.setattr(sources, "default_place", trained)
+    monkeypatch.setattr(of_examples, "verify_examples", verify_examples)
+    monkeypatch.setattr(of_examples, "default_place", trained)
+    monkeypatch.setattr(of_account, "verify_account", verify_account)
     assert "1 models: every byte is what was signed" in run("verify")
     (row,) = json.loads(run("verify", "fraud/scorer", "--in", "account", "--json"))["models"]
     assert asked == [("trained", []), ("account", ["fraud/scorer"])]

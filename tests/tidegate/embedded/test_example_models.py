@@ -12,6 +12,7 @@ import pytest
 
 from tidegate.checkout import Checkout, cache_folder, find_checkout
 from tidegate.cloud.account import Account
+from tidegate.cloud.model_buckets import registries_of
 from tidegate.embedded import example_models
 from tidegate.embedded.model_index import Sample, find_version, read_index, read_sample
 from tidegate.errors import CloudError, DoctorError, ToolError, UsageError
@@ -144,7 +145,7 @@ def test_folder_without_index_is_not_uploaded(registry: Path, client: S3Client) 
 
 def test_each_cluster_has_its_own_bucket() -> None:
     platform = inventory.load(find_checkout(Path(__file__).parent).root)
-    buckets = example_models.registries_of(platform, Account("http://127.0.0.1:1"))
+    buckets = registries_of(platform, Account("http://127.0.0.1:1"))
     assert len(buckets) == len(platform.clusters)
     assert all(any(f"-{cluster}-" in bucket for bucket in buckets) for cluster in platform.clusters)
 

@@ -30,11 +30,12 @@ from tidegate.cli.screen import Screen
 from tidegate.cli.serving import models_of, show_regions
 from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.fleet.region import read_addresses
-from tidegate.embedded.region_status import ApplicationState, ModelState, RegionState, observe, read_region, read_regions
+from tidegate.embedded.region_status import RegionState, read_region, read_regions
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import look, look_up
 from tidegate.live.observed import Application, InferenceService, Node
 from tidegate.live.observed_pods import Pod
+from tidegate.live.served import ApplicationState, ModelState, observe
 
 KUBECTL = """#!/bin/sh
 # Stands for kubectl: an API server that knows nodes and pods, and no add-on yet.

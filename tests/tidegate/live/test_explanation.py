@@ -24,6 +24,7 @@ from tests.tidegate.live.canned_cluster import (  # fmt: skip
     revision,
 )
 from tidegate.live.explanation import explain_live
+from tidegate.repository.explain_model import explain_diagnosis
 
 
 def test_a_ready_model_has_no_cause_and_every_step() -> None:
@@ -148,6 +149,6 @@ def test_null_where_a_controller_has_not_come_yet_is_absence() -> None:
 
 
 def test_diagnosis_as_rows_ends_with_the_cause() -> None:
-    rows = explain(*EDGE).explained("live-1")
+    rows = explain_diagnosis("live-1", explain(*EDGE))
     assert (rows[-1].path, rows[-1].value) == ("live-1.live.cause", "not applied: Argo CD has no Application tenant-fraud")
     assert rows[0].path == "live-1.live.Application tenant-fraud"

@@ -12,14 +12,17 @@ import pytest
 from tests.root import ROOT
 from tests.tidegate.signing.signed_models import OTHER, MemoryKey, edit_json, write_files
 from tidegate.embedded import example_models as uploading
+from tidegate.embedded import signed_models
 from tidegate.embedded.model_index import INDEX
 from tidegate.errors import InventoryError, UsageError
 from tidegate.facts import inventory, names
 from tidegate.facts.inventory.catalogue import load_catalogue
 from tidegate.facts.platform import Platform
 from tidegate.facts.signature import Catalogue
-from tidegate.signing import committed, registry, review, sources
+from tidegate.repository import verify_models
+from tidegate.signing import committed, review
 from tidegate.signing.bundles import SigningError
+from tidegate.signing.keys import key_ids
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -68,16 +71,16 @@ def tree_sha256(folder: Path) -> str:
 
 @pytest.fixture
 def ids(platform: Platform) -> dict[str, str]:
-    return registry.key_ids(platform)
+    return key_ids(platform)
 
 
 @pytest.fixture
 def signed(trained: Path, ids: dict[str, str]) -> Path:
-    return registry.sign_registry(trained, ids, signer=signer)
+    return signed_models.sign_registry(trained, ids, signer=signer)
 
 
 def digests(trained: Path, ids: dict[str, str]) -> dict[str, str]:
-    return {entry.uri: entry.sha256 for entry in registry.catalogue_of(trained, ids, signer).models}
+    return {entry.uri: entry.sha256 for entry in signed_models.catalogue_of(trained, ids, signer).models}
 
 
 def check(platform: Platform, trained: Path, signed: Path, ids: dict[str, str], *only: str) -> list[review.Checked]:
@@ -102,9 +105,9 @@ def test_signing_leaves_the_trained_files_and_their_digests_alone(trained: Path,
 
 
 def test_registry_is_signed_once_per_key(trained: Path, signed: Path, ids: dict[str, str]) -> None:
-    assert registry.sign_registry(trained, ids, signer=signer) == signed
+    assert signed_models.sign_registry(trained, ids, signer=signer) == signed
     statement = (signed / "fraud/scorer/1/model.statement").read_bytes()
-    other = registry.sign_registry(trained, ids, signer=MemoryKey.made)
+    other = signed_models.sign_registry(trained, ids, signer=MemoryKey.made)
     assert other != signed
     assert (other / "fraud/scorer/1/model.statement").read_bytes() != statement
 
@@ -112,12 +115,12 @@ def test_registry_is_signed_once_per_key(trained: Path, signed: Path, ids: dict[
 def test_index_that_does_not_fit_the_files_is_refused(trained: Path, ids: dict[str, str]) -> None:
     (trained / "fraud/scorer/1/model.txt").write_text("other")
     with pytest.raises(UsageError, match="fraud/scorer/1 is not what the index says"):
-        registry.sign_registry(trained, ids, signer=signer)
+        signed_models.sign_registry(trained, ids, signer=signer)
     assert [path.name for path in (trained.parent / "cache/tidegate/models").iterdir()] == []
 
 
 def test_catalogue_of_the_region_lists_every_version(trained: Path, ids: dict[str, str]) -> None:
-    found = registry.catalogue_of(trained, ids, signer)
+    found = signed_models.catalogue_of(trained, ids, signer)
     assert "fraud/scorer/3-slow" in {entry.model for entry in found.models}
     assert "nobody/model/1" not in {entry.model for entry in found.models}
     assert set(found.keys) == set(ids.values())
@@ -162,11 +165,13 @@ def test_models_in_a_bucket_are_verified(platform: Platform, trained: Path, sign
     uploading.upload(signed, {"models": client})
     keys = {key_id: signer(key_id).public_pem() for key_id in ids.values()}
     client.put_object(Bucket="models", Key="fraud/scorer/10/model.txt", Body=b"begins like version 1")
-    checked = review.check_models(platform, keys, review.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"])
+    checked = review.check_models(
+        platform, keys, verify_models.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"]
+    )
     assert [one.model for one in checked] == ["fraud/scorer/1"]
     client.put_object(Bucket="models", Key="fraud/scorer/1/../../up", Body=b"x")
     with pytest.raises(InventoryError, match=r"the name '\.\./\.\./up' is no plain relative path"):
-        review.check_models(platform, keys, review.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"])
+        review.check_models(platform, keys, verify_models.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"])
 
 
 @pytest.mark.parametrize(
@@ -178,7 +183,7 @@ def test_models_in_a_bucket_are_verified(platform: Platform, trained: Path, sign
 )
 def test_uri_without_files_is_refused(client: S3Client, tmp_path: Path, uri: str, message: str) -> None:
     with pytest.raises(SigningError, match=message):
-        review.in_bucket(client, "models")(uri, tmp_path)
+        verify_models.in_bucket(client, "models")(uri, tmp_path)
 
 
 @pytest.fixture
@@ -197,7 +202,7 @@ def catalogue_findings(checkout: Path) -> list[str]:
 def write_catalogue(checkout: Path, *retired: str) -> list[str]:
     from tidegate.checkout import Checkout  # noqa: PLC0415
 
-    path, listed = sources.write_catalogue(Checkout(checkout), "fraud", signer, retired)
+    path, listed = verify_models.write_catalogue(Checkout(checkout), "fraud", signer, retired)
     assert path == checkout / "gitops/catalogue/fraud.json"
     return [entry.model for entry in listed]
 
@@ -247,4 +252,4 @@ def test_tenant_with_two_keys_is_refused_on_this_machine(platform: Platform) -> 
     changed = batch.model_copy(update={"artefact": batch.artefact.model_copy(update={"signature": signature})})
     tenants = {"scoring": scoring.model_copy(update={"models": {**scoring.models, "batch": changed}})}
     with pytest.raises(UsageError, match="tenant scoring names the keys other-key, scoring-release"):
-        registry.key_ids(Platform(platform.clusters, tenants))
+        key_ids(Platform(platform.clusters, tenants))

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.builds.go_programs import CATALOGUE, module_folder
-from tidegate.embedded.images.store import key_of
+from tidegate.embedded.digest import key_of
 from tidegate.errors import UsageError
 from tidegate.facts.fact import Fact
 

@@ -12,10 +12,10 @@ import yaml
 
 from tidegate.embedded import digest
 from tidegate.embedded.delivery import delivery, git_server
+from tidegate.embedded.digest import key_of
 from tidegate.embedded.fleet import internet, region
 from tidegate.embedded.fleet.bring_up import Local, OnProgress
 from tidegate.embedded.identity import certificates
-from tidegate.embedded.images.store import key_of
 from tidegate.embedded.machines import network
 from tidegate.embedded.vault import vault_region
 from tidegate.facts import names

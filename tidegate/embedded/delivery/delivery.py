@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 from tidegate import tools
 from tidegate.embedded import digest
 from tidegate.embedded.delivery import git_server
+from tidegate.embedded.digest import key_of
 from tidegate.embedded.fleet import internet
 from tidegate.embedded.fleet.bring_up import Local, Prepared
 from tidegate.embedded.fleet.region import DNS, PROMETHEUS, service_address
 from tidegate.embedded.images import Image
-from tidegate.embedded.images.store import key_of
 from tidegate.embedded.machines.network import INTERNET
 from tidegate.facts.embedding import Embedding
 from tidegate.facts.signature import Catalogue

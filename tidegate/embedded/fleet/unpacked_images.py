@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import cache_folder
+from tidegate.embedded.digest import key_of
 from tidegate.embedded.fleet import registry
 from tidegate.embedded.images import Image
-from tidegate.embedded.images.store import key_of
 from tidegate.embedded.machines.linked_copy import linked_copy
 from tidegate.embedded.machines.machines import Machine
 

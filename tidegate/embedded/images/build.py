@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.builds.go_programs import module_folder, programs_folder
+from tidegate.embedded.digest import key_of
 from tidegate.embedded.images import debian, layers, layout, python_site
 from tidegate.embedded.images.facts import REGISTRY, ImageCatalogue, ImageFact, ImageFile
-from tidegate.embedded.images.store import Blob, Store, is_whole, key_of
+from tidegate.embedded.images.store import Blob, Store, is_whole
 from tidegate.errors import Finding, InventoryError, UsageError
 from tidegate.facts.inventory.read import read_fact
 

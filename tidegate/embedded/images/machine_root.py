@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tidegate.checkout import Checkout, cache_folder
+from tidegate.embedded.digest import key_of
 from tidegate.embedded.images import debian, layers
 from tidegate.embedded.images.build import file_entries, input_of, read_images
-from tidegate.embedded.images.store import key_of
 
 
 def machine_root(checkout: Checkout, on_progress: Callable[[str], None] = lambda _line: None) -> Path:

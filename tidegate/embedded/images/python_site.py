@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
-from tidegate.embedded.images.store import key_of
+from tidegate.embedded.digest import key_of
 from tidegate.errors import Finding, InventoryError, ToolError
 
 RECIPE = 1

@@ -32,11 +32,6 @@ def is_whole(path: Path, blob: Blob) -> bool:
         return False
 
 
-def key_of(*parts: object) -> str:
-    """A short name for everything that decides a result; `parts` are what JSON can hold."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
 @dataclass(frozen=True, slots=True)
 class Store:
     """A folder of blobs. Everything appears in it by renaming, so that two processes may fill it and one may be killed."""

@@ -15,7 +15,6 @@ from tidegate.checkout import cache_folder
 from tidegate.embedded.model_index import INDEX, TrainedVersion, read_index
 from tidegate.errors import UsageError
 from tidegate.facts import names
-from tidegate.facts.platform import Platform
 from tidegate.facts.signature import ApprovedModel, Catalogue
 from tidegate.signing.bundles import sign_version
 from tidegate.signing.keys import Signer, embedded_signer
@@ -24,25 +23,13 @@ _RECIPE = 1
 """To be raised when the same models and keys shall be signed anew."""
 
 
-def key_ids(platform: Platform) -> dict[str, str]:
-    """The key that each tenant signs with: the one its models name. Tenants whose models name several are refused."""
-    found: dict[str, str] = {}
-    for name, tenant in platform.tenants.items():
-        named = sorted({model.artefact.signature.key_id for model in tenant.models.values()})
-        if len(named) > 1:
-            raise UsageError(f"tenant {name} names the keys {', '.join(named)}; its models on this machine are signed with one key")
-        if named:
-            found[name] = named[0]
-    return found
-
-
 def sign_registry(
     trained: Path, keys: Mapping[str, str], on_progress: Callable[[str, str], None] = lambda _subject, _what: None,
     signer: Callable[[str], Signer] = embedded_signer,
 ) -> Path:  # fmt: skip
     """The folder with every version of `trained` signed with its tenant's key, from the cache or signed now (a few seconds).
 
-    `keys` names each tenant's key (see `key_ids`); a version of another tenant is copied without a signature, as nobody may
+    `keys` names each tenant's key (see `tidegate.signing.keys.key_ids`); a version of another tenant is copied without a signature, as nobody may
     serve it. Raises `SigningError` when a version cannot be signed or is not what the index says.
     """
     versions = read_index(trained)

@@ -1,0 +1,45 @@
+"""Verifies the example models: as trained on this machine, or in the registries of the running regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from tidegate.checkout import Checkout
+from tidegate.cloud.account import Account
+from tidegate.embedded import emulator, example_models
+from tidegate.embedded.model_index import read_index
+from tidegate.embedded.signed_models import sign_registry
+from tidegate.errors import UsageError
+from tidegate.facts import inventory, names
+from tidegate.repository.verify_models import verify_in_buckets
+from tidegate.signing import review
+from tidegate.signing.keys import embedded_signer, key_ids
+
+OnProgress = Callable[[str, str], None]
+
+
+def default_place(checkout: Checkout) -> str:
+    """`regions` when their registry runs, else `trained`."""
+    return "regions" if emulator.find_running(checkout) else "trained"
+
+
+def verify_examples(
+    checkout: Checkout, place: str, only: Collection[str], on_progress: OnProgress
+) -> Iterator[tuple[str, list[review.Checked]]]:
+    """Verifies the named models (all without names) in every registry of `place` (`trained` or `regions`), with the registry's name.
+
+    Raises `InventoryError` with a finding for each refused model, and `UsageError` when `place` does not run.
+    """
+    platform = inventory.load(checkout.root)
+    trained = example_models.train(checkout, on_progress)
+    ids = key_ids(platform)
+    keys = {key_id: embedded_signer(key_id).public_pem() for key_id in sorted(set(ids.values()))}
+    digests = {f"{names.MODEL_REGISTRY_URI}{version.path}": version.sha256 for version in read_index(trained)}
+    if place == "trained":
+        signed = sign_registry(trained, ids, on_progress)
+        yield "trained", review.check_models(platform, keys, review.in_folder(signed), digests=digests, only=only)
+        return
+    running = emulator.find_running(checkout)
+    if running is None:
+        raise UsageError("the regions do not run; `tidegate up` starts them, or give --in trained")
+    yield from verify_in_buckets(platform, Account(running.endpoint), keys, digests, only)

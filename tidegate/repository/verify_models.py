@@ -1,0 +1,100 @@
+"""Verifies the models of an account's buckets against what the checkout names, and writes the signed lists of approved models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidegate.checkout import Checkout
+from tidegate.cloud.account import Account, own_errors
+from tidegate.cloud.model_buckets import registries_of
+from tidegate.errors import InventoryError, UsageError
+from tidegate.facts import inventory, names
+from tidegate.facts.inventory.catalogue import FOLDER, KEYS, load_catalogue
+from tidegate.facts.platform import Platform
+from tidegate.facts.signature import ApprovedModel, Catalogue, approved
+from tidegate.signing import committed, review
+from tidegate.signing.bundles import SigningError, sign_catalogue
+from tidegate.signing.checks.files import refuse_name
+from tidegate.signing.checks.refusal import Refusal
+from tidegate.signing.keys import Signer, key_ids
+
+if TYPE_CHECKING:  # the stubs are a test dependency
+    from mypy_boto3_s3 import S3Client
+
+
+def in_bucket(client: S3Client, bucket: str) -> review.Fetch:
+    """Fetches versions from a cluster's models bucket."""
+
+    @own_errors()
+    def fetch(uri: str, scratch: Path) -> Path:
+        if not uri.startswith(names.MODEL_REGISTRY_URI):
+            raise SigningError(f"{uri} is not in the model registry")
+        prefix = f"{uri.removeprefix(names.MODEL_REGISTRY_URI).rstrip('/')}/"
+        for key in _keys(client, bucket, prefix):
+            name = key.removeprefix(prefix)
+            try:
+                refuse_name(name)
+            except Refusal as refused:
+                raise SigningError(f"{uri}: {refused}") from refused
+            target = scratch / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(bucket, key, str(target))
+        if not any(scratch.iterdir()):
+            raise SigningError(f"nothing is at {uri} in {bucket}")
+        return scratch
+
+    return fetch
+
+
+def _keys(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from (key for entry in page.get("Contents", []) if (key := entry.get("Key", "")) and not key.endswith("/"))
+
+
+def write_catalogue(
+    checkout: Checkout, tenant: str, signer: Callable[[str], Signer], retired: Collection[str]
+) -> tuple[Path, Sequence[ApprovedModel]]:
+    """Writes a tenant's signed list and its public key into the checkout; returns the file and what it lists.
+
+    Earlier entries stay, except `retired`. Raises `UsageError` for a tenant that does not exist, one whose models name several
+    keys, and a version that is served and retired at once.
+    """
+    platform = inventory.load(checkout.root)
+    if tenant not in platform.tenants:
+        raise UsageError(f"{tenant} is no tenant; the tenants are {', '.join(sorted(platform.tenants))}")
+    ids = key_ids(Platform(platform.clusters, {tenant: platform.tenants[tenant]}))
+    if tenant not in ids:
+        raise UsageError(f"tenant {tenant} serves no model")
+    before = load_catalogue(checkout.root)
+    named = {entry.model for entry in approved([platform.tenants[tenant]], Catalogue())}
+    if served := sorted(set(retired) & named):
+        raise UsageError(f"{served[0]} is what the tenant's file names; serve another version first")
+    kept = [entry for entry in approved([platform.tenants[tenant]], before) if entry.model not in retired]
+    chosen = signer(ids[tenant])
+    listed = tuple(kept)
+    path = checkout.root / FOLDER / f"{tenant}.json"
+    (checkout.root / KEYS).mkdir(parents=True, exist_ok=True)
+    (checkout.root / KEYS / f"{ids[tenant]}.pem").write_text(chosen.public_pem(), encoding="utf-8")
+    path.write_bytes(sign_catalogue(Catalogue(models=listed), tenant, chosen) + b"\n")
+    return path, listed
+
+
+def verify_account(checkout: Checkout, only: Collection[str]) -> Iterator[tuple[str, list[review.Checked]]]:
+    """Verifies the named models (all without names) in the buckets of your own account against the committed catalogue.
+
+    Raises `InventoryError` with a finding for each refused model or list.
+    """
+    platform, recorded = inventory.load(checkout.root), load_catalogue(checkout.root)
+    if findings := committed.check_catalogue(checkout.root, platform, recorded):
+        raise InventoryError(findings)
+    yield from verify_in_buckets(platform, Account(None), recorded.keys, {}, only)
+
+
+def verify_in_buckets(
+    platform: Platform, account: Account, keys: Mapping[str, str], digests: Mapping[str, str], only: Collection[str]
+) -> Iterator[tuple[str, list[review.Checked]]]:
+    """Verifies the named models (all without names) in each cluster's bucket, with the bucket's name. Raises `InventoryError`."""
+    for bucket, client in sorted(registries_of(platform, account).items()):
+        yield bucket, review.check_models(platform, keys, in_bucket(client, bucket), digests=digests, only=only)
