@@ -115,8 +115,12 @@ def itself() -> ServerProcess:
 
 
 def remembered(pid: int) -> ServerProcess:
-    """The process that has `pid` now; one that is gone is never found running again."""
-    return ServerProcess(pid, start_ticks_of(pid) or 0)
+    """The process that has `pid` now; one that is gone is never found running again.
+
+    One that has ended and waits for its parent is left to it: who reaped it here would take its exit code from whoever waits for it.
+    """
+    fields = _stat_fields(pid)
+    return ServerProcess(pid, int(fields[19]) if fields else 0)
 
 
 def is_running(server: ServerProcess) -> bool:

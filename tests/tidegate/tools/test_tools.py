@@ -143,6 +143,17 @@ def test_stream_keeps_the_last_lines_and_the_quoted_command_in_the_error() -> No
     assert failed.value.command.startswith(f"{PYTHON} -c 'import sys;")
 
 
+def test_stream_tells_the_failure_of_a_program_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def remembered_late(pid: int) -> tools.ServerProcess:
+        while Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+            time.sleep(0.01)
+        return processes.remembered(pid)
+
+    monkeypatch.setattr(tools, "remembered", remembered_late)
+    with pytest.raises(ToolError, match="exit code 3"):
+        tools.stream(["sh", "-c", "exit 3"], print)
+
+
 def test_stream_stops_its_program_when_the_listener_fails() -> None:
     pids: list[int] = []
 
