@@ -1,1 +1,0 @@
-../../models/application_features.py

@@ -1,1 +1,0 @@
-../../../../../tidegate/signing/checks/files.py
