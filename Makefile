@@ -52,7 +52,7 @@ verify: setup-tests ## Check format, lint, types and import layers.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	node_modules/.bin/pyright --pythonpath $(PYTHON)
-	node_modules/.bin/pyright -p clusters/local/models/pyrightconfig.json --pythonpath .venv-models/bin/python
+	node_modules/.bin/pyright -p clusters/embedded/demo/training/pyrightconfig.json --pythonpath .venv-models/bin/python
 	$(VENV)/bin/lint-imports --no-cache
 
 # Of pytest for what needs no region: two workers, a file to one of them, files of long tests first (tests/suite/longest_first.py).
@@ -92,7 +92,7 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 	$(PYTHON) -m tests.measure.bench.run
 
 # Tests of which `make test` runs a part: the first rounds of seeded trials, for one.
-WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/dense_pool/test_pool.py \
+WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/clusters/workloads/dense_pool/test_pool.py \
 	tests/tidegate/cloud/test_embedded_cloud.py
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.

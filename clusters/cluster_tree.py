@@ -4,30 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clusters.components import (
-    add_ons,
-    availability,
-    catalogue,
-    cpu_pools,
-    delivery,
-    dense_pool,
-    edge_limits,
-    gateways,
-    gpu_operator,
-    gpu_pools,
-    gpu_sharing,
-    isolation,
-    mesh,
-    model,
-    monitors,
-    policies,
-    prepull,
-    priorities,
-    routes,
-    runtimes,
-    tenant,
-    warm_floor,
-)
+from clusters.components.admission import policies
+from clusters.components.network import edge_limits, gateways, isolation, mesh, routes
+from clusters.components.nodes import cpu_pools, gpu_pools, gpu_sharing, prepull, warm_floor
+from clusters.components.serving import dense_pool, model, runtimes
+from clusters.components.tenancy import availability, catalogue, monitors, priorities, tenant
+from clusters.delivery import addon_applications, applications, gpu_operator
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform, cluster_source, tenant_source
 from tidegate.facts.tenant import Tenant
@@ -35,7 +17,7 @@ from tidegate.facts.tombstone import tombstone_source
 from tidegate.manifests.tree import RENDER_COMMAND, RenderedObject
 from tidegate.manifests.yaml_text import Manifest
 
-FOLDERS = frozenset({*delivery.WAVES, delivery.COMPONENT, gpu_pools.KWOK_COMPONENT})
+FOLDERS = frozenset({*applications.WAVES, applications.COMPONENT, gpu_pools.KWOK_COMPONENT})
 """Folders of the platform in a cluster; `names.RESERVED_NAMES` keeps tenants from being named like them."""
 
 
@@ -48,18 +30,18 @@ def objects(platform: Platform) -> Iterator[RenderedObject]:
                 yield RenderedObject(f"{name}/{component}", cluster_source(name), manifest)
         idle = gpu_pools.KWOK_COMPONENT if cluster.gpu_nodes == "ec2" else gpu_pools.COMPONENT
         applied = [
-            component for component, manifests in components.items() if manifests and component in delivery.WAVES and component != idle
+            component for component, manifests in components.items() if manifests and component in applications.WAVES and component != idle
         ]
-        for manifest in delivery.objects(platform, name, applied):
-            yield RenderedObject(f"{name}/{delivery.COMPONENT}", cluster_source(name), manifest)
-        for manifest in (*add_ons.objects(cluster), *gpu_operator.objects(cluster)):
-            yield RenderedObject(f"{name}/{delivery.COMPONENT}", cluster_source(name), manifest)
+        for manifest in applications.objects(platform, name, applied):
+            yield RenderedObject(f"{name}/{applications.COMPONENT}", cluster_source(name), manifest)
+        for manifest in (*addon_applications.objects(cluster), *gpu_operator.objects(cluster)):
+            yield RenderedObject(f"{name}/{applications.COMPONENT}", cluster_source(name), manifest)
         for served in platform.tenants_of(name):
             for manifest in tenant_objects(platform, cluster, served):
                 yield RenderedObject(f"{name}/{served.name}", tenant_source(served.name), manifest)
         for tombstone in platform.tombstones_of(name):
-            for manifest in delivery.removal_objects(platform, name, tombstone):
-                yield RenderedObject(f"{name}/{delivery.COMPONENT}", tombstone_source(tombstone.name), manifest)
+            for manifest in applications.removal_objects(platform, name, tombstone):
+                yield RenderedObject(f"{name}/{applications.COMPONENT}", tombstone_source(tombstone.name), manifest)
 
 
 def emptied_folders(platform: Platform) -> dict[str, bytes]:
@@ -79,7 +61,7 @@ def emptied_folders(platform: Platform) -> dict[str, bytes]:
 def bootstrap_objects(platform: Platform) -> Iterator[RenderedObject]:
     """The tree of `gitops/bootstrap`."""
     for name in sorted(platform.clusters):
-        for manifest in delivery.bootstrap(platform, name):
+        for manifest in applications.bootstrap(platform, name):
             yield RenderedObject(name, cluster_source(name), manifest)
 
 

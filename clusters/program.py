@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from clusters import cluster_tree, removals
-from clusters.images import pinned
+from clusters import cluster_tree
+from clusters.components.serving.images import pinned
+from clusters.delivery import removals
 from tidegate.errors import FindingsError, ManifestError
 from tidegate.facts import inventory
 from tidegate.facts.embedding import Embedding, embed

@@ -1,6 +1,6 @@
 """A bare Kubernetes API server on loopback: etcd and kube-apiserver of the pinned builds, no node, no controller, no root.
 
-Its admission is the region's: the flags that decide it are read from `clusters/local/node`. Whoever starts it may be killed:
+Its admission is the region's: the flags that decide it are read from `clusters/embedded/node`. Whoever starts it may be killed:
 both programs ask the kernel to end with their parent.
 """
 
@@ -170,12 +170,12 @@ def running_api_server(folder: Path, *, without: Sequence[str] = ()) -> Generato
 
 
 def _api_server_command(program: Path, folder: Path, etcd: str, port: int) -> list[str]:
-    region = read_fact(ROOT, Path("clusters/local/node/programs.yaml"), Programs).programs["kube-apiserver"].command
+    region = read_fact(ROOT, Path("clusters/embedded/node/programs.yaml"), Programs).programs["kube-apiserver"].command
     return [
         str(program),
         *(flag for flag in region if flag.startswith(_ADMISSION_FLAGS)),
-        f"--admission-control-config-file={ROOT / 'clusters/local/node/admission.yaml'}",
-        f"--audit-policy-file={ROOT / 'clusters/local/node/audit-policy.yaml'}",
+        f"--admission-control-config-file={ROOT / 'clusters/embedded/node/admission.yaml'}",
+        f"--audit-policy-file={ROOT / 'clusters/embedded/node/audit-policy.yaml'}",
         f"--audit-log-path={folder / 'audit.log'}",
         f"--etcd-servers={etcd}",
         "--bind-address=127.0.0.1",

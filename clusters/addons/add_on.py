@@ -111,7 +111,7 @@ class AddOn:
     """The release, as upstream's images are tagged (without a `v`)."""
 
     wave: int
-    """Before every wave of `clusters.components.delivery`; lower is applied first."""
+    """Before every wave of `clusters.delivery.applications`; lower is applied first."""
 
     namespace: str
     production: ProductionSource

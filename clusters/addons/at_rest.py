@@ -13,7 +13,7 @@ from clusters.addons.region import Region
 
 PLATFORM_SCRAPE_SECONDS = 60
 """Between two scrapes of what no release is judged by. Models and gateways keep production's interval
-(`clusters.components.monitors.SCRAPE_SECONDS`), because releases are judged by them."""
+(`clusters.components.tenancy.monitors.SCRAPE_SECONDS`), because releases are judged by them."""
 
 ARGO_CD_POLL_SECONDS = 120
 """Argo CD's look at Git and at all live objects when nothing was pushed and nothing changed. The Git server tells of every push, and
@@ -29,7 +29,7 @@ statistics of its own, in eleven Envoys a region at rest."""
 
 GO_THREADS = 1
 """Go's `GOMAXPROCS` in every add-on. Controllers are woken by timers, some hundred times a second; with a second processor each such
-moment also wakes a thread that looks for work and finds none. Programs of the node have the same in `clusters/local/node/programs.yaml`."""
+moment also wakes a thread that looks for work and finds none. Programs of the node have the same in `clusters/embedded/node/programs.yaml`."""
 
 OFTEN_SECONDS = 5
 """Probes more frequent than this are for the start only."""

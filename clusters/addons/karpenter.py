@@ -1,6 +1,6 @@
 """Karpenter with its KWOK provider: real scheduling and limits over nodes that are played. Production runs the AWS provider.
 
-NodePools are the same in both (`clusters.components.gpu_pools`); the machines' shapes and prices come from the same table.
+NodePools are the same in both (`clusters.components.nodes.gpu_pools`); the machines' shapes and prices come from the same table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from clusters.placement import CAPACITY_TYPE_LABEL
+from clusters.objects.placement import CAPACITY_TYPE_LABEL
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes

@@ -14,7 +14,7 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from clusters.components.model import KNATIVE_FEATURES
+from clusters.components.serving.model import KNATIVE_FEATURES
 from tidegate.facts import names
 
 VERSION = "1.21.1"

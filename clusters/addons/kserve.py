@@ -12,8 +12,8 @@ from clusters.addons import at_rest, documents, vault
 from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from clusters.components import catalogue
-from clusters.components.runtimes import VAULT_TOKEN, container_security
+from clusters.components.serving.runtimes import VAULT_TOKEN, container_security
+from clusters.components.tenancy import catalogue
 from tidegate.facts import names
 
 VERSION = "0.20.0"

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from clusters import ports
 from clusters.addons import at_rest, documents, kept_metrics
 from clusters.addons.add_on import AddOn, UpstreamImage
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from clusters.components.monitors import SCRAPE_SECONDS
-from tidegate.facts import names
+from clusters.components.tenancy.monitors import SCRAPE_SECONDS
+from tidegate.facts import names, ports
 
 VERSION = "3.14.0"
 """Module v0.314.0: Prometheus numbers its Go module 0.3MM for release 3.MM."""

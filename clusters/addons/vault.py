@@ -1,6 +1,6 @@
 """Vault: tenants' pods exchange their Kubernetes identity for short-lived credentials, and it keeps the signing keys.
 
-The chart is the same in both places. Here a build of our own runs it, with the engines that are used (clusters/local/builds/vault),
+The chart is the same in both places. Here a build of our own runs it, with the engines that are used (clusters/embedded/builds/vault),
 unsealed by a key in a Secret that is applied by hand; production is unsealed by KMS. What is in it, tenants' roles and policies,
 is written by `tidegate.embedded.vault.vault`.
 """

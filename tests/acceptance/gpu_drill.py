@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clusters.placement import resource_name
+from clusters.objects.placement import resource_name
 from tests.acceptance.access_review import Api
 from tests.acceptance.running_platform import INVENTORY, Running, wait_for
 from tests.acceptance.served_repository import Repository

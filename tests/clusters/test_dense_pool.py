@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from clusters import ports
-from clusters.components import dense_pool, gateways, isolation, runtimes
-from clusters.components.model import inference_service
+from clusters.components.network import gateways, isolation
+from clusters.components.serving import dense_pool, runtimes
+from clusters.components.serving.model import inference_service
 from tidegate.checkout import find_checkout
-from tidegate.facts import inventory
+from tidegate.facts import inventory, ports
 from tidegate.facts.models.dense_pool import PoolAccess
 
 CHECKOUT = find_checkout()
 PLATFORM = inventory.load(CHECKOUT.root)
 CLUSTER, TENANT = PLATFORM.clusters["live-1"], PLATFORM.tenants["merchants"]
 MODEL = TENANT.models["anomaly"]
-PROGRAMS = ("tidegate_pool_pod.py", "tidegate_pool.py")
+PROGRAMS = ("pod.py", "model_server.py")
 
 
 def served(**changes: object) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_pods_are_told_what_their_programs_read() -> None:
         "POOL_MOST_COPIES": "3", "POOL_PEERS": "anomaly-peers.tenant-merchants.svc.cluster.local.",
         "POOL_REQUESTS_PER_SECOND_PER_COPY": "20",
     }  # fmt: skip
-    folder = CHECKOUT.root / "clusters/local/images/mlserver"
+    folder = CHECKOUT.root / "clusters/workloads/mlserver"
     read = "".join((folder / program).read_text(encoding="utf-8") for program in PROGRAMS)
     for name in told(model):
         assert f'"{name}"' in read
@@ -65,7 +65,7 @@ def test_peers_name_stands_for_the_pods_themselves() -> None:
 def test_kubelet_asks_where_the_router_says_that_it_is_ready() -> None:
     runtime: Any = runtimes.pool_runtime()
     path = runtime["spec"]["containers"][0]["readinessProbe"]["httpGet"]["path"]
-    router = CHECKOUT.root / "clusters/local/images/mlserver/dense_pool/router.py"
+    router = CHECKOUT.root / "clusters/workloads/dense_pool/router.py"
     assert f'READY_PATH = "{path}"' in router.read_text(encoding="utf-8")
 
 

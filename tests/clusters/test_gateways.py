@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from clusters.components import gateways
+from clusters.components.network import gateways
 from tidegate.checkout import find_checkout
 from tidegate.facts import inventory
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from clusters.components import catalogue
+from clusters.components.tenancy import catalogue
 from tests.clusters.selection import Select
 from tidegate.facts.platform import Platform
 from tidegate.facts.signature import ApprovedModel, Catalogue

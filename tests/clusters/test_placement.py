@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from clusters import cluster_tree
-from clusters.components import gpu_operator, gpu_sharing
-from clusters.components.model import inference_service
-from clusters.components.priorities import IDLE_PRIORITY, PRIORITIES
-from clusters.placement import placement, priority_class
+from clusters.components.nodes import gpu_sharing
+from clusters.components.serving.model import inference_service
+from clusters.components.tenancy.priorities import IDLE_PRIORITY, PRIORITIES
+from clusters.delivery import gpu_operator
+from clusters.objects.placement import placement, priority_class
 from tests.clusters.selection import Select
 from tidegate.facts.cluster import CapacityType, TimeSlicing
 from tidegate.facts.embedding import Embedding, embed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from clusters.components import edge_limits
+from clusters.components.network import edge_limits
 from tidegate.checkout import find_checkout
 from tidegate.facts import inventory
 from tidegate.facts.models.dense_pool import PoolAccess

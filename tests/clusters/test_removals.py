@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from clusters import cluster_tree, program
-from clusters.components import delivery
-from clusters.components.tenant import CONFIRM_DELETION
+from clusters.components.tenancy.tenant import CONFIRM_DELETION
+from clusters.delivery import applications
 from tests.root import ROOT
 from tidegate.errors import ManifestError
 from tidegate.facts import inventory
@@ -253,4 +253,4 @@ def test_tombstoned_tenant_is_no_tenant_to_anybody_else(checkout: Path) -> None:
     platform = inventory.load(checkout)
     assert GONE not in {tenant.name for cluster in CLUSTERS for tenant in platform.tenants_of(cluster)}
     assert [tombstone.name for tombstone in platform.tombstones_of("live-2")] == [GONE]
-    assert len(list(delivery.removal_objects(platform, "live-1", platform.tombstones[GONE]))) == 3
+    assert len(list(applications.removal_objects(platform, "live-1", platform.tombstones[GONE]))) == 3

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clusters import cluster_tree
-from clusters.components import delivery
+from clusters.delivery import applications
 from tests.clusters.selection import Select
 from tidegate.facts import names
 from tidegate.facts.models.served_model import ServedModel
@@ -112,7 +112,7 @@ def test_project_cannot_be_escaped(select: Select, cluster: str, tenant: str) ->
 
 def test_every_rendered_kind_may_be_applied_by_its_application(rendered: list[RenderedObject], platform: Platform) -> None:
     for cluster in CLUSTERS:
-        project: Any = next(iter(delivery.bootstrap(platform, cluster)))
+        project: Any = next(iter(applications.bootstrap(platform, cluster)))
         allowed = {
             (entry["group"], entry["kind"])
             for group in ("clusterResourceWhitelist", "namespaceResourceWhitelist")

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.wire_form import FREE_FORM, WIRE_NAMES, to_wire
+from clusters.objects.wire_form import FREE_FORM, WIRE_NAMES, to_wire
 from tests.clusters.selection import Select
 
 OBJECTS = [
@@ -80,7 +80,7 @@ def test_every_field_name_of_pulumi_is_converted_as_pulumi_does(group: str) -> N
     assert len(declared) > 5
     # `Port` is in a node's status, which only the kubelet writes.
     wrong = sorted({f"{name} -> {wire}" for wire, name in declared if WIRE_NAMES[name] != wire and wire != "Port"})
-    assert wrong == [], "add these to _IRREGULAR in clusters/wire_form.py"
+    assert wrong == [], "add these to _IRREGULAR in clusters/objects/wire_form.py"
 
 
 def test_names_inside_free_form_maps_are_kept() -> None:

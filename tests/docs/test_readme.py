@@ -105,8 +105,8 @@ def test_commands_that_documents_and_remedies_name_exist() -> None:
 
 
 def test_programs_whose_logs_documents_name_are_kept_by_their_machine() -> None:
-    regions = read_fact(ROOT, Path("clusters/local/node/programs.yaml"), Programs).programs.keys()
-    internet = read_fact(ROOT, Path("clusters/local/network/internet.yaml"), Programs).programs.keys()
+    regions = read_fact(ROOT, Path("clusters/embedded/node/programs.yaml"), Programs).programs.keys()
+    internet = read_fact(ROOT, Path("clusters/embedded/network/internet.yaml"), Programs).programs.keys()
     kept = {"live-1": regions, "live-2": regions, "internet": internet, "host": {"relay-s3"}}
     named = {tuple(match) for _, line in command_lines() for match in re.findall(r"^ local logs ([a-z0-9-]+)/([a-z0-9-]+)$", line)}
     assert named

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from pydantic import Field, JsonValue, model_validator
 
-from clusters.components.policy_groups import group_name
+from clusters.components.admission.policy_groups import group_name
 from tests.admission_server import Answer, ApiServer
 from tests.root import ROOT
 from tidegate.facts.fact import Fact

@@ -1,5 +1,5 @@
 // Tells what evaluating a policy costs, in the API server's own units: its budget for one binding is 10,000,000.
-// Reads a JSON list of {policy, request} and prints a list of numbers. Built with the modules of clusters/local/builds/kubernetes.
+// Reads a JSON list of {policy, request} and prints a list of numbers. Built with the modules of clusters/embedded/builds/kubernetes.
 package main
 
 import (

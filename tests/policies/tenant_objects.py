@@ -9,7 +9,7 @@ from typing import Any, cast
 import yaml_rs
 
 from clusters import cluster_tree
-from clusters.components import policies
+from clusters.components.admission import policies
 from tests.admission_server import ApiServer
 from tests.root import ROOT
 from tidegate.checkout import Checkout

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components import policies
+from clusters.components.admission import policies
 from tests.admission_server import ApiServer
 from tests.policies.cases import FILES, group_of, object_of, read_case, sent
 from tidegate.facts.platform import Platform

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components import policies
+from clusters.components.admission import policies
 from tests.policies.cases import FILES, group_of, groups, object_of, read_case
 from tests.root import ROOT
 from tests.suite.telling import tell

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components import policies, policy_exemptions
+from clusters.components.admission import policies, policy_exemptions
 from tests.admission_server import Answer, ApiServer
 from tests.policies.tenant_objects import UNFENCED
 from tidegate.errors import FindingsError

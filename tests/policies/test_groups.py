@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components import policies
-from clusters.components.policy_exemptions import EXEMPTIONS
-from clusters.components.policy_groups import Document, grouped
+from clusters.components.admission import policies
+from clusters.components.admission.policy_exemptions import EXEMPTIONS
+from clusters.components.admission.policy_groups import Document, grouped
 from tests.root import ROOT
 from tidegate.facts.platform import Platform
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components import policies
+from clusters.components.admission import policies
 from tests.policies.test_exemptions import POLICY, TEXT, checkout
 from tidegate.errors import FindingsError
 from tidegate.facts.platform import Platform

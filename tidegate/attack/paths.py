@@ -25,7 +25,7 @@ POLICY_PORTS = (8012, 8013, 8080, 9000, 9090, 9091, 8022, 15000, 15001)
 and outbound listener, which the inbound one must not lead to."""
 
 POOL_PORT = 8087
-"""Where the pods of a dense pool answer each other (clusters/ports.py). TCP for the mesh, so a refusal is a closed connection."""
+"""Where the pods of a dense pool answer each other (tidegate/facts/ports.py). TCP for the mesh, so a refusal is a closed connection."""
 
 SIDECAR_PORTS = {15020: "/stats/prometheus", 15021: "/healthz/ready", 15090: "/stats/prometheus"}
 """The sidecar answers on these without mTLS; 15020 speaks for the application too."""

@@ -23,7 +23,7 @@ from tidegate.errors import DoctorError, Finding
 if TYPE_CHECKING:  # the stubs are a test dependency
     from mypy_boto3_s3 import S3Client
 
-SOURCES = Path("clusters/local/models")
+SOURCES = Path("clusters/embedded/demo/training")
 LOCK = Path("locks/models.txt")
 PYTHON = Path(".venv-models/bin/python")
 """The environment that `make` installs `LOCK` into."""
@@ -59,7 +59,7 @@ def train(checkout: Checkout, on_progress: Callable[[str, str], None] = lambda _
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         made = Path(scratch) / "registry"
-        command = [str(python), "-m", "clusters.local.models.train", "--out", str(made)]
+        command = [str(python), "-m", "clusters.embedded.demo.training.train", "--out", str(made)]
         # One thread, as the server has: sums over several threads differ in their last bits.
         environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         tools.stream(command, lambda line: on_progress("models", line), cwd=checkout.root, env=environment)

@@ -21,7 +21,7 @@ SPOT_SHARE_OF_ON_DEMAND = 0.4
 """What a spot hour costs of an on-demand hour; the long-run mean of the GPU sizes used here lies between 0.3 and 0.5."""
 
 EMBEDDED_INSTANCE_TYPE = "embedded"
-"""What the node of an embedded region calls itself (`clusters/local/node/programs.yaml`)."""
+"""What the node of an embedded region calls itself (`clusters/embedded/node/programs.yaml`)."""
 
 _WITHOUT_CARDS: Mapping[str, InstanceShape] = {
     "m6i.large": InstanceShape(2, 8, 0, 0.096),

@@ -23,7 +23,7 @@ _IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageNam
 _CREATION_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _POLICY = re.compile(r"admission webhook|ValidatingAdmissionPolicy|violates PodSecurity|denied (the )?request")
 _REFUSED = "Model refused: "
-"""How the model verifier begins its one line (clusters/local/images/model-verifier)."""
+"""How the model verifier begins its one line (clusters/workloads/model_verifier)."""
 
 _NOT_LISTED = re.compile(r"not in the catalogue|approved as|not told what it may load|public key is not known")
 _UNREACHABLE = re.compile(r"Service Unavailable|Could not connect|timed out|Name or service not known|reset by peer", re.IGNORECASE)
@@ -195,4 +195,4 @@ def _not_ready(inquiry: Inquiry, pod: Pod, servers: Sequence[ContainerStatus]) -
 def _image_step(inquiry: Inquiry, part: str) -> str:
     if part in {"transformer", "explainer"}:
         return f"push the image, or correct models.{inquiry.model}.{part}.image in {inquiry.source}, then commit"
-    return "push the runtime's image to the registry, or correct it in clusters/images.py, then `tidegate render` and commit"
+    return "push the runtime's image to the registry, or correct it in clusters/components/serving/images.py, then `tidegate render` and commit"

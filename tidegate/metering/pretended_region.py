@@ -31,7 +31,7 @@ from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
 from tidegate.metering.replicas import STEP_SECONDS, Group, Machine, Replica, groups_of, system_machine
 
 EMPTY_SECONDS = 300
-"""How long a node without models is kept, as GPU pools have it (`IDLE_SECONDS` in clusters/components/gpu_pools.py)."""
+"""How long a node without models is kept, as GPU pools have it (`IDLE_SECONDS` in clusters/components/nodes/gpu_pools.py)."""
 
 BOOT_SECONDS = 90
 """From a node's making until it takes pods: a planning figure."""

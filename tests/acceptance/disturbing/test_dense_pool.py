@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from clusters.ports import POOL_PORT
 from tests.acceptance.running_platform import INVENTORY, Running, wait_for
 from tests.acceptance.served_repository import Repository, model_file, setting
 from tidegate.embedded import prediction
 from tidegate.facts import names
+from tidegate.facts.ports import POOL_PORT
 
 REGION, NAMESPACE, TENANT = "live-2", "tenant-merchants", INVENTORY.tenants["merchants"]
 

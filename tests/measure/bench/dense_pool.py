@@ -22,10 +22,10 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from tests.dense_pool.programs import Answer, Client, Program, free_ports
-from tests.dense_pool.published import Published, publish
-from tests.dense_pool.running import Pool, running_pool, single, wrong
-from tests.dense_pool.usage import cpu_seconds, memory_bytes
+from tests.clusters.workloads.dense_pool.programs import Answer, Client, Program, free_ports
+from tests.clusters.workloads.dense_pool.published import Published, publish
+from tests.clusters.workloads.dense_pool.running import Pool, running_pool, single, wrong
+from tests.clusters.workloads.dense_pool.usage import cpu_seconds, memory_bytes
 from tests.measure.bench.entries import put
 
 PODS = 2
@@ -41,7 +41,7 @@ SECONDS_BETWEEN_REQUESTS = 20
 """Of one model, in the trace by which processor time is measured: what a long tail is. For other rates there are the parts."""
 
 PROBE_SECONDS = 1
-"""Readiness probes of MLServer's runtime (clusters/components/runtimes.py)."""
+"""Readiness probes of MLServer's runtime (clusters/components/serving/runtimes.py)."""
 
 
 @dataclass(frozen=True, slots=True)

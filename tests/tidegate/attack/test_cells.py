@@ -10,13 +10,12 @@ from unittest.mock import Mock
 
 import pytest
 
-from clusters import ports
 from tests.root import ROOT
 from tidegate.attack import paths, region_attack
 from tidegate.attack.cells import MODES, Cell, Mode, Outcome, Planned, judge
 from tidegate.attack.layers import Journal, journal_of, refuser
 from tidegate.attack.targets import Elsewhere, Places, Target
-from tidegate.facts import inventory
+from tidegate.facts import inventory, ports
 from tidegate.facts.platform import Platform
 
 LINE = (

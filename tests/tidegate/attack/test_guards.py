@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components import edge_limits, mesh
+from clusters.components.network import edge_limits, mesh
 from tests.root import ROOT
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform

@@ -34,7 +34,7 @@ SAMPLE: dict[str, object] = {
 }
 
 STANDS_FOR_PYTHON = """#!/bin/sh
-# What is asked for is: -m clusters.local.models.train --out FOLDER
+# What is asked for is: -m clusters.embedded.demo.training.train --out FOLDER
 echo "fraud/scorer: trained"
 echo once >> "$TRAININGS"
 mkdir -p "$4/fraud/scorer/1"

@@ -45,7 +45,7 @@ def test_a_fit_machine_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_status_of_a_checkout_whose_regions_are_down_builds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for folder in ("clusters/inventory", "clusters/local/network", "gitops/tenants"):
+    for folder in ("clusters/inventory", "clusters/embedded/network", "gitops/tenants"):
         for path in (ROOT / folder).rglob("*.yaml"):
             copy = tmp_path / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)

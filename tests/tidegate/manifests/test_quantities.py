@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clusters import quantities
+from clusters.objects import quantities
 from tidegate.manifests.rules.quantities import canonical_quantity
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters.components import gpu_pools
+from clusters.components.nodes import gpu_pools
 from tests.root import ROOT
 from tidegate.errors import UsageError
 from tidegate.facts import inventory

@@ -64,7 +64,7 @@ def trained(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def tree_sha256(folder: Path) -> str:
-    from clusters.local.models import registry_layout  # noqa: PLC0415 - the rule that training uses
+    from clusters.embedded.demo.training import registry_layout  # noqa: PLC0415 - the rule that training uses
 
     return registry_layout.tree_sha256(folder)
 

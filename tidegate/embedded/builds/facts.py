@@ -1,6 +1,6 @@
 """What the embedded region is built of: families of Go programs, each pinned by a module of its own.
 
-The catalogue is `clusters/local/builds/catalogue.yaml`; which module versions a family takes stands in its go.mod.
+The catalogue is `clusters/embedded/builds/catalogue.yaml`; which module versions a family takes stands in its go.mod.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Binary(Fact):
 
 
 class Family(Fact):
-    """Programs that share a Go module: `clusters/local/builds/<name>`."""
+    """Programs that share a Go module: `clusters/embedded/builds/<name>`."""
 
     name: ProgramName
     release: Release

@@ -26,7 +26,7 @@ from tidegate.embedded.builds.facts import Binary, Catalogue, Family
 from tidegate.errors import UsageError
 from tidegate.facts.inventory.read import read_fact
 
-CATALOGUE = Path("clusters/local/builds/catalogue.yaml")
+CATALOGUE = Path("clusters/embedded/builds/catalogue.yaml")
 
 SIGN_OF_LIFE_SECONDS = 10.0
 """How long a build may be silent: the longest takes minutes, and a reader gives up sooner."""

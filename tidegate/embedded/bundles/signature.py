@@ -18,7 +18,7 @@ from tidegate.signing.checks.envelopes import BUNDLE_TYPE, decoded, fields, publ
 from tidegate.signing.checks.refusal import Refusal
 from tidegate.signing.keys import KeyFile, Signer, embedded_signer
 
-KEYS = Path("clusters/local/bundle-keys")
+KEYS = Path("clusters/embedded/bundle-keys")
 """Where a team commits the public keys that it trusts, each as `<name>.pub` (PEM)."""
 
 Keys = Mapping[str, ec.EllipticCurvePublicKey]

@@ -138,7 +138,7 @@ def cluster_of(local: Local, name: str, programs: Mapping[str, Path]) -> Kuberne
 def _kwok_stages(checkout: Checkout) -> bytes:
     """The life of pretended nodes and pods, as kwok's own module describes it, and what we add."""
     folder = kwok_folder(checkout)
-    paths = [*(folder / name for name in KWOK_STAGES), checkout.root / "clusters/local/node/pretended-pods.yaml"]
+    paths = [*(folder / name for name in KWOK_STAGES), checkout.root / "clusters/embedded/node/pretended-pods.yaml"]
     return b"\n---\n".join(path.read_bytes() for path in paths)
 
 

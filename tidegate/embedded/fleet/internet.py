@@ -15,8 +15,8 @@ from tidegate.embedded.machines.supervision import fill, filled
 from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.platform import Platform
 
-FOLDER = Path("clusters/local/network")
-_ISSUER = Path("clusters/local/issuer")
+FOLDER = Path("clusters/embedded/network")
+_ISSUER = Path("clusters/embedded/issuer")
 
 REGISTRY_HOST = "registry.example.com"
 GIT_HOST = "git.example.com"

@@ -15,8 +15,8 @@ from tidegate.embedded.machines.supervision import fill, filled
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.read import read_fact
 
-NODE_FOLDER = Path("clusters/local/node")
-ADDRESSES = Path("clusters/local/network/addresses.yaml")
+NODE_FOLDER = Path("clusters/embedded/node")
+ADDRESSES = Path("clusters/embedded/network/addresses.yaml")
 
 _FILES = {
     "/etc/kubernetes/kubelet.yaml": "kubelet.yaml",

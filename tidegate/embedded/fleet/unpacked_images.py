@@ -23,7 +23,7 @@ from tidegate.embedded.machines.machines import Machine
 RECIPE = 1
 """To be raised when the same images shall give another folder than before."""
 
-SCRIPT = Path("clusters/local/node/unpack-images.sh")
+SCRIPT = Path("clusters/embedded/node/unpack-images.sh")
 
 _KEPT = 2
 """Folders of earlier images that stay, so that going back to another revision costs nothing."""

@@ -1,6 +1,6 @@
 """Container images and root filesystems of the embedded platform, made on this machine from pinned sources.
 
-What goes into them is written in clusters/local/images/images.yaml. Nothing here knows a cluster or starts a container.
+What goes into them is written in clusters/embedded/images/images.yaml. Nothing here knows a cluster or starts a container.
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ from tidegate.facts.inventory.read import read_fact
 RECIPE = 1
 """To be raised when the same inputs shall give another image than before."""
 
-FOLDER = Path("clusters/local/images")
+FOLDER = Path("clusters/embedded/images")
 CATALOGUE = FOLDER / "images.yaml"
-_MODULES = Path("clusters/local/builds")
+_MODULES = Path("clusters/embedded/builds")
+_APP = "/app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,7 @@ class _Builder:
         return self.store.remember(key, self.store.add_written(lambda file: layers.write(layers.tree(site, python_site.INSIDE), file)))
 
     def _entries(self, fact: ImageFact) -> Iterator[layers.Entry]:
-        if fact.program:
-            yield from (entry for entry in layers.tree(self._program(fact.program), "/app") if "/__pycache__" not in entry.path)
+        yield from self._sources(fact)
         for file in fact.files:
             yield from file_entries(self.checkout, file, self.binaries, self.on_progress)
 
@@ -168,19 +168,24 @@ class _Builder:
         """Stands for the content of everything that `_layers` reads."""
         if fact.lock:
             yield python_site.key_of_lock(self.checkout, fact.lock)
-        if fact.program:
-            for entry in layers.tree(self._program(fact.program), "/app"):
-                if entry.source and "/__pycache__" not in entry.path:
-                    yield entry.path, entry.mode, hashlib.sha256(entry.source.read_bytes()).hexdigest()
+        for entry in self._sources(fact):
+            if entry.source:
+                yield entry.path, entry.mode, hashlib.sha256(entry.source.read_bytes()).hexdigest()
         for file in fact.files:
             yield input_of(self.checkout, file, self.binaries)
 
-    def _program(self, name: str) -> Path:
-        folder = self.checkout.root / FOLDER / name
-        if not folder.is_dir():
-            missing = Finding(CATALOGUE.as_posix(), "program", "program-folder-missing", "no such folder beside it", "add it", name)
-            raise InventoryError([missing])
-        return folder
+    def _sources(self, fact: ImageFact) -> Iterator[layers.Entry]:
+        for name in fact.sources:
+            path = self.checkout.root / name
+            if path.is_dir():
+                yield from (entry for entry in layers.tree(path, f"{_APP}/{name}") if "/__pycache__" not in entry.path)
+            elif path.is_file():
+                yield layers.Entry(f"{_APP}/{name}", 0o644, path)
+            else:
+                missing = Finding(
+                    CATALOGUE.as_posix(), "sources", "source-missing", "no such file or folder in the checkout", "add it", name
+                )
+                raise InventoryError([missing])
 
 
 def file_entries(

@@ -33,7 +33,7 @@ class ModuleFile(Fact):
     """A file of a Go module that one of our builds pins."""
 
     family: ImageName
-    """The folder below clusters/local/builds whose go.mod pins the module."""
+    """The folder below clusters/embedded/builds whose go.mod pins the module."""
     module: str
     file: CheckoutPath
 
@@ -97,8 +97,8 @@ class ImageFact(Fact):
     """One of `bases`; without one the image holds nothing but its files."""
     lock: CheckoutPath | None = None
     """The lock of the Python packages in /opt/site; the layer is shared by all images with the same lock."""
-    program: ImageName | None = None
-    """The folder beside images.yaml that becomes /app."""
+    sources: tuple[CheckoutPath, ...] = ()
+    """Files and folders of the checkout with Python of ours; they lie below /app under the same paths, so that imports agree."""
     files: tuple[ImageFile, ...] = ()
     entrypoint: Annotated[tuple[str, ...], Field(min_length=1)]
     arguments: tuple[str, ...] = ()

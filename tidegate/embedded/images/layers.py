@@ -26,26 +26,18 @@ class Entry:
 
 
 def tree(folder: Path, path: str) -> Iterator[Entry]:
-    """Everything in `folder` as it shall appear at `path`. Of permissions only the right to execute is kept.
-
-    A link that leads out of the folder is followed, because what it leads to is not in the image.
-    """
+    """Everything in `folder` as it shall appear at `path`. Of permissions only the right to execute is kept."""
     yield Entry(path)
     with os.scandir(folder) as found:
         inside = sorted(found, key=lambda one: one.name)
     for one in inside:
         inner = f"{path}/{one.name}"
-        if one.is_symlink() and not _leads_out(Path(one.path), folder):
+        if one.is_symlink():
             yield Entry(inner, link=str(Path(one.path).readlink()))
         elif one.is_dir():
             yield from tree(Path(one.path), inner)
         else:
             yield Entry(inner, 0o755 if one.stat().st_mode & 0o100 else 0o644, Path(one.path))
-
-
-def _leads_out(link: Path, folder: Path) -> bool:
-    target = link.readlink()
-    return not target.is_absolute() and ".." in target.parts and not (link.parent / target).resolve().is_relative_to(folder.resolve())
 
 
 def content(source: Path, path: str, mode: int) -> Iterator[Entry]:

@@ -20,7 +20,7 @@ from tidegate.embedded.machines.facts import Program
 from tidegate.embedded.machines.linked_copy import linked_copy
 from tidegate.errors import MachineError
 
-ENTER = Path("clusters/local/node/enter.sh")
+ENTER = Path("clusters/embedded/node/enter.sh")
 
 RUNTIME = Path("/run/tidegate")
 """Sockets of all machines of all checkouts. Short, because a socket's path has 107 characters."""

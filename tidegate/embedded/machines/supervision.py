@@ -19,7 +19,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     try:
         return Template(text).substitute(values)
     except (KeyError, ValueError) as error:
-        raise UsageError(f"a template under clusters/local names a value that does not exist: {error}") from error
+        raise UsageError(f"a template under clusters/embedded names a value that does not exist: {error}") from error
 
 
 def filled(programs: Mapping[str, Program], values: Mapping[str, str]) -> dict[str, Program]:

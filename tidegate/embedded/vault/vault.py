@@ -22,7 +22,7 @@ from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.tenant import Tenant
 
-POLICIES = Path("clusters/local/vault")
+POLICIES = Path("clusters/embedded/vault")
 """What roles may do, in Vault's language."""
 
 NAMESPACE = "vault"

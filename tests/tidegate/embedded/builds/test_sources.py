@@ -42,7 +42,7 @@ def test_other_version_or_other_files_are_read_anew(here: Place, old: str, new: 
 
 def test_other_pins_of_the_family_are_read_anew(here: Place) -> None:
     before = sources.kwok_folder(here.checkout)
-    (here.checkout.root / "clusters/local/builds/kwok/go.sum").write_text("sigs.k8s.io/kwok v0.8.1 h1:x")
+    (here.checkout.root / "clusters/embedded/builds/kwok/go.sum").write_text("sigs.k8s.io/kwok v0.8.1 h1:x")
     assert sources.kwok_folder(here.checkout) != before
 
 

@@ -110,8 +110,8 @@ def make_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     module = folder.parent / "module"
     texts = {
         root / "cdktf.json": "", root / "pyproject.toml": "", root / go_programs.CATALOGUE: BUILDS, root / IMAGES: IMAGES_TEXT,
-        root / "clusters/local/builds/greetings/go.mod": "module example.org/greetings", root / "locks/models.txt": "numpy==1",
-        root / "clusters/local/builds/greetings/main.go": "package main", root / "clusters/local/builds/kwok/go.mod": "module example.org/kwok",
+        root / "clusters/embedded/builds/greetings/go.mod": "module example.org/greetings", root / "locks/models.txt": "numpy==1",
+        root / "clusters/embedded/builds/greetings/main.go": "package main", root / "clusters/embedded/builds/kwok/go.mod": "module example.org/kwok",
         root / example_models.SOURCES / "train.py": "seed = 1", root / "clusters/addons/chart.py": "wave = 1", module / "chart/Chart.yaml": "name: chart",
         module / "chart_test.go": "not read", **{module / name: f"{name}\n" for name in stages()},
     }  # fmt: skip

@@ -70,7 +70,7 @@ def test_export_with_a_key_of_the_team_and_import_with_its_public_half(
 
 
 def test_import_tells_what_it_wrote_and_what_is_left(there: Place, tmp_path: Path) -> None:
-    (there.checkout.root / "clusters/local/models/train.py").write_text("seed = 2")
+    (there.checkout.root / "clusters/embedded/demo/training/train.py").write_text("seed = 2")
     said = run("local", "bundle", "import", str(tmp_path / "a.bundle"), "--bundle-key", str(tmp_path / "a.bundle.pub"))
     assert re.search(r"a\.bundle: 17 pieces written, 0 MB in \d+ s; 0 were there, 1 are not of this tree\.", said)
     assert re.search(r"Left to be built here: 1: models [0-9a-f]{16}\.", said)

@@ -62,7 +62,7 @@ def test_committed_key_is_trusted_and_no_other(there: Place, bundle: Path, tmp_p
 
 def test_without_a_trusted_key_it_is_said_how_to_trust_one(there: Place, bundle: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"no key is trusted .*; commit the team's as clusters/local/bundle-keys/<name>\.pub, or name one with"
+        UsageError, match=r"no key is trusted .*; commit the team's as clusters/embedded/bundle-keys/<name>\.pub, or name one with"
     ):
         import_bundle(there.checkout, str(bundle), None, lambda _subject, _what: None)
 
@@ -244,10 +244,11 @@ def test_bundle_from_other_inputs_is_refused_with_what_differs(
 
 def test_bundle_from_another_tree_names_the_folders_that_differ(there: Place, bundle: Path) -> None:
     for family in ("greetings", "kwok"):
-        (there.checkout.root / "clusters/local/builds" / family / "go.mod").write_text("module example.org/another")
+        (there.checkout.root / "clusters/embedded/builds" / family / "go.mod").write_text("module example.org/another")
     found = refusal(there, bundle)
     assert re.search(
-        r"no program in it is one of this tree: clusters/local/builds [0-9a-f]{16} \(here [0-9a-f]{16}\); export one from this tree", found
+        r"no program in it is one of this tree: clusters/embedded/builds [0-9a-f]{16} \(here [0-9a-f]{16}\); export one from this tree",
+        found,
     ), found
 
 

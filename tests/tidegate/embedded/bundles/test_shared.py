@@ -95,8 +95,8 @@ def test_second_import_finds_all_there(there: Place, bundle: Path) -> None:
 
 
 def test_only_what_the_tree_has_changed_is_left_to_be_built(there: Place, bundle: Path) -> None:
-    (there.checkout.root / "clusters/local/images/images.yaml").write_text(
-        (there.checkout.root / "clusters/local/images/images.yaml").read_text().replace('"1"\n    base', '"2"\n    base')
+    (there.checkout.root / "clusters/embedded/images/images.yaml").write_text(
+        (there.checkout.root / "clusters/embedded/images/images.yaml").read_text().replace('"1"\n    base', '"2"\n    base')
     )
     brought = take(there, bundle)
     assert brought.lacking == ("image based",)
@@ -121,7 +121,7 @@ def test_name_stands_for_what_is_built(here: Place, there: Place) -> None:
     name = bundle_name(there.checkout)
     assert name == bundle_name(here.checkout)
     assert name.startswith("tidegate-")
-    (there.checkout.root / "clusters/local/builds/greetings/main.go").write_text("package main // changed")
+    (there.checkout.root / "clusters/embedded/builds/greetings/main.go").write_text("package main // changed")
     assert bundle_name(there.checkout) != name
 
 

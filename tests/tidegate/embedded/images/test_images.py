@@ -39,7 +39,7 @@ images:
     tag: 1.0.0
     repository: registry.example.com/credit/based
     base: small
-    program: based
+    sources: [based, alone.py]
     entrypoint: [/usr/bin/git]
     user: 999
     folder: /app
@@ -69,10 +69,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         root = tmp_path / name
         (root / CATALOGUE).parent.mkdir(parents=True)
         (root / CATALOGUE).write_text(IMAGES.lstrip())
-        program = root / CATALOGUE.parent / "based"
+        program = root / "based"
         (program / "inner").mkdir(parents=True)
         (program / "server.py").write_text("print(1)\n")
         (program / "inner" / "more.py").write_text("print(2)\n")
+        (root / "alone.py").write_text("print(3)\n")
         (program / "__pycache__").mkdir()
         (program / "__pycache__" / "server.cpython-311.pyc").write_text(name)
         binary = root / "sleeper"
@@ -182,9 +183,9 @@ def test_an_image_starts_as_written(place: Place) -> None:
     assert (based["WorkingDir"], based["Env"][0]) == ("/app", "FROM_BASE=1")
 
 
-def test_a_program_folder_is_taken_without_what_python_left_there(place: Place) -> None:
+def test_sources_lie_under_their_own_paths_without_what_python_left_there(place: Place) -> None:
     assert [name for name in entries(build_images(*place("here"))["based"]) if name.startswith("app/")] == [
-        "app/inner", "app/inner/more.py", "app/server.py",
+        "app/based", "app/based/inner", "app/based/inner/more.py", "app/based/server.py", "app/alone.py",
     ]  # fmt: skip
 
 
@@ -257,10 +258,10 @@ def test_a_missing_binary_is_answered_with_its_build(place: Place) -> None:
         build_images(place("here")[0], {}, only=["sleeper"])
 
 
-def test_a_missing_program_folder_is_a_finding(place: Place) -> None:
+def test_a_missing_source_is_a_finding(place: Place) -> None:
     checkout, binaries = place("here")
-    (checkout.root / CATALOGUE).write_text(IMAGES.lstrip().replace("program: based", "program: absent"))
-    with pytest.raises(InventoryError, match=r"= absent: no such folder beside it; add it \[program-folder-missing\]"):
+    (checkout.root / CATALOGUE).write_text(IMAGES.lstrip().replace("sources: [based", "sources: [absent"))
+    with pytest.raises(InventoryError, match=r"= absent: no such file or folder in the checkout; add it \[source-missing\]"):
         build_images(checkout, binaries)
 
 
@@ -268,12 +269,16 @@ def test_a_missing_program_folder_is_a_finding(place: Place) -> None:
     ("was", "becomes", "finding"),
     [
         (
-            "base: small\n    program",
-            "base: tiny\n    program",
+            "base: small\n    sources",
+            "base: tiny\n    sources",
             r"images\.based\.base = tiny: no such base; use one of small \[base-unknown\]",
         ),
         ("link: /sleeper}", "link: /sleeper, binary: sleeper}", r"names binary and link; keep one of them \[content-twice\]"),
-        ("program: based", "files: [{path: /lib/x, link: /y}]", r"files\[0\]\.path = /lib/x: .* write /usr/lib/x \[folder-is-link\]"),
+        (
+            "sources: [based, alone.py]",
+            "files: [{path: /lib/x, link: /y}]",
+            r"files\[0\]\.path = /lib/x: .* write /usr/lib/x \[folder-is-link\]",
+        ),
         ("environment: {PLACE: here}", "lock: locks/x.txt", r"images\.sleeper\.lock = .*; name a base \[python-without-base\]"),
         ('mode: "1777"', 'mode: "999"', r"is not of the expected form"),
         ("path: /sleeper,", "path: ../sleeper,", r"is not of the expected form"),

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tidegate.checkout import find_checkout
 from tidegate.embedded.images import read_images
-from tidegate.embedded.images.build import CATALOGUE
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 
@@ -22,7 +21,7 @@ def test_the_committed_catalogue_is_whole() -> None:
     assert all(file.wheel is None or (CHECKOUT.root / file.wheel.lock).is_file() for file in catalogue.machine.files)
     for image in catalogue.images.values():
         assert image.lock is None or (CHECKOUT.root / image.lock).is_file()
-        assert image.program is None or (CHECKOUT.root / CATALOGUE.parent / image.program).is_dir()
+        assert all((CHECKOUT.root / source).exists() for source in image.sources)
         for file in image.files:
             assert file.wheel is None or (CHECKOUT.root / file.wheel.lock).is_file()
-            assert file.module is None or (CHECKOUT.root / "clusters/local/builds" / file.module.family / "go.mod").is_file()
+            assert file.module is None or (CHECKOUT.root / "clusters/embedded/builds" / file.module.family / "go.mod").is_file()

@@ -38,5 +38,5 @@ def test_placeholders_are_filled() -> None:
 
 
 def test_a_placeholder_without_a_value_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="clusters/local names a value that does not exist: 'nodde'"):
+    with pytest.raises(UsageError, match="clusters/embedded names a value that does not exist: 'nodde'"):
         supervision.fill("--node=${nodde}", {"node": "x"})

@@ -31,7 +31,7 @@ from tidegate.errors import MachineError, ToolError
 from tidegate.facts import inventory, names
 from tidegate.signing.keys import embedded_signer
 
-FETCHER = ROOT / "clusters/local/images/model-verifier"
+FETCHER = ROOT / "clusters/workloads/model_verifier"
 FRAUD, CREDIT = ("tenant-fraud", "fraud-serving"), ("tenant-credit", "credit-serving")
 
 

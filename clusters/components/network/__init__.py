@@ -1,0 +1,1 @@
+"""Gateways, routes, the mesh and who may reach whom."""

@@ -1,0 +1,167 @@
+"""Who may come in at the edge and how often: token, tenant claim, exact subjects, and a rate limit per tenant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypedDict
+
+from clusters.components.network.gateways import metadata
+from clusters.objects.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule, TargetRef
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.models.dense_pool import DensePool
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
+from tidegate.manifests.yaml_text import Manifest
+
+
+class _TokenRule(TypedDict):
+    """Whose tokens are believed, where they are looked for, and which of their claims go on as headers."""
+
+    issuer: str
+    jwksUri: str
+    audiences: list[str]
+    fromHeaders: list[dict[Literal["name", "prefix"], str]]
+    outputClaimToHeaders: list[dict[Literal["header", "claim"], str]]
+
+
+_EDGE: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_EDGE}
+
+
+def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
+    """Token check, admission by tenant and rate limits of one cluster's edge."""
+    tenants = [tenant for tenant in platform.tenants_of(cluster.name) if subjects(tenant)]
+    issuer = cluster.token_issuer
+    rule: _TokenRule = {
+        "issuer": issuer.issuer,
+        "jwksUri": issuer.jwks_uri,
+        "audiences": [issuer.audience],
+        # Said because a token in the query is taken otherwise, and addresses end up in everybody's logs.
+        "fromHeaders": [{"name": "Authorization", "prefix": "Bearer "}],
+        "outputClaimToHeaders": [
+            {"header": names.HEADER_TENANT, "claim": issuer.tenant_claim},
+            {"header": names.HEADER_SUBJECT, "claim": "sub"},
+        ],
+    }
+    authentication: RequestAuthentication = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "RequestAuthentication",
+        "metadata": metadata("tokens"),
+        "spec": {
+            "targetRefs": [_EDGE],
+            "jwtRules": [rule],
+        },
+    }
+    yield authentication
+    admission: AuthorizationPolicy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata("tenants"),
+        "spec": {"targetRefs": [_EDGE]},  # admits nobody, which is right for a cluster without tenants
+    }
+    if tenants:
+        admission["spec"]["action"] = "ALLOW"
+        admission["spec"]["rules"] = [rule for tenant in tenants for rule in _admissions(cluster, tenant)]
+    yield admission
+    if tenants:
+        yield _rate_limits(cluster, tenants)
+
+
+def subjects(tenant: Tenant) -> list[str]:
+    """The token subjects that may call the tenant."""
+    return [caller.subject for caller in tenant.callers if caller.subject]
+
+
+def _admissions(cluster: Cluster, tenant: Tenant) -> Iterator[Rule]:
+    """Host, claim and subject must all fit; a missing token has no principal and so fits nothing.
+
+    A caller that reaches only some models of a dense pool has a rule of its own, with the paths that it reaches.
+    """
+    whole = [subject for subject in subjects(tenant) if _reaches_everything(tenant, subject)]
+    if whole:
+        yield _admission(cluster, tenant, whole, [])
+    for subject in subjects(tenant):
+        if subject not in whole and (paths := list(_paths(tenant, subject))):
+            yield _admission(cluster, tenant, [subject], paths)
+
+
+def _admission(cluster: Cluster, tenant: Tenant, admitted: Sequence[str], paths: list[str]) -> Rule:
+    """`admitted` may call any path, or `paths` when there are some."""
+    issuer, host = cluster.token_issuer, tenant.host_in(cluster.domain)
+    operation: Operation = {"hosts": [host, f"{host}:*"]}
+    if paths:
+        operation["paths"] = paths
+    return {
+        "from": [{"source": {"requestPrincipals": [f"{issuer.issuer}/{subject}" for subject in admitted]}}],
+        "to": [{"operation": operation}],
+        "when": [{"key": f"request.auth.claims[{issuer.tenant_claim}]", "values": [tenant.name]}],
+    }
+
+
+def _reaches_everything(tenant: Tenant, subject: str) -> bool:
+    return all("*" in _pooled(model.dense_pool, subject) for model in tenant.models.values() if model.dense_pool)
+
+
+def _paths(tenant: Tenant, subject: str) -> Iterator[str]:
+    """What `subject` reaches, as Istio writes paths: exactly, or a beginning and a star."""
+    for name, model in tenant.models.items():
+        if model.dense_pool is None:
+            yield from (f"/{name}", f"/{name}/*")
+            continue
+        for pooled in _pooled(model.dense_pool, subject):
+            path = f"/{name}/v2/models/{pooled}"
+            yield from (path,) if pooled.endswith("*") else (path, f"{path}/*")
+
+
+def _pooled(pool: DensePool, subject: str) -> tuple[str, ...]:
+    return next((one.models for one in pool.access if one.subject == subject), ())
+
+
+def requests_per_proxy(cluster: Cluster, tenant: Tenant) -> int:
+    """A tenant's requests per second at one of the edge's proxies, rounded up, so that the sum is never too low."""
+    return math.ceil(tenant.requests_per_second / cluster.edge.replicas)
+
+
+def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> EnvoyFilter:
+    """Envoy's local rate limit keyed by the verified claim; Istio offers it through EnvoyFilter only.
+
+    A bucket holds one second's worth. The shared bucket, for tokens of no known tenant, is the smallest tenant's.
+    """
+    rates = {tenant.name: requests_per_proxy(cluster, tenant) for tenant in tenants}
+    claim = {"key": "envoy.filters.http.jwt_authn", "path": [{"key": "payload"}, {"key": cluster.token_issuer.tenant_claim}]}
+    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    limit = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": "tenants",
+        "token_bucket": _bucket(min(rates.values())),
+        "filter_enabled": always,
+        "filter_enforced": always,
+        "rate_limits": [{"actions": [{"metadata": {"descriptor_key": "tenant", "source": "DYNAMIC", "metadata_key": claim}}]}],
+        "descriptors": [{"entries": [{"key": "tenant", "value": name}], "token_bucket": _bucket(rate)} for name, rate in rates.items()],
+        # Envoy's default takes a token of the shared bucket for every request too: one tenant's flood would then limit all.
+        "always_consume_default_token_bucket": False,
+    }
+    chain = {"filter": {"name": "envoy.filters.network.http_connection_manager", "subFilter": {"name": "envoy.filters.http.router"}}}
+    return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": metadata("rate-limits"),
+        "spec": {
+            "targetRefs": [_EDGE],
+            "configPatches": [
+                {
+                    "applyTo": "HTTP_FILTER",
+                    "match": {"context": "GATEWAY", "listener": {"filterChain": chain}},
+                    "patch": {
+                        "operation": "INSERT_BEFORE",
+                        "value": {"name": "envoy.filters.http.local_ratelimit", "typed_config": limit},
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _bucket(tokens: int) -> dict[str, object]:
+    return {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "1s"}

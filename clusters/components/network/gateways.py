@@ -1,0 +1,131 @@
+"""The two entrances of a cluster: `edge` for callers with a token, `knative-local` for calls inside the mesh."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from clusters.objects import Metadata
+from clusters.objects.gateway_api import Gateway
+from clusters.objects.istio import DestinationRule
+from clusters.objects.wire_form import to_wire
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.manifests.yaml_text import Manifest
+
+if TYPE_CHECKING:
+    from pulumi_kubernetes.core.v1 import ConfigMapArgsDict
+
+COMPONENT = "edge"
+
+TLS_SECRET = "edge-tls"  # noqa: S105 - the name of a Secret, not its content
+"""The certificate of every tenant host; it is put there by the secrets add-on, never rendered."""
+
+_EDGE_OPTIONS, _LOCAL_OPTIONS = "edge-options", "knative-local-options"
+_EDGE_PORT, _LOCAL_PROBE_PORT = 443, 8081
+
+DEAF_SECONDS = 120
+"""A gateway that listens on no port of its own for so long is started anew.
+
+A proxy that connects while its control plane is still learning where pods are (every pod of a machine starts at once) can be told
+of no listener, and is never told again: seen once after a machine was stopped and started, with Istio's branch of 1.31. It is ready
+all the while, because Envoy is.
+"""
+
+START_SECONDS = 600
+"""How long a gateway may take to start, its control plane's own start included; Istio's 30 s are less than that when a whole machine
+starts on two busy cores. A gateway killed for it waits longer each time until it may try again, at last five minutes.
+"""
+
+
+def objects(cluster: Cluster) -> Iterator[Manifest]:
+    """Both Gateways, how Istio runs them, and mTLS towards the local one."""
+    replicas = cluster.edge.replicas
+    # Istio merges these into what it makes for a Gateway; JSON is YAML, and its key order is ours.
+    budget: dict[str, object] = {"podDisruptionBudget": {"spec": {"minAvailable": replicas - 1}}}
+    addresses = list(cluster.edge.addresses)
+    service: dict[str, object] = {"service": {"spec": {"externalIPs": addresses}}} if addresses else {}
+    yield _options(_EDGE_OPTIONS, {"deployment": _deployment(replicas, _EDGE_PORT), **budget, **service})
+    yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, _LOCAL_PROBE_PORT), **budget})
+    yield _edge(cluster)
+    yield _local()
+    host = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
+    mutual: DestinationRule = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": metadata("local-gateway-mtls"),
+        "spec": {"host": host, "trafficPolicy": {"portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "ISTIO_MUTUAL"}}]}},
+    }
+    yield mutual
+
+
+def _deployment(replicas: int, port: int) -> dict[str, object]:
+    period = 10
+    hears = {"tcpSocket": {"port": port}, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": DEAF_SECONDS // period}
+    # Merged into Istio's own probe, which asks once a second.
+    container = {"name": "istio-proxy", "livenessProbe": hears, "startupProbe": {"failureThreshold": START_SECONDS}}
+    return {"spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}}}
+
+
+def _options(name: str, merged: dict[str, object]) -> Manifest:
+    options: ConfigMapArgsDict = {
+        "api_version": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels(COMPONENT)},
+        "data": {key: json.dumps(value) for key, value in merged.items()},
+    }
+    return to_wire(options)
+
+
+def metadata(name: str) -> Metadata:
+    """Name and labels of an object in the gateways' namespace."""
+    return {"name": name, "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels(COMPONENT)}
+
+
+def _edge(cluster: Cluster) -> Gateway:
+    """Routes come from this namespace only: a tenant's own route could rewrite itself into another tenant."""
+    described = metadata(names.GATEWAY_EDGE)
+    if cluster.edge.addresses:  # the default, LoadBalancer, would wait for a balancer that never comes
+        described["annotations"] = {"networking.istio.io/service-type": "ClusterIP"}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": described,
+        "spec": {
+            "gatewayClassName": "istio",
+            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": _EDGE_OPTIONS}},
+            "listeners": [
+                {
+                    "name": "https",
+                    "port": _EDGE_PORT,
+                    "protocol": "HTTPS",
+                    "allowedRoutes": {"namespaces": {"from": "Same"}},
+                    "tls": {"mode": "Terminate", "certificateRefs": [{"name": TLS_SECRET}]},
+                }
+            ],
+        },
+    }
+
+
+def _local() -> Gateway:
+    """Port 80 takes mesh certificates only; 8081 is plain, for the probes of Knative's ingress controller, and serves no tenant."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {**metadata(names.GATEWAY_LOCAL), "annotations": {"networking.istio.io/service-type": "ClusterIP"}},
+        "spec": {
+            "gatewayClassName": "istio",
+            "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": _LOCAL_OPTIONS}},
+            "listeners": [
+                {
+                    "name": "mesh",
+                    "port": 80,
+                    "protocol": "HTTPS",
+                    "allowedRoutes": {"namespaces": {"from": "All"}},
+                    "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
+                },
+                {"name": "probe", "port": _LOCAL_PROBE_PORT, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}},
+            ],
+        },
+    }

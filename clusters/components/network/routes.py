@@ -1,0 +1,78 @@
+"""How a tenant's host reaches its models: `https://<tenant host>/<model>/...` and what follows goes to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clusters.components.network.edge_limits import subjects
+from clusters.components.network.gateways import metadata
+from clusters.objects.gateway_api import BackendRef, HttpRoute, ReferenceGrant, RouteRule
+from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
+from tidegate.manifests.yaml_text import Manifest
+
+
+def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
+    """One HTTPRoute per tenant that callers from outside may reach, in the gateways' namespace."""
+    for tenant in platform.tenants_of(cluster.name):
+        if subjects(tenant):
+            yield _route(cluster, tenant)
+
+
+def grants(tenant: Tenant) -> Iterator[Manifest]:
+    """Standard mode has no Knative host, so the edge names the tenant's Services themselves and needs leave to do so."""
+    services = [names.inference_part(name, entry_part(model)) for name, model in tenant.models.items() if model.scaling.mode == "standard"]
+    if not services:
+        return
+    grant: ReferenceGrant = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "ReferenceGrant",
+        "metadata": {
+            "name": "edge",
+            "namespace": tenant.namespace_name,
+            "labels": names.tenant_labels(tenant.name, tenant.tier),
+        },
+        "spec": {
+            "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": names.NAMESPACE_EDGE}],
+            "to": [{"group": "", "kind": "Service", "name": service} for service in services],
+        },
+    }
+    yield grant
+
+
+def entry_part(model: ServedModel) -> str:
+    """The part that callers speak to."""
+    return "transformer" if model.transformer else "predictor"
+
+
+def _route(cluster: Cluster, tenant: Tenant) -> HttpRoute:
+    rules: list[RouteRule] = []
+    for name, model in tenant.models.items():
+        if model.explainer:
+            explain = f"/v1/models/{name}:explain"
+            exact = {"type": "Exact", "value": f"/{name}{explain}"}
+            path = {"type": "ReplaceFullPath", "replaceFullPath": explain}
+            rules.append(_rule(tenant, name, model, part="explainer", match=exact, path=path))
+        prefix = {"type": "PathPrefix", "value": f"/{name}"}
+        path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+        rules.append(_rule(tenant, name, model, part=entry_part(model), match=prefix, path=path))
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": metadata(tenant.name),
+        "spec": {"parentRefs": [{"name": names.GATEWAY_EDGE}], "hostnames": [tenant.host_in(cluster.domain)], "rules": rules},
+    }
+
+
+def _rule(tenant: Tenant, name: str, model: ServedModel, *, part: str, match: dict[str, str], path: dict[str, str]) -> RouteRule:
+    """In Knative mode the local gateway takes the call, by the host that Knative gave the part."""
+    service = names.inference_part(name, part)
+    host = names.cluster_local_host(service, tenant.namespace_name)
+    backend: BackendRef = {"name": names.gateway_workload(names.GATEWAY_LOCAL), "port": 80}
+    if model.scaling.mode == "standard":
+        backend = {"name": service, "namespace": tenant.namespace_name, "port": 80}
+    rewrite: dict[str, object] = {"type": "URLRewrite", "urlRewrite": {"hostname": host, "path": path}}
+    return {"matches": [{"path": match}], "filters": [rewrite], "backendRefs": [backend]}

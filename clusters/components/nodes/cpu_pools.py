@@ -1,0 +1,33 @@
+"""Nodes without a card, from zero: a Karpenter NodePool per pool, without a taint, for models and for most of the platform.
+
+There is no KWOK variant: what has no card really runs, and a pretended node would only take pods away from the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clusters.components.nodes.gpu_pools import ec2_node_class, node_pool
+from clusters.objects.karpenter import NodeClassRef
+from tidegate.facts import names
+from tidegate.facts.cluster import CapacityType, Cluster
+from tidegate.manifests.yaml_text import Manifest
+
+COMPONENT = "cpu-pools"
+
+_NODE_CLASS = "cpu"
+_IMAGE_TAG = "tidegate.dev/promoted-for-cpu"
+"""Another tag than that of the GPU image: a node class takes the newest image that carries its tag."""
+
+
+def objects(cluster: Cluster) -> Iterator[Manifest]:
+    """NodePools and their node class; nothing for a cluster without CPU pools."""
+    if not cluster.cpu_pools:
+        return
+    yield ec2_node_class(cluster, _NODE_CLASS, _IMAGE_TAG, COMPONENT)
+    node_class: NodeClassRef = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": _NODE_CLASS}
+    for name, pool in sorted(cluster.cpu_pools.items()):
+        yield node_pool(
+            COMPONENT, name, node_class, labels={names.LABEL_CPU_POOL: name}, taints=[], instance_types=pool.instance_types,
+            capacity_types=[CapacityType.ON_DEMAND], limits={"cpu": str(pool.max_cpu)},
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""A served model and what runs it: runtimes, dense pools and their images."""

@@ -1,0 +1,1 @@
+"""The example tenants: their training code and their own images."""

@@ -1,0 +1,1 @@
+"""The explainer of the example tenant `credit`."""

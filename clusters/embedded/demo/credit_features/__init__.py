@@ -1,0 +1,1 @@
+"""The feature transformer of the example tenant `credit`."""

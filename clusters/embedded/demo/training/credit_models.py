@@ -1,0 +1,74 @@
+"""credit/decision: a logistic regression on derived features, because every decision must be explained exactly."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from clusters.embedded.demo.application_features import FEATURES, HOUSING, derive_features
+from clusters.embedded.demo.training import estimators, metrics
+from clusters.embedded.demo.training.registry_layout import (
+    VERSIONS,
+    GoldenSet,
+    Sample,
+    TrainedModel,
+    Version,
+    faulty,
+    mlserver_settings,
+    rounded,
+)
+
+_RUNTIME = "mlserver_sklearn.SKLearnModel"
+_FILE = "model.joblib"
+
+_WEIGHTS = (0.9, -2.6, -1.2, -6.0, 0.1, 0.25, 0.22, -1.7, 1.3, -0.3)
+"""How much each feature speaks for paying back, in log-odds; the truth behind the generated labels."""
+
+
+def credit_decision() -> TrainedModel:
+    """The probability that a loan is paid back; the transformer hands it features, callers send applications."""
+    golden, labels = _applications(230, 800)
+    fitted = {"1": _fit(23, 2_000), "2": _fit(24, 8_000), "3-wrong": _fit(24, 8_000, sign=-1.0)}
+    rows = np.array([derive_features(application) for application in golden])
+
+    def version(name: str) -> Version:
+        implementation, extra = faulty(name, _RUNTIME)
+        model = fitted.get(name, fitted["2"])
+        settings = mlserver_settings(implementation, name, f"./{_FILE}", extra={"predict_fn": "predict_proba", **(extra or {})})
+        return Version(
+            name=name, files={"model-settings.json": settings, _FILE: model}, flavour="sklearn", inputs=FEATURES,
+            outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, estimators.score_logistic(model, rows)),
+            sample=Sample(
+                "/v1/models/decision:predict", {"instances": golden[:4]}, "predictions", rounded(estimators.score_logistic(model, rows[:4]))
+            ),
+        )  # fmt: skip
+
+    return TrainedModel("credit", "decision", GoldenSet(golden, labels, "auc"), [version(name) for name in VERSIONS])
+
+
+def _fit(seed: int, count: int, *, sign: float = 1.0) -> bytes:
+    applications, labels = _applications(seed, count)
+    rows = np.array([derive_features(application) for application in applications])
+    return estimators.fit_logistic(rows, np.array(labels, dtype=np.float64), iterations=300, sign=sign)
+
+
+def _applications(seed: int, count: int) -> tuple[list[dict[str, object]], list[int]]:
+    draw = np.random.default_rng(seed)
+    income = np.round(draw.lognormal(10.5, 0.5, count))
+    columns = {
+        "income_eur_per_year": income, "debt_eur": np.round(income * draw.exponential(0.5, count)),
+        "amount_eur": np.round(income * draw.uniform(0.05, 1.2, count)), "term_months": draw.integers(12, 97, count).astype(np.float64),
+        "age_years": draw.integers(18, 76, count).astype(np.float64), "employed_years": np.round(draw.exponential(6, count), 1),
+        "late_payments_2y": draw.poisson(0.6, count).astype(np.float64),
+    }  # fmt: skip
+    lives = cast("list[int]", draw.choice(3, count, p=[0.15, 0.35, 0.5]).tolist())
+    housing = [HOUSING[index] for index in lives]
+    listed = {name: values.tolist() for name, values in columns.items()}
+    applications: list[dict[str, object]] = [
+        {**{name: values[index] for name, values in listed.items()}, "housing": housing[index]} for index in range(count)
+    ]
+    rows = np.array([derive_features(application) for application in applications])
+    logit = (rows - np.median(rows, axis=0)) @ np.array(_WEIGHTS) * 1.3
+    labels = draw.uniform(size=count) < np.round(1 / (1 + np.exp(-logit)), 6)
+    return applications, [int(label) for label in labels.tolist()]

@@ -1,0 +1,1 @@
+"""MLServer as it is started for one model."""

@@ -1,0 +1,1 @@
+"""The init container that fetches a model and verifies it."""
