@@ -18,7 +18,7 @@ from infra.not_applied_locally import NOT_APPLIED_STACKS
 from infra.stacks import accelerators, bootstrap, cluster, edge, identity, network, registry, replication, state
 from infra.target import Target, target_of
 from tidegate.errors import UsageError
-from tidegate.facts import inventory, names
+from tidegate.facts import cloud_names, inventory
 from tidegate.facts.platform import Platform
 
 STACKS: dict[str, Callable[[Stack], None]] = {
@@ -58,7 +58,7 @@ def synthesise(platform: Platform, target: Target, outdir: Path) -> None:
     In emulated mode a stack that is never applied locally is listed, but not written.
     """
     app = App(outdir=str(outdir))
-    stacks = {names.stack(stack.cluster.name, stack.name): stack for stack in _stacks(app, platform, target)}
+    stacks = {cloud_names.stack(stack.cluster.name, stack.name): stack for stack in _stacks(app, platform, target)}
     for stack in stacks.values():
         for producer in stack.producers:
             # `cdktf deploy` takes its order from this; our own operations from the listing.
@@ -84,9 +84,9 @@ def _stacks(app: App, platform: Platform, target: Target) -> Iterator[Stack]:
 def _entries(platform: Platform, stacks: Mapping[str, Stack], outdir: Path) -> Iterator[StackEntry]:
     for short in STACKS:
         for facts in platform.clusters.values():
-            name = names.stack(facts.name, short)
+            name = cloud_names.stack(facts.name, short)
             # What is not synthesised comes after all the rest of its cluster.
-            others = [names.stack(facts.name, other) for other in STACKS if other != short]
+            others = [cloud_names.stack(facts.name, other) for other in STACKS if other != short]
             depends_on = sorted(stacks[name].producers if name in stacks else others)
             resources = _count_resources(outdir / "stacks" / name / "cdk.tf.json") if name in stacks else 0
             yield StackEntry(name, facts.name, short, facts.region, depends_on, resources, short not in NOT_APPLIED_STACKS)

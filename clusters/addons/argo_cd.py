@@ -12,7 +12,6 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
-from clusters.delivery import applications
 from tidegate.facts import names
 
 VERSION = "3.5.4"
@@ -41,7 +40,7 @@ if approved ~= nil and health.status == "Degraded" then
   health.message = "is being emptied"
 end
 return health
-""".replace("DELETION_APPROVED", applications.DELETION_APPROVED)
+""".replace("DELETION_APPROVED", names.ANNOTATION_DELETION_APPROVED)
 """Argo CD judges no Application by itself; then the root's waves would not wait for each other. A status from before a tombstone
 says Synced still; by it guard rails would go while models run (decision 0020). So would they after a round that failed because a
 model was unwell on its way out: the next round takes up only what is not applied yet, and waits for nothing else."""

@@ -37,7 +37,7 @@ _ACCESS_LOG = (
     '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" %UPSTREAM_CLUSTER_RAW% '
     "%DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
 )
-"""Istio's own line has the query, and with it the token of who sends it as `access_token`. What is read here: operations/attack/layers.py."""
+"""Istio's own line has the query, and with it the token of who sends it as `access_token`. What is read here: tidegate/attack/layers.py."""
 
 _PROXY: Mapping[str, object] = {
     # A changed policy drains its listener. Until then a refused caller may use each connection it has once more (45 s with

@@ -43,9 +43,6 @@ WAVES = {
 FIRST_OF_TENANT, LAST_OF_TENANT = 0, 10
 """Waves of a tenant's two Applications: guard rails before models when it comes, models before guard rails when it goes."""
 
-DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
-"""On an Application: the confirmation that namespaces and hot models are deleted only with; only a tombstone gives it."""
-
 _FOR_EVER = "9999-12-31T23:59:59Z"
 """Argo CD counts an approval from before its sync began as none. This one holds as long as the tombstone is there."""
 
@@ -156,7 +153,7 @@ def removal_objects(platform: Platform, cluster: str, tombstone: Tombstone) -> I
         _served_models(repository_url, cluster, tombstone, labels, wave=FIRST_OF_TENANT, directory=_NOTHING),
         _guard_rails(repository_url, cluster, tombstone, labels, wave=LAST_OF_TENANT, directory=_NOTHING),
     ):
-        application["metadata"].setdefault("annotations", {})[DELETION_APPROVED] = _FOR_EVER
+        application["metadata"].setdefault("annotations", {})[names.ANNOTATION_DELETION_APPROVED] = _FOR_EVER
         application["spec"]["syncPolicy"]["automated"] = {"prune": True, "selfHeal": True, "allowEmpty": True}
         yield application
 

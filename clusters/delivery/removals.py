@@ -49,6 +49,6 @@ def _living(folder: Path) -> Iterator[str]:
 def _is_removal(path: Path) -> bool:
     try:
         metadata = cast("dict[str, dict[str, str]]", parse(path.read_text(encoding="utf-8")).get("metadata") or {})
-        return applications.DELETION_APPROVED in (metadata.get("annotations") or {})
+        return names.ANNOTATION_DELETION_APPROVED in (metadata.get("annotations") or {})
     except (ValueError, AttributeError):  # not what we wrote: whoever changed it has removed nobody
         return False

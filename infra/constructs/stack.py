@@ -11,7 +11,7 @@ from infra.not_applied_locally import forgotten_attributes, reason_for
 from infra.outputs import Outputs
 from infra.target import Target
 from tidegate.errors import UsageError
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform
 
@@ -52,13 +52,13 @@ class Stack(TerraformStack):
     """One state of one cluster. `name` is the short one (`network`), the stack's own is `<cluster>-<name>`."""
 
     def __init__(self, app: App, platform: Platform, cluster: Cluster, name: str, target: Target) -> None:
-        super().__init__(app, names.stack(cluster.name, name))  # pyright: ignore[reportArgumentType] - jsii protocols confuse it (aws/jsii#1919)
+        super().__init__(app, cloud_names.stack(cluster.name, name))  # pyright: ignore[reportArgumentType] - jsii protocols confuse it (aws/jsii#1919)
         self.platform = platform
         self.cluster = cluster
         self.name = name
         self.target = target
         # Every other stack's state is encrypted with the key that `state` makes.
-        self.producers: list[str] = [] if name == "state" else [names.stack(cluster.name, "state")]
+        self.producers: list[str] = [] if name == "state" else [cloud_names.stack(cluster.name, "state")]
         """Full names of the stacks to apply first: that of the state, and each whose outputs this one reads."""
         self.left_out: list[tuple[str, str, str]] = []
         """(type, name, reason) of each resource not applied locally."""
@@ -104,7 +104,7 @@ class Stack(TerraformStack):
     def read(self, outputs: type[OutputsT], cluster: Cluster | None = None) -> OutputsT:
         """The outputs of another stack (of `cluster`, default this one), read from its remote state."""
         cluster = cluster or self.cluster
-        producer = names.stack(cluster.name, outputs.STACK)
+        producer = cloud_names.stack(cluster.name, outputs.STACK)
         if producer not in self.producers:
             self.producers.append(producer)
             data = TerraformDataSource(self, f"state-of-{producer}", terraform_resource_type="terraform_remote_state")  # pyright: ignore[reportArgumentType] - jsii protocols, as above
@@ -153,7 +153,7 @@ class Stack(TerraformStack):
 
     def _state_location(self, cluster: Cluster, stack: str) -> dict[str, Value]:
         location: dict[str, Value] = {
-            "bucket": names.state_bucket(cluster.name, cluster.account_id),
+            "bucket": cloud_names.state_bucket(cluster.name, cluster.account_id),
             "key": f"{cluster.name}/{stack}.tfstate",
             "region": cluster.region,
         }

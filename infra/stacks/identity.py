@@ -12,7 +12,7 @@ from infra.constructs.policy import Condition, Statement
 from infra.constructs.role import add_pod_role
 from infra.constructs.stack import Stack
 from infra.outputs import ClusterOutputs, IdentityOutputs, RegistryOutputs
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 from tidegate.facts.tenant import Tenant
 
 VAULT_NAMESPACE = "vault"
@@ -26,7 +26,7 @@ def build(stack: Stack) -> None:
     for tenant in stack.platform.tenants_of(stack.cluster.name):
         add_pod_role(
             stack, f"tenant-{tenant.name}",
-            role_name=names.tenant_role(stack.cluster.name, tenant.name),
+            role_name=cloud_names.tenant_role(stack.cluster.name, tenant.name),
             namespace=tenant.namespace_name,
             service_account=names.serving_service_account(tenant.name),
             cluster_name=cluster.cluster_name,
@@ -37,7 +37,7 @@ def build(stack: Stack) -> None:
 
 def read_own_models(stack: Stack, tenant: Tenant, key_arn: str) -> list[Statement]:
     """What a tenant's models may do: list and read below `<tenant>/` in the models bucket of their cluster."""
-    bucket = bucket_arn(names.models_bucket(stack.cluster.name, stack.cluster.account_id))
+    bucket = bucket_arn(cloud_names.models_bucket(stack.cluster.name, stack.cluster.account_id))
     prefix = f"{tenant.name}/"
     through_s3: Condition = {"StringEquals": {"kms:ViaService": f"s3.{stack.cluster.region}.amazonaws.com"}}
     return [

@@ -15,7 +15,7 @@ from infra.constructs.key import add_key
 from infra.constructs.policy import Condition, Statement
 from infra.constructs.stack import Stack
 from infra.outputs import RegistryOutputs
-from tidegate.facts import names
+from tidegate.facts import cloud_names
 
 MODELS_LOCK = Lock("GOVERNANCE", days=90)
 """As long as a rollback may reach."""
@@ -40,18 +40,18 @@ def build(stack: Stack) -> None:
     """Adds the three buckets."""
     name, account = stack.cluster.name, stack.cluster.account_id
     models_key = add_key(stack, "models", "served models")
-    models_name = names.models_bucket(name, account)
+    models_name = cloud_names.models_bucket(name, account)
     models = add_bucket(
         stack, "models", bucket_name=models_name, key_arn=models_key["arn"], lock=MODELS_LOCK, old_versions_days=OLD_MODELS_DAYS,
         statements=_only_own_key(models_name, models_key["arn"]),
     )  # fmt: skip
     audit_key = add_key(stack, "audit", "audit records")
-    audit_name = names.audit_bucket(name, account)
+    audit_name = cloud_names.audit_bucket(name, account)
     audit = add_bucket(
         stack, "audit", bucket_name=audit_name, key_arn=audit_key["arn"], lock=AUDIT_LOCK, old_versions_days=OLD_AUDIT_DAYS,
         statements=_only_own_key(audit_name, audit_key["arn"]),
     )  # fmt: skip
-    _add_access_log(stack, {"models": models_name, "audit": audit_name, "state": names.state_bucket(name, account)}, models, audit)
+    _add_access_log(stack, {"models": models_name, "audit": audit_name, "state": cloud_names.state_bucket(name, account)}, models, audit)
     stack.publish(RegistryOutputs(
         models_bucket=models.bucket["id"], models_key_arn=models_key["arn"], audit_bucket=audit.bucket["id"], audit_key_arn=audit_key["arn"],
     ))  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 from infra.constructs.bucket import add_bucket
 from infra.constructs.key import add_key
 from infra.constructs.stack import Stack
-from tidegate.facts import names
+from tidegate.facts import cloud_names
 
 OLD_VERSIONS_DAYS = 90
 """How far back a state can be restored by version."""
@@ -21,7 +21,7 @@ OLD_VERSIONS_DAYS = 90
 # off before it deletes the bucket: whoever takes a local platform down empties the bucket first, versioning still on.
 def build(stack: Stack) -> None:
     """Adds the bucket, adopted, and its key."""
-    bucket_name = names.state_bucket(stack.cluster.name, stack.cluster.account_id)
+    bucket_name = cloud_names.state_bucket(stack.cluster.name, stack.cluster.account_id)
     key = add_key(stack, "state", "Terraform state")
     bucket = add_bucket(stack, "state", bucket_name=bucket_name, key_arn=key["arn"], old_versions_days=OLD_VERSIONS_DAYS)
     stack.add_override("import", [{"to": bucket.bucket.address, "id": bucket_name}])

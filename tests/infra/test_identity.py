@@ -10,7 +10,7 @@ import pytest
 from infra.main import synthesise
 from infra.target import Target
 from tests.infra.synthesis import Synthesis, read_synthesis, statements
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 
@@ -46,14 +46,14 @@ def team_1_and_10(platform: Platform, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_tenant_reads_its_own_models(production: Synthesis, platform: Platform) -> None:
     for name, cluster in platform.clusters.items():
-        bucket = names.models_bucket(name, cluster.account_id)
+        bucket = cloud_names.models_bucket(name, cluster.account_id)
         for tenant in platform.tenants_of(name):
             assert may_read(policy_of(production, name, tenant.name), bucket, f"{tenant.name}/chat/1/model.onnx")
 
 
 def test_tenant_reads_nobody_elses_models(production: Synthesis, platform: Platform) -> None:
     for name, cluster in platform.clusters.items():
-        bucket = names.models_bucket(name, cluster.account_id)
+        bucket = cloud_names.models_bucket(name, cluster.account_id)
         tenants = [tenant.name for tenant in platform.tenants_of(name)]
         reached = [
             (one, other) for one in tenants for other in tenants
@@ -63,7 +63,7 @@ def test_tenant_reads_nobody_elses_models(production: Synthesis, platform: Platf
 
 
 def test_team_1_does_not_reach_team_10(team_1_and_10: Synthesis, platform: Platform) -> None:
-    bucket = names.models_bucket("live-1", platform.clusters["live-1"].account_id)
+    bucket = cloud_names.models_bucket("live-1", platform.clusters["live-1"].account_id)
     policy = policy_of(team_1_and_10, "live-1", "team-1")
     assert may_read(policy, bucket, "team-1/model")
     assert not may_read(policy, bucket, "team-10/model")
@@ -75,7 +75,7 @@ def test_team_1_does_not_reach_team_10(team_1_and_10: Synthesis, platform: Platf
 
 def test_tenant_reads_from_its_own_region_only(production: Synthesis, platform: Platform) -> None:
     other = platform.clusters["live-2"]
-    bucket = names.models_bucket("live-2", other.account_id)
+    bucket = cloud_names.models_bucket("live-2", other.account_id)
     assert not may_read(policy_of(production, "live-1", "credit"), bucket, "credit/decision/1/model")
 
 

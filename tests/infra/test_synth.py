@@ -16,7 +16,7 @@ from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis, without_m
 from tidegate.cloud import toolchain
 from tidegate.cloud.keys import is_named_by_arguments
 from tidegate.errors import UsageError
-from tidegate.facts import names
+from tidegate.facts import cloud_names
 from tidegate.facts.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")
@@ -50,7 +50,7 @@ class TestCompleteness:
     def test_dependencies_are_the_remote_states_read_and_the_state(self, production: Synthesis) -> None:
         for entry in production.listing["stacks"]:
             read = set(production.stacks[entry["name"]].get("data", {}).get("terraform_remote_state", {}))
-            own_state = {names.stack(entry["cluster"], "state")} - {entry["name"]}
+            own_state = {cloud_names.stack(entry["cluster"], "state")} - {entry["name"]}
             assert set(entry["depends_on"]) == read | own_state
 
     def test_replication_waits_for_both_regions(self, production: Synthesis) -> None:
@@ -189,7 +189,7 @@ class TestState:
         for entry in production.listing["stacks"]:
             backend = production.stacks[entry["name"]]["terraform"]["backend"]["s3"]
             cluster = platform.clusters[entry["cluster"]]
-            assert backend["bucket"] == names.state_bucket(cluster.name, cluster.account_id)
+            assert backend["bucket"] == cloud_names.state_bucket(cluster.name, cluster.account_id)
             assert backend["key"] == f"{cluster.name}/{entry['stack']}.tfstate"
             assert backend["region"] == cluster.region
             assert backend["use_lockfile"] is True

@@ -18,7 +18,7 @@ from tidegate.cloud.state import Marker, Record, State, StateStore, stores
 from tidegate.cloud.synthesis import LeftOut, Stack, Synthesis, input_sha256, stack_folder, synthesise
 from tidegate.cloud.toolchain import terraform_environment
 from tidegate.errors import Finding, StateError, ToolError
-from tidegate.facts import names
+from tidegate.facts import cloud_names
 from tidegate.facts.platform import Platform
 
 _LOCKED = "Error acquiring the state lock"
@@ -110,7 +110,7 @@ class _Run:
         for store in self._stores.values():
             if store.ensure_bucket():
                 new_buckets.add(store.bucket)
-                self._progress.say(names.stack(store.cluster, "state"), f"bucket {store.bucket} created")
+                self._progress.say(cloud_names.stack(store.cluster, "state"), f"bucket {store.bucket} created")
         findings = [finding for stack in self._stacks.values() if (finding := self._free_lock(stack))]
         living: dict[str, tuple[str, ...]] = {}
         read = {name: self._read(stack) for name, stack in self._stacks.items()}

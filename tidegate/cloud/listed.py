@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +26,5 @@ def described(resource_type: str, resource_id: str, region: str, tags: Iterable[
     """A listed resource, its name and stack taken from its tags."""
     by_key = dict(tags)
     cluster, stack = by_key.get(names.LABEL_CLUSTER, ""), by_key.get(names.LABEL_STACK, "")
-    owner = names.stack(cluster, stack) if cluster and stack else ""
+    owner = cloud_names.stack(cluster, stack) if cluster and stack else ""
     return Listed(resource_type, resource_id, region, by_key.get("Name", ""), owner)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tidegate.cloud.account import Account, RegionClients
 from tidegate.errors import StateError
-from tidegate.facts import names
+from tidegate.facts import cloud_names
 from tidegate.facts.platform import Platform
 
 
@@ -231,6 +231,6 @@ def _address(resource: Any, instance: Any) -> str:  # noqa: ANN401 - as above
 def stores(platform: Platform, account: Account) -> dict[str, StateStore]:
     """The state store of every cluster, by cluster."""
     return {
-        name: StateStore(account.in_region(facts.region), names.state_bucket(name, facts.account_id), name)
+        name: StateStore(account.in_region(facts.region), cloud_names.state_bucket(name, facts.account_id), name)
         for name, facts in platform.clusters.items()
     }

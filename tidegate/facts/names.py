@@ -54,6 +54,9 @@ ANNOTATION_REASON = "tidegate.dev/reason"
 """Why an admission policy is there."""
 ANNOTATION_REFUSES = "tidegate.dev/refuses"
 """The anti-pattern that an admission policy refuses."""
+ANNOTATION_DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
+"""On an Application: the confirmation that namespaces and hot models are deleted only with; only a tombstone gives it."""
+
 GPU_TAINT_KEY = "nvidia.com/gpu"
 HEADER_TENANT, HEADER_SUBJECT = "x-tidegate-tenant", "x-tidegate-subject"
 """The verified caller, as models see it. The edge takes away what a caller sends under these names."""
@@ -266,35 +269,3 @@ def component_labels(component: str) -> dict[str, str]:
 
 MODEL_REGISTRY_URI = "s3://tidegate-models/"
 """How tenants write the model registry, whichever region reads it; each region's bucket holds a replica."""
-
-
-def in_models_bucket(uri: str, cluster: str, account_id: str) -> str:
-    """`uri` as a cluster reads it: from its own region's bucket, so that the other region may be gone."""
-    if not uri.startswith(MODEL_REGISTRY_URI):
-        return uri
-    return f"s3://{models_bucket(cluster, account_id)}/{uri.removeprefix(MODEL_REGISTRY_URI)}"
-
-
-def models_bucket(cluster: str, account_id: str) -> str:
-    """The model registry bucket of a cluster; the account keeps it unique among all of S3."""
-    return f"tidegate-{cluster}-models-{account_id}"
-
-
-def audit_bucket(cluster: str, account_id: str) -> str:
-    """The audit bucket of a cluster."""
-    return f"tidegate-{cluster}-audit-{account_id}"
-
-
-def state_bucket(cluster: str, account_id: str) -> str:
-    """The bucket holding the Terraform state of a cluster's stacks."""
-    return f"tidegate-{cluster}-state-{account_id}"
-
-
-def stack(cluster: str, stack_name: str) -> str:
-    """The name of a stack and of its state: `<cluster>-<stack>`."""
-    return f"{cluster}-{stack_name}"
-
-
-def tenant_role(cluster: str, tenant: str) -> str:
-    """The IAM role of a tenant's models in one cluster; at most IAM's 64 characters."""
-    return f"{cluster}-tenant-{tenant}"

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from tidegate.facts import names
+from tidegate.facts import cloud_names
 from tidegate.facts.fact import Fact, Sha256, refuse
 from tidegate.facts.models.artefact import Artefact, ImmutableUri
 from tidegate.facts.tenant import Tenant
@@ -110,7 +110,7 @@ def trusted(cluster: str, account_id: str, entries: Iterable[ApprovedModel], key
     """What the verifier in a pod is told: keys by name, and models by the URI under which this cluster fetches them."""
     listed = list(entries)
     models = {
-        names.in_models_bucket(entry.uri, cluster, account_id): {"model": entry.model, "sha256": entry.sha256, "key_id": entry.key_id}
+        cloud_names.in_models_bucket(entry.uri, cluster, account_id): {"model": entry.model, "sha256": entry.sha256, "key_id": entry.key_id}
         for entry in listed
     }
     wanted = sorted({entry.key_id for entry in listed} & keys.keys())

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
-from tidegate.facts import inventory, names
+from tidegate.facts import cloud_names, inventory, names
 from tidegate.facts.cold_start import ColdStart, cold_start
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.money import model_floor
@@ -75,8 +75,8 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
         cluster = platform.clusters[cluster_name]
         host = f"{source} (host)" if tenant.host else f"rule: <tenant>.<domain> of {cluster_source(cluster_name)}"
         yield Explanation(f"{cluster_name}.host", tenant.host_in(cluster.domain), host)
-        yield Explanation(f"{cluster_name}.iam_role", names.tenant_role(cluster_name, tenant.name), "rule: <cluster>-tenant-<name>")
-        reads = names.in_models_bucket(model.artefact.uri, cluster_name, cluster.account_id)
+        yield Explanation(f"{cluster_name}.iam_role", cloud_names.tenant_role(cluster_name, tenant.name), "rule: <cluster>-tenant-<name>")
+        reads = cloud_names.in_models_bucket(model.artefact.uri, cluster_name, cluster.account_id)
         yield Explanation(f"{cluster_name}.storage_uri", reads, "rule: the replica in the region's own models bucket")
         for pool_name, pool in pools_for(cluster, model).items():
             at, why = f"{cluster_source(cluster_name)} (gpu_pools.{pool_name})", f"offers {pool.accelerator} {pool.share}"

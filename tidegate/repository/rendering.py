@@ -35,7 +35,7 @@ def render(checkout: Checkout, out: Path | None = None) -> Rendered:
     command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or "gitops/rendered")]
     done = tools.run(command, cwd=checkout.root)
     for name, text in editor_schemas().items():
-        path = checkout.root / "tidegate" / "model" / "schemas" / name
+        path = checkout.root / "tidegate/facts/schemas" / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")

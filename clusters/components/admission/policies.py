@@ -21,7 +21,7 @@ from clusters.components.network.edge_limits import subjects
 from clusters.components.serving import images
 from clusters.components.serving.runtimes import MODEL_FORMATS
 from tidegate.errors import Finding, ManifestError
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.platform import Platform
@@ -128,7 +128,7 @@ def _facts(platform: Platform, cluster: Cluster) -> dict[str, str]:
         "knative_account": names.kubernetes_account(names.NAMESPACE_KNATIVE, names.CONTROLLER_KNATIVE),
         "model_catalogue": names.MODEL_CATALOGUE,
         "model_formats": _cel(sorted(MODEL_FORMATS.values())),
-        "models_bucket": names.models_bucket(cluster.name, cluster.account_id),
+        "models_bucket": cloud_names.models_bucket(cluster.name, cluster.account_id),
         "platform_account_groups": _cel([names.account_group(namespace) for namespace in names.PLATFORM_NAMESPACES]),
         "platform_images": images.REGISTRY,
         "platform_namespace": names.NAMESPACE_PLATFORM,

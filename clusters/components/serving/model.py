@@ -11,7 +11,7 @@ from clusters.components.serving.runtimes import DENSE_POOL, MODEL_FORMATS, PROT
 from clusters.objects import quantities
 from clusters.objects.kserve import InferenceService, Part, Predictor, Resources, TopologySpread
 from clusters.objects.placement import placement, priority_class
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.cold_start import deadline_seconds
 from tidegate.facts.models.served_model import Companion, ServedModel
@@ -41,7 +41,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
         "model": {
             "modelFormat": {"name": MODEL_FORMATS[model.runtime]},
             "runtime": names.serving_runtime(DENSE_POOL if model.dense_pool else model.runtime),
-            "storageUri": names.in_models_bucket(model.artefact.uri, cluster.name, cluster.account_id),
+            "storageUri": cloud_names.in_models_bucket(model.artefact.uri, cluster.name, cluster.account_id),
             "resources": _resources(cluster, model.resources, model.accelerator),
         },
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.root import ROOT
 
-BUILDS = ROOT / "clusters" / "local" / "builds"
+BUILDS = ROOT / "clusters" / "embedded" / "builds"
 
 TAGS = {
     "pause": "3.10", "coredns": "1.15.0", "karpenter": "1.14.1", "kube-state-metrics": "2.20.0", "prometheus": "3.14.0",

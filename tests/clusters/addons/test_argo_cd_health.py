@@ -9,7 +9,7 @@ import pytest
 from lupa import lua51
 
 from clusters.addons.argo_cd import SETTINGS
-from clusters.delivery import applications
+from tidegate.facts import names
 from tidegate.live.observed import InferenceServiceStatus
 
 HEALTH = "resource.customizations.health."
@@ -91,7 +91,7 @@ def application(health: str, sync: str = "Synced", **changes: Any) -> dict[str, 
             ("Progressing", "not looked at since its source changed"), id="judged before a tombstone",
         ),
         pytest.param(
-            application("Degraded", annotations={applications.DELETION_APPROVED: "maria@example.com"}), ("Progressing", "is being emptied"),
+            application("Degraded", annotations={names.ANNOTATION_DELETION_APPROVED: "maria@example.com"}), ("Progressing", "is being emptied"),
             id="its models go",
         ),
     ],

@@ -15,8 +15,8 @@ from tests.root import ROOT
 from tidegate.facts.editor_schemas import DIALECT, editor_schemas
 from tidegate.facts.inventory.yaml_files import read_document
 
-SCHEMAS = ROOT / "tidegate" / "model" / "schemas"
-INVALID = ROOT / "tests" / "inventory" / "invalid"
+SCHEMAS = ROOT / "tidegate" / "facts" / "schemas"
+INVALID = ROOT / "tests/tidegate/facts/inventory/invalid"
 COMMITTED = sorted([*ROOT.glob("clusters/inventory/*/cluster.yaml"), *ROOT.glob("gitops/t*/*.yaml")])
 
 SEEN_BY_SCHEMA = {

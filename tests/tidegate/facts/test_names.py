@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from tests.tidegate.facts.documents import cluster_names, dns_labels, served_model_names, tenant_names
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -58,25 +58,25 @@ def test_labels_of_a_component_fit_a_label_value(component: str) -> None:
 @given(cluster_names, tenant_names)
 def test_role_of_a_tenant_fits_iam(cluster: str, tenant: str) -> None:
     assert _accepts(names.ClusterName, cluster)
-    assert ROLE.fullmatch(names.tenant_role(cluster, tenant))
+    assert ROLE.fullmatch(cloud_names.tenant_role(cluster, tenant))
 
 
 @given(st.tuples(cluster_names, tenant_names), st.tuples(cluster_names, tenant_names))
 def test_roles_of_different_tenants_differ(one: tuple[str, str], other: tuple[str, str]) -> None:
-    assert (names.tenant_role(*one) == names.tenant_role(*other)) == (one == other)
+    assert (cloud_names.tenant_role(*one) == cloud_names.tenant_role(*other)) == (one == other)
 
 
 @example("live-1", "x" * 38, "y")
 @given(cluster_names, tenant_names, tenant_names)
 def test_roles_differ_when_one_name_begins_like_another(cluster: str, tenant: str, more: str) -> None:
     longer = f"{tenant}-{more}"[: names.TENANT_NAME_MAX]
-    assert (names.tenant_role(cluster, tenant) == names.tenant_role(cluster, longer)) == (tenant == longer)
+    assert (cloud_names.tenant_role(cluster, tenant) == cloud_names.tenant_role(cluster, longer)) == (tenant == longer)
 
 
 @example("test-99", "1" * 12)
 @given(cluster_names, accounts)
 def test_buckets_of_a_cluster_fit_s3_and_differ(cluster: str, account: str) -> None:
-    buckets = [make(cluster, account) for make in (names.models_bucket, names.audit_bucket, names.state_bucket)]
+    buckets = [make(cluster, account) for make in (cloud_names.models_bucket, cloud_names.audit_bucket, cloud_names.state_bucket)]
 
     assert all(BUCKET.fullmatch(bucket) for bucket in buckets)
     assert len(set(buckets)) == len(buckets)

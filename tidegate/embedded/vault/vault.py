@@ -18,7 +18,7 @@ from tidegate.embedded.machines.supervision import fill
 from tidegate.embedded.vault.vault_client import Vault
 from tidegate.embedded.vault.vault_keys import take_over
 from tidegate.errors import MachineError
-from tidegate.facts import names
+from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.tenant import Tenant
 
@@ -161,7 +161,7 @@ def _aws_root(wanted: Wanted) -> dict[str, object]:
 
 def _aws_role(cluster: Cluster, tenant: Tenant) -> dict[str, object]:
     """The tenant's own IAM role, narrowed to its prefix once more: one mistake in either is then not enough."""
-    bucket = f"arn:aws:s3:::{names.models_bucket(cluster.name, cluster.account_id)}"
+    bucket = f"arn:aws:s3:::{cloud_names.models_bucket(cluster.name, cluster.account_id)}"
     own = {"StringLike": {"s3:prefix": [f"{tenant.name}/*"]}}
     through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{cluster.region}.amazonaws.com"}}
     statements: list[dict[str, object]] = [
@@ -171,7 +171,7 @@ def _aws_role(cluster: Cluster, tenant: Tenant) -> dict[str, object]:
     ]
     return {
         "credential_type": "assumed_role",
-        "role_arns": [f"arn:aws:iam::{cluster.account_id}:role/{names.tenant_role(cluster.name, tenant.name)}"],
+        "role_arns": [f"arn:aws:iam::{cluster.account_id}:role/{cloud_names.tenant_role(cluster.name, tenant.name)}"],
         "policy_document": json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":")),
         "default_sts_ttl": CREDENTIAL_SECONDS,
         "max_sts_ttl": CREDENTIAL_MOST_SECONDS,

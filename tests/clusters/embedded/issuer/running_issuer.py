@@ -25,7 +25,7 @@ from tidegate.facts import inventory
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 PLATFORM = inventory.load(CHECKOUT.root)
-SERVER = CHECKOUT.root / "clusters" / "local" / "issuer" / "server.py"
+SERVER = CHECKOUT.root / "clusters" / "embedded" / "issuer" / "server.py"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 GRANT = {"grant_type": "client_credentials"}
 

@@ -28,7 +28,7 @@ from tidegate.embedded.vault import vault as subject
 from tidegate.embedded.vault.vault_client import Vault
 from tidegate.embedded.vault.vault_keys import TransitKey
 from tidegate.errors import MachineError, ToolError
-from tidegate.facts import inventory, names
+from tidegate.facts import cloud_names, inventory
 from tidegate.signing.keys import embedded_signer
 
 FETCHER = ROOT / "clusters/workloads/model_verifier"
@@ -248,7 +248,7 @@ def test_init_container_of_another_tenant_is_refused(server: Server, tmp_path: P
 
 def test_credentials_reach_the_tenants_own_prefix_and_no_other(server: Server, wanted: subject.Wanted, aws: str) -> None:
     cluster = wanted.cluster
-    bucket, role = names.models_bucket("live-1", cluster.account_id), names.tenant_role("live-1", "fraud")
+    bucket, role = cloud_names.models_bucket("live-1", cluster.account_id), cloud_names.tenant_role("live-1", "fraud")
     told = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "endpoint_url": aws, "region_name": cluster.region}
     s3, iam = boto3.client("s3", **told), boto3.client("iam", **told)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownMemberType, reportUnknownVariableType]
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": cluster.region})  # pyright: ignore[reportArgumentType]

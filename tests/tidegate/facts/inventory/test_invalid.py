@@ -215,7 +215,7 @@ def _rule(case: str) -> str:
 def _modules() -> list[Path]:
     """Where tenants' and clusters' files are judged; what the embedded region is built from has tests of its own."""
     others = {"builds.py", "bundle.py", "catalogue.py", "images.py", "machine.py", "embedding.py", "signature.py"}
-    paths = [path for package in ("model", "inventory") for path in (ROOT / "tidegate" / package).glob("*.py")]
+    paths = list((ROOT / "tidegate/facts").rglob("*.py"))
     return [path for path in paths if path.name not in others]
 
 
