@@ -13,7 +13,7 @@ from tests.suite.rest import Rest, measure
 
 LOOK_SECONDS = 45
 
-MOST_MILLICORES_SOON, MOST_MIB = 380, 3600
+MOST_MILLICORES_SOON, MOST_MIB = 450, 3600
 """Of a region right after its bring-up, with all tenants' models: pods settle, and what is at zero has just gone there."""
 
 LONG_SECONDS = 600
