@@ -1,6 +1,5 @@
-"""What the command line can do, as functions that return facts and raise `TidegateError`.
+"""What is done to a checkout: rendering and validating it, writing facts into it, comparing its revisions.
 
-What belongs here: bringing the cloud up and down, guarding Terraform's state, fetching schemas, comparing revisions.
-What does not: printing, prompting and exit codes (`tidegate.cli`), starting processes (`tidegate.tools`), rules about
-facts (`tidegate.facts`).
+What belongs here: functions that return facts and raise `TidegateError`. What does not: printing, prompting and exit codes
+(`tidegate.cli`), rules about facts (`tidegate.facts`) and about rendered files (`tidegate.manifests`).
 """
