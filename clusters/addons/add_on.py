@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class GoModule:
     path: str
     version: str
     family: str = ""
+
+    @classmethod
+    def pinned(cls, path: str, family: str = "") -> GoModule:
+        """In the version that `clusters/releases.yaml` names."""
+        return cls(path, RELEASES.module(path), family)
 
     @property
     def key(self) -> str:

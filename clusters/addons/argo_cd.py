@@ -12,10 +12,11 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-VERSION = "3.5.4"
-MODULE = GoModule("github.com/argoproj/argo-cd/v3", f"v{VERSION}", family="argocd")
+VERSION = RELEASES.release("argo-cd")
+MODULE = GoModule.pinned("github.com/argoproj/argo-cd/v3", family="argocd")
 
 _APPLICATION_HEALTH = """\
 local health = {status = "Progressing", message = "not judged yet"}

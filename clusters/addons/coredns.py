@@ -6,8 +6,9 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, ClusterAddOn
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 
-VERSION = "1.15.0"
+VERSION = RELEASES.release("coredns")
 NAMESPACE = "kube-system"
 _LABELS = {"k8s-app": "kube-dns"}
 """Tenants' NetworkPolicies select it by this label, which EKS uses too."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 
-VERSION = "1.5.1"
-"""The line Istio 1.31 and KServe 0.20 were tried with. Istio's own module asks for 1.6, whose types we do not use."""
+VERSION = RELEASES.release("gateway-api")
 
-MODULE = GoModule("sigs.k8s.io/gateway-api", f"v{VERSION}", family="kserve")
+MODULE = GoModule.pinned("sigs.k8s.io/gateway-api", family="kserve")
 
 
 def _adapt(upstream: list[Document], _region: Region) -> list[Document]:

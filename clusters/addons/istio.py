@@ -16,15 +16,12 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, IgnoredDifference
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-RELEASE = "1.31.1"
-"""Production's charts: the release whose API modules the embedded build names."""
+VERSION = RELEASES.release("istio")
 
-VERSION = "1.31-20260827"
-"""The embedded build: the 1.31 branch on that day, because no 1.31 tag of the module can be had."""
-
-MODULE = GoModule("istio.io/istio", "v0.0.0-20260827124520-eed52ebb66ad", family="istio")
+MODULE = GoModule.pinned("istio.io/istio", family="istio")
 _CHARTS = "manifests/charts"
 _REPOSITORY = "https://istio-release.storage.googleapis.com/charts"
 
@@ -144,7 +141,7 @@ BASE = AddOn(
     version=VERSION,
     wave=-90,
     namespace=names.NAMESPACE_MESH,
-    production=ChartRelease(_REPOSITORY, "base", RELEASE),
+    production=ChartRelease(_REPOSITORY, "base", RELEASES.chart("istio", "base")),
     embedded=(HelmChart(MODULE, f"{_CHARTS}/base", "istio-base", names.NAMESPACE_MESH, _base_values),),
     images=(),
     adapt=_adapt,
@@ -158,7 +155,7 @@ CNI = AddOn(
     version=VERSION,
     wave=-80,
     namespace=names.NAMESPACE_MESH,
-    production=ChartRelease(_REPOSITORY, "cni", RELEASE, {"ambient": {"enabled": False}}),
+    production=ChartRelease(_REPOSITORY, "cni", RELEASES.chart("istio", "cni"), {"ambient": {"enabled": False}}),
     embedded=(HelmChart(MODULE, f"{_CHARTS}/istio-cni", "istio-cni", names.NAMESPACE_MESH, _cni_values),),
     images=("install-cni",),
     adapt=_adapt,
@@ -172,7 +169,7 @@ CONTROL_PLANE = AddOn(
     production=ChartRelease(
         _REPOSITORY,
         "istiod",
-        RELEASE,
+        RELEASES.chart("istio", "istiod"),
         {**_CONTROL_PLANE, "global": {"proxy": {"seccompProfile": _SECCOMP}}, "gateways": {"seccompProfile": _SECCOMP}},
     ),
     embedded=(HelmChart(MODULE, f"{_CHARTS}/istio-control/istio-discovery", "istiod", names.NAMESPACE_MESH, _control_plane_values),),

@@ -13,12 +13,13 @@ from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, Yam
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.objects.placement import CAPACITY_TYPE_LABEL
+from clusters.releases import RELEASES
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes
 
-VERSION = "1.14.1"
-MODULE = GoModule("sigs.k8s.io/karpenter", f"v{VERSION}", family="karpenter")
+VERSION = RELEASES.release("karpenter")
+MODULE = GoModule.pinned("sigs.k8s.io/karpenter", family="karpenter")
 NAMESPACE = "karpenter"
 
 FEATURE_GATES = "NodeOverlay=true"

@@ -15,14 +15,14 @@ from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, ReleasedF
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components.serving.model import KNATIVE_FEATURES
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-VERSION = "1.21.1"
-"""Module v0.48.1: Knative numbers its Go modules 0.(n+27) for release 1.n."""
+VERSION = RELEASES.release("knative")
 
-SERVING = GoModule("knative.dev/serving", "v0.48.1", family="knative")
-NETWORKING = GoModule("knative.dev/networking", "v0.0.0-20260120131110-a7cdca238a0d", family="knative")
-CACHING = GoModule("knative.dev/caching", "v0.0.0-20260120130310-f1fc03b7f5ee", family="knative")
+SERVING = GoModule.pinned("knative.dev/serving", family="knative")
+NETWORKING = GoModule.pinned("knative.dev/networking", family="knative")
+CACHING = GoModule.pinned("knative.dev/caching", family="knative")
 
 INGRESS_CLASS = "gateway-api.ingress.networking.knative.dev"
 STABLE_WINDOW_SECONDS = 20

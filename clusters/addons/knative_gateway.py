@@ -13,12 +13,12 @@ from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.knative import DISABLE_ELECTION, drop_example, release_labels
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-VERSION = "1.21.0"
-"""Module v0.48.0; see `knative` for how the two numbers go together."""
+VERSION = RELEASES.release("net-gateway-api")
 
-MODULE = GoModule("knative.dev/net-gateway-api", "v0.48.0", family="knative")
+MODULE = GoModule.pinned("knative.dev/net-gateway-api", family="knative")
 
 
 def _adapt(upstream: list[Document], region: Region) -> list[Document]:

@@ -14,10 +14,11 @@ from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components.serving.runtimes import VAULT_TOKEN, container_security
 from clusters.components.tenancy import catalogue
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-VERSION = "0.20.0"
-MODULE = GoModule("github.com/kserve/kserve", f"v{VERSION}", family="kserve")
+VERSION = RELEASES.release("kserve")
+MODULE = GoModule.pinned("github.com/kserve/kserve", family="kserve")
 NAMESPACE = "kserve"
 WEBHOOK_HOST = f"kserve-webhook-server-service.{NAMESPACE}.svc"
 """What the webhook's certificate must be made out to."""

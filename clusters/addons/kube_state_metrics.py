@@ -6,10 +6,11 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-VERSION = "2.20.0"
-MODULE = GoModule("k8s.io/kube-state-metrics/v2", f"v{VERSION}", family="kube-state-metrics")
+VERSION = RELEASES.release("kube-state-metrics")
+MODULE = GoModule.pinned("k8s.io/kube-state-metrics/v2", family="kube-state-metrics")
 
 
 def _adapt(upstream: list[Document], region: Region) -> list[Document]:

@@ -14,10 +14,10 @@ from clusters.addons.add_on import AddOn, UpstreamImage
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components.tenancy.monitors import SCRAPE_SECONDS
+from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
-VERSION = "3.14.0"
-"""Module v0.314.0: Prometheus numbers its Go module 0.3MM for release 3.MM."""
+VERSION = RELEASES.release("prometheus")
 
 RETENTION_HOURS = 6
 _NAME = "prometheus"

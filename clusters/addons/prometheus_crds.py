@@ -6,10 +6,11 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-VERSION = "0.85.0"
-MODULE = GoModule("github.com/prometheus-operator/prometheus-operator", f"v{VERSION}")
+VERSION = RELEASES.release("prometheus-operator")
+MODULE = GoModule.pinned("github.com/prometheus-operator/prometheus-operator")
 
 KEPT = ("podmonitors", "prometheusrules", "servicemonitors")
 """What our objects are written in. The operator's own kinds would promise servers that nobody starts here."""

@@ -12,12 +12,13 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, EmbeddedSource, GoModule, HelmChart, Kustomization, Programs, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 from tidegate import tools
 from tidegate.errors import Finding, ManifestError
 from tidegate.manifests.tree import RenderedObject, file_path
 from tidegate.manifests.yaml_text import Manifest, emit
 
-KUBERNETES_VERSION = "1.35.4"
+KUBERNETES_VERSION = RELEASES.release("kubernetes")
 """What charts are told; they leave out what an older one lacks."""
 
 

@@ -14,15 +14,14 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
+from clusters.releases import RELEASES
 from tidegate.facts import names
 
-VERSION = "1.21.1"
-"""A release whose published SDK fits (decision 0025)."""
+VERSION = RELEASES.release("vault")
 
-CHART_VERSION = "0.34.1"
-"""The chart has numbers of its own; of Vault's line 1.21 its release notes name 1.21.9 as tried."""
+CHART_VERSION = RELEASES.chart("vault", "vault")
 
-MODULE = GoModule("github.com/hashicorp/vault-helm", f"v{CHART_VERSION}", family="vault")
+MODULE = GoModule.pinned("github.com/hashicorp/vault-helm", family="vault")
 NAMESPACE = "vault"
 HOST = f"vault.{NAMESPACE}.svc"
 """What its certificate must be made out to."""

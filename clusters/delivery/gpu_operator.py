@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from clusters.components.nodes.gpu_sharing import NOT_CUT, NOT_SLICED
 from clusters.delivery import applications
 from clusters.objects.argo_cd import ChartSource
+from clusters.releases import RELEASES
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster, MigSharing, TimeSlicing
 from tidegate.manifests.yaml_text import Manifest
 
 NAME = "gpu-operator"
-VERSION = "v26.3.3"
+VERSION = f"v{RELEASES.release('gpu-operator')}"
 REPOSITORY = "https://helm.ngc.nvidia.com/nvidia"
 
 _WAVE = -9

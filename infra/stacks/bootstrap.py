@@ -13,18 +13,21 @@ emulated EKS has no API server, this stack is never applied nor validated locall
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from infra._cdk import helm_provider_module, helm_release_module
 from infra.constructs.stack import Stack, Value
 from infra.outputs import AcceleratorsOutputs, ClusterOutputs, EdgeOutputs, IdentityOutputs, NetworkOutputs, RegistryOutputs
 from tidegate.facts import names
+from tidegate.facts.inventory.releases import load_releases
 
 HELM_PROVIDER_VERSION = "3.1.1"
 """Exact, and the same for both libraries' bindings."""
 
-ARGOCD_VERSION = "v3.5.4"
-ARGOCD_CHART_VERSION = "10.1.3"
-APPLICATIONS_CHART_VERSION = "2.0.4"
+_RELEASES = load_releases(Path(__file__).resolve().parents[2])
+ARGOCD_VERSION = f"v{_RELEASES.release('argo-cd')}"
+ARGOCD_CHART_VERSION = _RELEASES.chart("argo-cd", "argo-cd")
+APPLICATIONS_CHART_VERSION = _RELEASES.chart("argo-cd", "argocd-apps")
 CHART_REPOSITORY = "https://argoproj.github.io/argo-helm"
 
 

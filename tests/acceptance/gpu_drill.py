@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clusters.components.serving import images
 from clusters.objects.placement import resource_name
 from tests.acceptance.access_review import Api
 from tests.acceptance.running_platform import INVENTORY, Running, wait_for
@@ -15,7 +16,7 @@ from tests.acceptance.served_repository import Repository
 from tidegate.facts import names
 
 NAMESPACE = "gpu-drill"
-PAUSE = "registry.example.com/tidegate/pause:3.10"
+PAUSE = images.PAUSE
 """Never pulled: KWOK's nodes run nothing."""
 
 

@@ -12,6 +12,8 @@ from infra.main import synthesise
 from infra.stacks.network import subnet_cidrs
 from infra.target import Target
 from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis, statements
+from tests.root import ROOT
+from tidegate.facts.inventory.releases import load_releases
 from tidegate.facts.platform import Platform
 
 CLUSTERS = ("live-1", "live-2")
@@ -97,7 +99,7 @@ class TestEdge:
 class TestBootstrap:
     def test_argocd_is_pinned_and_its_first_application_reads_the_clusters_folder(self, production: Synthesis) -> None:
         argocd = production.one("live-1-bootstrap/helm_release.argocd")
-        assert json.loads(argocd["values"][0])["global"]["image"]["tag"] == "v3.5.4"
+        assert json.loads(argocd["values"][0])["global"]["image"]["tag"] == f"v{load_releases(ROOT).release('argo-cd')}"
         first = production.one("live-1-bootstrap/helm_release.bootstrap")
         assert first["depends_on"] == ["helm_release.argocd"]
         application = json.loads(first["values"][0])["applications"]["bootstrap"]

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 import yaml_rs
 
+from clusters.components.serving import images
 from tests.admission_server import ApiServer
 from tests.policies.cases import groups
 from tests.root import ROOT
@@ -47,7 +48,7 @@ def as_a_tenants(pod: dict[str, Any]) -> dict[str, Any]:
     """The same pod with what every pod of a tenant has and an example has not: an image of ours and its tier's priority."""
     spec = pod["spec"]
     for container in (*spec.get("initContainers", ()), *spec["containers"]):
-        container["image"] = "registry.example.com/tidegate/pause:3.10"
+        container["image"] = images.PAUSE
     spec["priorityClassName"] = "tidegate-regulated"
     return pod
 

@@ -1,7 +1,7 @@
 """The strict schemas of everything our clusters run, read from the projects' own Go modules and kept in a cache.
 
-Nothing of theirs is copied into the repository: a module is downloaded by Go, its checksum is compared with the one
-written here, and the definitions are compacted into one file outside the checkout.
+Nothing of theirs is copied into the repository: a module is downloaded by Go in the version that `clusters/releases.yaml`
+names, its checksum is compared with the one written here, and the definitions are compacted into one file outside the checkout.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ import yaml_rs
 from tidegate import tools
 from tidegate.checkout import cache_folder
 from tidegate.errors import Finding, ManifestError, ToolError
+from tidegate.facts.inventory.releases import load_releases
 from tidegate.facts.platform import Platform, cluster_source
 from tidegate.manifests import strictness
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.strictness import Schema, custom_resource_schemas, kubernetes_schemas
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 OPENAPI_FILE = "api/openapi-spec/swagger.json"
 
@@ -34,9 +37,13 @@ class GoModule:
     """A module that holds definitions: its checksum as in go.sum, and where the definitions are inside."""
 
     module: str
-    version: str
     checksum: str
     files: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """The one that `clusters/releases.yaml` of this package's own checkout names."""
+        return load_releases(_ROOT).module(self.module)
 
     @property
     def reference(self) -> str:
@@ -44,39 +51,31 @@ class GoModule:
         return f"{self.module}@{self.version}"
 
 
-KUBERNETES = GoModule("k8s.io/kubernetes", "v1.35.4", "h1:o/8dBC/pHVpYoGV4OAIytAlNPZbdYVTXJHoYvXC4qzM=", (OPENAPI_FILE,))
+KUBERNETES = GoModule("k8s.io/kubernetes", "h1:o/8dBC/pHVpYoGV4OAIytAlNPZbdYVTXJHoYvXC4qzM=", (OPENAPI_FILE,))
 
 OPERATORS = (
-    GoModule(
-        "sigs.k8s.io/karpenter", "v1.14.1", "h1:GjqvOHLjl2+OXM0ti5VEZSQuvcitB0pETd8zdChXEtI=",
+    GoModule("sigs.k8s.io/karpenter", "h1:GjqvOHLjl2+OXM0ti5VEZSQuvcitB0pETd8zdChXEtI=",
         ("pkg/apis/crds/*.yaml", "kwok/apis/crds/karpenter.kwok.sh_kwoknodeclasses.yaml"),
     ),
-    GoModule(
-        "github.com/aws/karpenter-provider-aws", "v1.14.1", "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs=",
+    GoModule("github.com/aws/karpenter-provider-aws", "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs=",
         ("pkg/apis/crds/karpenter.k8s.aws_ec2nodeclasses.yaml",),
     ),
-    GoModule(
-        "github.com/kserve/kserve", "v0.20.0", "h1:Bs7HxmGV4KFqqptDcWseKv+mwD4YOYHJWcuVgPG2Gug=",
+    GoModule("github.com/kserve/kserve", "h1:Bs7HxmGV4KFqqptDcWseKv+mwD4YOYHJWcuVgPG2Gug=",
         ("config/crd/full/serving.kserve.io_*.yaml", "config/crd/full/clusterstoragecontainer/serving.*.yaml"),
     ),
-    GoModule(
-        "github.com/argoproj/argo-cd/v3", "v3.5.4", "h1:kngQVnz+M+ytW/urkUWTSh8+zI+Hi/XhLespL5roYK0=",
+    GoModule("github.com/argoproj/argo-cd/v3", "h1:kngQVnz+M+ytW/urkUWTSh8+zI+Hi/XhLespL5roYK0=",
         ("manifests/crds/*-crd.yaml",),
     ),
-    GoModule(
-        "istio.io/istio", "v0.0.0-20260827124520-eed52ebb66ad", "h1:ui9TJjRMAV/hb5ehQaZDq7IUGxuQP6dra9lapT/VjHI=",
+    GoModule("istio.io/istio", "h1:ui9TJjRMAV/hb5ehQaZDq7IUGxuQP6dra9lapT/VjHI=",
         ("manifests/charts/base/files/crd-all.gen.yaml",),
     ),
-    GoModule(
-        "github.com/prometheus-operator/prometheus-operator", "v0.85.0", "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+    GoModule("github.com/prometheus-operator/prometheus-operator", "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
         ("example/prometheus-operator-crd/*.yaml",),
     ),
-    GoModule(
-        "sigs.k8s.io/gateway-api", "v1.5.1", "h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0=",
+    GoModule("sigs.k8s.io/gateway-api", "h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0=",
         ("config/crd/standard/gateway.networking.k8s.io_*.yaml",),
     ),
-    GoModule(
-        "knative.dev/serving", "v0.48.1", "h1:Tm8s/KbtnGp/8srGa+r4ETyO+2+8FhG6qX/NPeRyTJo=",
+    GoModule("knative.dev/serving", "h1:Tm8s/KbtnGp/8srGa+r4ETyO+2+8FhG6qX/NPeRyTJo=",
         ("config/core/300-resources/*.yaml",),
     ),
 )  # fmt: skip
@@ -103,7 +102,7 @@ def version_findings(platform: Platform) -> list[Finding]:
     return [
         Finding(
             cluster_source(name), "kubernetes_version", "schema-minor-differs", f"schemas are those of {minor}",
-            "run that minor, or change KUBERNETES in tidegate/repository/schemas.py", cluster.kubernetes_version,
+            "run that minor, or change `kubernetes` in clusters/releases.yaml", cluster.kubernetes_version,
         )
         for name, cluster in sorted(platform.clusters.items()) if cluster.kubernetes_version != minor
     ]  # fmt: skip

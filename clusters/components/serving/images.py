@@ -11,30 +11,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
+from clusters.releases import RELEASES
 from tidegate.facts.models.served_model import Runtime
 from tidegate.manifests.tree import RenderedObject
 from tidegate.manifests.yaml_text import Manifest
 
 REGISTRY = "registry.example.com/tidegate"
 
-PAUSE = f"{REGISTRY}/pause:3.10"
-"""Does nothing; keeps a pod alive. 3.10 is the line that Kubernetes 1.35 is tested with."""
+PAUSE = f"{REGISTRY}/pause:{RELEASES.release('pause')}"
+"""Does nothing; keeps a pod alive."""
 
-DENSE_POOL = f"{REGISTRY}/dense-pool:1.7.1"
+DENSE_POOL = f"{REGISTRY}/dense-pool:{RELEASES.release('mlserver')}"
 """MLServer with a router in front: the pods of a dense pool."""
 
 RUNTIMES = {
-    # What KServe 0.20.0 ships its runtimes with; its Hugging Face server is released under its own number.
-    Runtime.MLSERVER_SKLEARN: f"{REGISTRY}/mlserver:1.7.1",
-    Runtime.MLSERVER_LIGHTGBM: f"{REGISTRY}/mlserver:1.7.1",
-    Runtime.MLSERVER_XGBOOST: f"{REGISTRY}/mlserver:1.7.1",
-    Runtime.HUGGINGFACE: f"{REGISTRY}/huggingfaceserver:0.20.0-gpu",
-    # KServe names 23.05, which predates the driver of current GPU images.
-    Runtime.TRITON: f"{REGISTRY}/tritonserver:25.06-py3",
-    # TorchServe's last release; the project is archived, so it will stay.
-    Runtime.TORCHSERVE: f"{REGISTRY}/torchserve-kfs:0.12.0",
-    Runtime.VLLM: f"{REGISTRY}/vllm-openai:0.10.2",
-    Runtime.NGRAM: f"{REGISTRY}/ngram-server:1.0.0",
+    Runtime.MLSERVER_SKLEARN: f"{REGISTRY}/mlserver:{RELEASES.release('mlserver')}",
+    Runtime.MLSERVER_LIGHTGBM: f"{REGISTRY}/mlserver:{RELEASES.release('mlserver')}",
+    Runtime.MLSERVER_XGBOOST: f"{REGISTRY}/mlserver:{RELEASES.release('mlserver')}",
+    Runtime.HUGGINGFACE: f"{REGISTRY}/huggingfaceserver:{RELEASES.release('huggingfaceserver')}-gpu",
+    Runtime.TRITON: f"{REGISTRY}/tritonserver:{RELEASES.release('tritonserver')}",
+    Runtime.TORCHSERVE: f"{REGISTRY}/torchserve-kfs:{RELEASES.release('torchserve')}",
+    Runtime.VLLM: f"{REGISTRY}/vllm-openai:{RELEASES.release('vllm')}",
+    Runtime.NGRAM: f"{REGISTRY}/ngram-server:{RELEASES.release('ngram-server')}",
 }
 """The image of each model server."""
 

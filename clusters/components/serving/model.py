@@ -27,7 +27,7 @@ KNATIVE_FEATURES = (
     "kubernetes.podspec-tolerations",
     "kubernetes.podspec-topologyspreadconstraints",
 )
-"""Keys of Knative's `config-features` that must be `enabled` (knative.dev/serving v0.48.1, pkg/apis/serving/fieldmask.go)."""
+"""Keys of Knative's `config-features` that must be `enabled` (knative.dev/serving, pkg/apis/serving/fieldmask.go)."""
 
 CPU_TARGET_PERCENT = 60
 """Standard mode scales on CPU, because its autoscaler does not see requests. 60 % leaves room for the next replica's start."""

@@ -1,7 +1,7 @@
 """The model servers of a cluster: one ClusterServingRuntime per runtime that some tenant uses there.
 
 They are cluster-wide so that a server is upgraded in one place and tenants need no right to write runtimes. Commands
-and ports follow KServe 0.20.0's own runtimes.
+and ports follow KServe's own runtimes.
 """
 
 from __future__ import annotations

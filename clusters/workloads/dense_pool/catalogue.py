@@ -24,7 +24,7 @@ _IMPLEMENTATION = re.compile(r"(mlserver_[a-z]+|clusters\.workloads\.mlserver\.f
 
 RESIDENT_BYTES_PER_MODEL, RESIDENT_BYTES_PER_BYTE = 24 << 10, 3
 """What a model is taken to need in memory beside and per byte of its file. Measured on 2026-11-21: 16 KiB for a tree whose file has
-4.6 KB, in MLServer 1.7.1; a test holds the estimate against the memory of a real server."""
+4.6 KB, in MLServer; a test holds the estimate against the memory of a real server."""
 
 
 class CatalogueError(Exception):

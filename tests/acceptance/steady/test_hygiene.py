@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clusters.components.serving import images
 from tests.acceptance.running_platform import INVENTORY, REGIONS, SCHEDULED, Running, wait_for
 from tests.root import ROOT
 from tidegate import tools
@@ -195,7 +196,7 @@ def test_node_reads_no_secret_that_no_pod_of_its_own_mounts(platform: Running, r
 def test_tenant_is_refused_a_pod_in_the_nodes_network(platform: Running, namespace: str) -> None:
     pod = {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "e2e-mighty", "namespace": namespace},
-        "spec": {"hostNetwork": True, "containers": [{"name": "one", "image": "registry.example.com/tidegate/pause:3.10"}]},
+        "spec": {"hostNetwork": True, "containers": [{"name": "one", "image": images.PAUSE}]},
     }  # fmt: skip
     said = refused(platform, "live-2", "apply", "--dry-run=server", "--filename=-", stdin=json.dumps(pod))
     assert 'violates PodSecurity "restricted' in said
@@ -207,7 +208,7 @@ def test_tenant_is_refused_a_pod_in_the_nodes_network(platform: Running, namespa
 def test_pod_that_sees_the_nodes_processes_is_refused_where_nothing_needs_it(platform: Running, region: str, namespace: str) -> None:
     pod = {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "e2e-mighty", "namespace": namespace},
-        "spec": {"hostPID": True, "containers": [{"name": "one", "image": "registry.example.com/tidegate/pause:3.10"}]},
+        "spec": {"hostPID": True, "containers": [{"name": "one", "image": images.PAUSE}]},
     }  # fmt: skip
     assert "violates PodSecurity" in refused(platform, region, "apply", "--dry-run=server", "--filename=-", stdin=json.dumps(pod))
 

@@ -8,16 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.root import ROOT
+from tidegate.checkout import Checkout
+from tidegate.embedded.images import read_images
 
 BUILDS = ROOT / "clusters" / "embedded" / "builds"
 
-TAGS = {
-    "pause": "3.10", "coredns": "1.15.0", "karpenter": "1.14.1", "kube-state-metrics": "2.20.0", "prometheus": "3.14.0",
-    "argocd": "3.5.4", "redis": "7.0", "pilot": "1.31-20260827", "proxyv2": "1.31-20260827", "install-cni": "1.31-20260827",
-    "knative-controller": "1.21.1", "knative-webhook": "1.21.1", "knative-activator": "1.21.1", "knative-autoscaler": "1.21.1",
-    "knative-queue": "1.21.1", "net-gateway-api": "1.21.0", "kserve-controller": "0.20.0", "model-verifier": "0.20.0",
-    "vault": "1.21.1",
-}  # fmt: skip
+TAGS = {name: image.tag for name, image in read_images(Checkout(ROOT)).images.items()}
 """The tags that the region's images are built with."""
 
 

@@ -19,7 +19,9 @@ from tidegate.errors import ManifestError
 
 
 def test_image_without_digest_is_refused(inputs: Any, region: Region) -> None:
-    by_tag = replace(region, images={**IMAGES, "kube-state-metrics": "registry.example.com/tidegate/kube-state-metrics:2.20.0"})
+    by_tag = replace(
+        region, images={**IMAGES, "kube-state-metrics": f"registry.example.com/tidegate/kube-state-metrics:{kube_state_metrics.VERSION}"}
+    )
     with pytest.raises(ManifestError, match=r"has no digest; write name:tag@sha256:<digest> \[image-not-pinned\]"):
         inputs.render(kube_state_metrics.ADD_ON, by_tag)
 
@@ -30,7 +32,9 @@ def test_missing_image_is_refused(inputs: Any, region: Region) -> None:
 
 
 def test_missing_module_is_refused_with_the_command_that_brings_it(inputs: Any, region: Region) -> None:
-    with pytest.raises(ManifestError, match=r"go mod download k8s.io/kube-state-metrics/v2@v2.20.0 \[module-missing\]"):
+    with pytest.raises(
+        ManifestError, match=rf"go mod download k8s.io/kube-state-metrics/v2@v{kube_state_metrics.VERSION} \[module-missing\]"
+    ):
         replace(inputs, modules={}).render(kube_state_metrics.ADD_ON, region)
 
 

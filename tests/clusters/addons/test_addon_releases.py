@@ -11,16 +11,14 @@ import pytest
 from clusters.addons import istio, vault
 from clusters.addons.add_on import AddOn, ChartRelease, GoModule, ReleasedFiles
 from clusters.addons.catalogue import ADD_ONS, modules
+from clusters.releases import RELEASES
 from tests.clusters.addons.addon_objects import BUILDS, TAGS
 from tidegate.repository import schemas
 
 each_add_on = pytest.mark.parametrize("add_on", ADD_ONS, ids=[add_on.name for add_on in ADD_ONS])
 
-OWN_NUMBERS = {
-    # Released under their own number, or by the distribution.
-    "pause": "3.10",
-    "redis": "7.0",
-}
+OF_OTHERS = {"pause", "redis"}
+"""Images that are released under a number of their own."""
 
 
 OWN_CHARTS = {"vault": vault.CHART_VERSION}
@@ -40,7 +38,7 @@ def module_version(module: str, release: str) -> str:
 
 @each_add_on
 def test_production_runs_the_same_release(add_on: AddOn) -> None:
-    expected = OWN_CHARTS.get(add_on.name, istio.RELEASE if add_on.name.startswith("istio") else add_on.version)
+    expected = OWN_CHARTS.get(add_on.name, RELEASES.chart("istio", "istiod") if add_on.name.startswith("istio") else add_on.version)
     assert add_on.production.version == expected
     if isinstance(add_on.production, ReleasedFiles):
         assert all(expected in url for url in add_on.production.urls)
@@ -48,14 +46,14 @@ def test_production_runs_the_same_release(add_on: AddOn) -> None:
 
 def test_istios_build_is_of_the_line_that_production_runs() -> None:
     line, _, day = istio.VERSION.partition("-")
-    assert istio.RELEASE.startswith(f"{line}.")
+    assert all(chart.startswith(f"{line}.") for chart in RELEASES.components["istio"].charts.values())
     assert f"-{day}" in istio.MODULE.version
 
 
 @each_add_on
 def test_image_tags_name_the_release(add_on: AddOn) -> None:
     for image in add_on.images:
-        assert TAGS[image] == OWN_NUMBERS.get(image, add_on.version), image
+        assert TAGS[image] == (RELEASES.release(image) if image in OF_OTHERS else add_on.version), image
 
 
 @each_add_on

@@ -41,7 +41,7 @@ def test_damaged_cache_is_rebuilt(empty_cache: Path) -> None:
 def test_other_checksum_is_refused_and_nothing_is_cached(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forged = replace(schemas.OPERATORS[0], checksum="h1:AAAA")
     monkeypatch.setattr(schemas, "OPERATORS", (forged,))
-    with pytest.raises(ManifestError, match=r"karpenter@v1.14.1 = h1:.*not the module we pinned \(h1:AAAA\).*\[module-checksum\]"):
+    with pytest.raises(ManifestError, match=r"karpenter@v[0-9.]+ = h1:.*not the module we pinned \(h1:AAAA\).*\[module-checksum\]"):
         schemas.load_schemas()
     assert list(empty_cache.iterdir()) == []
 

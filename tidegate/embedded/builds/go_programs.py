@@ -24,7 +24,7 @@ from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.builds.facts import Binary, Catalogue, Family
 from tidegate.errors import UsageError
-from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.inventory.releases import read_with_releases
 
 CATALOGUE = Path("clusters/embedded/builds/catalogue.yaml")
 
@@ -60,7 +60,7 @@ class Program:
 
 def read_catalogue(checkout: Checkout) -> Catalogue:
     """The catalogue of this checkout; raises `InventoryError` when it is refused."""
-    return read_fact(checkout.root, CATALOGUE, Catalogue)
+    return read_with_releases(checkout.root, CATALOGUE, Catalogue)
 
 
 def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> dict[str, Path]:

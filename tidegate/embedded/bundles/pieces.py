@@ -20,6 +20,7 @@ from tidegate.embedded.images.layout import blobs_of
 from tidegate.embedded.images.machine_root import machine_root_folder
 from tidegate.embedded.images.store import Blob, is_whole
 from tidegate.embedded.model_index import INDEX
+from tidegate.facts.inventory.releases import RELEASES
 from tidegate.repository import schemas
 
 _SOURCES = (CATALOGUE.parent, FOLDER, example_models.SOURCES, Path("clusters/addons"), Path("locks"))
@@ -109,6 +110,7 @@ def inputs(checkout: Checkout) -> dict[str, str]:
         "Python": python_site.python_version(checkout),
         "Debian": read_images(checkout).release,
         **{folder.as_posix(): digest.of_paths(checkout.root / folder, _files(checkout.root / folder)) for folder in _SOURCES},
+        RELEASES.as_posix(): digest.of_files(checkout.root, [RELEASES.as_posix()]),
     }
 
 

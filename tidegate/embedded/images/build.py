@@ -14,7 +14,7 @@ from tidegate.embedded.images import debian, layers, layout, python_site
 from tidegate.embedded.images.facts import REGISTRY, ImageCatalogue, ImageFact, ImageFile
 from tidegate.embedded.images.store import Blob, Store, is_whole
 from tidegate.errors import Finding, InventoryError, UsageError
-from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.inventory.releases import read_with_releases
 
 RECIPE = 1
 """To be raised when the same inputs shall give another image than before."""
@@ -47,7 +47,7 @@ class Image:
 
 def read_images(checkout: Checkout) -> ImageCatalogue:
     """What this checkout's images are made of; raises `InventoryError` when that is refused."""
-    return read_fact(checkout.root, CATALOGUE, ImageCatalogue)
+    return read_with_releases(checkout.root, CATALOGUE, ImageCatalogue)
 
 
 def build_images(

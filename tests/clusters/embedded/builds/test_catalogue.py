@@ -13,6 +13,7 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded.builds.facts import Catalogue
 from tidegate.embedded.builds.go_programs import CATALOGUE, kubernetes_libraries, read_catalogue
+from tidegate.facts.inventory.releases import load_releases
 
 BUILDS = ROOT / CATALOGUE.parent
 FAMILIES = sorted(path.parent.name for path in BUILDS.glob("*/go.mod"))
@@ -25,9 +26,12 @@ PROGRAMS = {
 }  # fmt: skip
 """What images and machines are made of."""
 
+RELEASES = load_releases(ROOT)
+ISTIO_API = f"v{RELEASES.chart('istio', 'istiod')}"
+
 PINNED = {
     "argocd": {
-        "github.com/argoproj/argo-cd/v3": "v3.5.4",
+        "github.com/argoproj/argo-cd/v3": RELEASES.module("github.com/argoproj/argo-cd/v3"),
         "github.com/argoproj/argo-cd/gitops-engine": "v0.0.0-20260914071520-c9c369efcc5b",
         "k8s.io/client-go": "v0.36.3",
         "github.com/golang/protobuf": "v1.5.4",
@@ -35,36 +39,39 @@ PINNED = {
         "golang.org/x/tools": "v0.35.0",
         "gopkg.in/yaml.v2": "v2.4.0",
     },
-    "coredns": {"github.com/coredns/coredns": "v1.15.0"},
-    "etcd": {"go.etcd.io/etcd/server/v3": "v3.6.14"},
-    "helm": {"helm.sh/helm/v3": "v3.21.4"},
+    "coredns": {"github.com/coredns/coredns": RELEASES.module("github.com/coredns/coredns")},
+    "etcd": {"go.etcd.io/etcd/server/v3": RELEASES.module("go.etcd.io/etcd/server/v3")},
+    "helm": {"helm.sh/helm/v3": RELEASES.module("helm.sh/helm/v3")},
     "istio": {
-        "istio.io/istio": "v0.0.0-20260827124520-eed52ebb66ad",
-        "istio.io/api": "v1.31.1",
-        "istio.io/client-go": "v1.31.1",
+        "istio.io/istio": RELEASES.module("istio.io/istio"),
+        "istio.io/api": ISTIO_API,
+        "istio.io/client-go": ISTIO_API,
         "github.com/envoyproxy/go-control-plane/envoy": "v1.40.0",
         "github.com/envoyproxy/go-control-plane/contrib": "v1.36.1-0.20260729145720-a2d8c7492908",
     },
-    "karpenter": {"sigs.k8s.io/karpenter": "v1.14.1"},
-    "knative": {"knative.dev/serving": "v0.48.1", "knative.dev/net-gateway-api": "v0.48.0"},
+    "karpenter": {"sigs.k8s.io/karpenter": RELEASES.module("sigs.k8s.io/karpenter")},
+    "knative": {
+        "knative.dev/serving": RELEASES.module("knative.dev/serving"),
+        "knative.dev/net-gateway-api": RELEASES.module("knative.dev/net-gateway-api"),
+    },
     "kserve": {
-        "github.com/kserve/kserve": "v0.20.0",
+        "github.com/kserve/kserve": RELEASES.module("github.com/kserve/kserve"),
         "sigs.k8s.io/controller-runtime": "v0.22.5",
         "k8s.io/api": "v0.34.5",
         "k8s.io/client-go": "v0.34.5",
         "k8s.io/apiextensions-apiserver": "v0.34.3",
         "google.golang.org/grpc": "v1.79.3",
-        "sigs.k8s.io/gateway-api": "v1.5.1",
+        "sigs.k8s.io/gateway-api": RELEASES.module("sigs.k8s.io/gateway-api"),
     },
-    "kube-state-metrics": {"k8s.io/kube-state-metrics/v2": "v2.20.0"},
-    "kubernetes": {"k8s.io/kubernetes": "v1.35.4"},
-    "kwok": {"sigs.k8s.io/kwok": "v0.8.0"},
+    "kube-state-metrics": {"k8s.io/kube-state-metrics/v2": RELEASES.module("k8s.io/kube-state-metrics/v2")},
+    "kubernetes": {"k8s.io/kubernetes": RELEASES.module("k8s.io/kubernetes")},
+    "kwok": {"sigs.k8s.io/kwok": RELEASES.module("sigs.k8s.io/kwok")},
     "pause": {},
-    "prometheus": {"github.com/prometheus/prometheus": "v0.314.0"},
+    "prometheus": {"github.com/prometheus/prometheus": RELEASES.module("github.com/prometheus/prometheus")},
     "vault": {
-        "github.com/hashicorp/vault": "v1.21.1",
+        "github.com/hashicorp/vault": RELEASES.module("github.com/hashicorp/vault"),
         "github.com/hashicorp/vault/sdk": "v0.20.0",
-        "github.com/hashicorp/vault-helm": "v0.34.1",
+        "github.com/hashicorp/vault-helm": RELEASES.module("github.com/hashicorp/vault-helm"),
     },
 }
 """The releases that were run together; a family's other modules follow from these."""
@@ -179,14 +186,6 @@ def test_programs_tell_the_release_of_their_family(catalogue: Catalogue) -> None
         major, minor = "1", "35"
         assert {text for name, text in family.variables.items() if name.endswith("Major")} <= {major}
         assert {text for name, text in family.variables.items() if name.endswith("Minor")} <= {minor}
-
-
-def test_release_is_that_of_the_pinned_module(catalogue: Catalogue) -> None:
-    """Three upstreams number their modules another way than their releases."""
-    other_numbers = {"istio": "v0.0.0-20260827124520-eed52ebb66ad", "knative": "v0.48.1", "prometheus": "v0.314.0", "pause": None}
-    for family in catalogue.families:
-        main = next(iter(PINNED[family.name].values()), None)
-        assert main == other_numbers.get(family.name, f"v{family.release}"), family.name
 
 
 def test_packages_of_others_are_tools_of_their_family(catalogue: Catalogue) -> None:

@@ -1,0 +1,67 @@
+"""Reads `clusters/releases.yaml`, and files whose texts name a component's release: `{argo-cd}`."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+
+from tidegate.errors import Finding, InventoryError
+from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.inventory.refusals import findings_of
+from tidegate.facts.inventory.yaml_files import RefusedDocument, read_document
+from tidegate.facts.releases import Releases
+
+RELEASES = Path("clusters/releases.yaml")
+
+_REFERENCE = re.compile(r"\{([a-z0-9-]+)\}")
+
+FactT = TypeVar("FactT", bound=BaseModel)
+
+
+@cache
+def load_releases(root: Path) -> Releases:
+    """Every release that the checkout at `root` chooses, read once per process. Raises `InventoryError` when the file is refused."""
+    return read_fact(root, RELEASES, Releases)
+
+
+def read_with_releases(root: Path, path: Path, model: type[FactT]) -> FactT:
+    """As `read_fact`, with every `{component}` in a text replaced by the component's release.
+
+    Raises `InventoryError` with a finding for each component that does not exist. A file without any needs no releases.
+    """
+    source = path.as_posix()
+    try:
+        document = read_document(root / path, source)
+    except RefusedDocument as refused:
+        raise InventoryError(refused.findings) from refused
+    findings: list[Finding] = []
+
+    def filled(value: object, at: str) -> object:
+        if isinstance(value, str):
+            return _REFERENCE.sub(lambda found: release(found.group(1), at), value)
+        if isinstance(value, list):
+            return [filled(one, f"{at}[{number}]") for number, one in enumerate(cast("list[object]", value))]
+        if isinstance(value, dict):
+            return {key: filled(one, f"{at}.{key}".lstrip(".")) for key, one in cast("dict[str, object]", value).items()}
+        return value
+
+    def release(component: str, at: str) -> str:
+        known = load_releases(root).components
+        if component not in known:
+            remedy = f"write one of {', '.join(sorted(known))}"
+            findings.append(Finding(source, at, "component-unknown", f"is in no entry of {RELEASES.as_posix()}", remedy, component))
+            return component
+        return known[component].release
+
+    document = filled(document, "")
+    if findings:
+        raise InventoryError(findings)
+    try:
+        return model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise InventoryError(findings_of(error, source, model, document)) from error
