@@ -28,7 +28,7 @@ from tidegate.live.served import SCHEDULED_ONLY, is_executed
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EMBEDDED = (ROOT / "docs" / "embedded-region.md").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted((ROOT / "docs").glob("*.md")), *DECISIONS]
+DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")), *sorted((ROOT / "docs").glob("*.md")), *DECISIONS]
 
 
 def committed() -> list[str]:
@@ -70,6 +70,13 @@ def test_make_targets_that_documents_name_exist() -> None:
     assert {"up", "test", "verify", "render", "bench", "down", "doctor"} <= targets
     assert named
     assert named <= targets
+
+
+def test_hooks_before_a_commit_are_make_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    entries = re.findall(r"^ +entry: (.+)$", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert entries
+    assert [entry for entry in entries if not re.search(rf"^{entry.removeprefix('make ')}:", makefile, re.MULTILINE)] == []
 
 
 def unknown_word(line: str) -> str:
