@@ -40,7 +40,7 @@ def test_pods_are_told_what_their_programs_read() -> None:
         "POOL_MOST_COPIES": "3", "POOL_PEERS": "anomaly-peers.tenant-merchants.svc.cluster.local.",
         "POOL_REQUESTS_PER_SECOND_PER_COPY": "20",
     }  # fmt: skip
-    folder = CHECKOUT.root / "clusters/workloads/mlserver"
+    folder = CHECKOUT.root / "clusters/workloads/dense_pool"
     read = "".join((folder / program).read_text(encoding="utf-8") for program in PROGRAMS)
     for name in told(model):
         assert f'"{name}"' in read
