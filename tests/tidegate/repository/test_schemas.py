@@ -48,7 +48,10 @@ def test_other_checksum_is_refused_and_nothing_is_cached(empty_cache: Path, monk
 
 def test_changed_table_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     before = schemas.cache_path()
-    monkeypatch.setattr(schemas, "KUBERNETES", replace(schemas.KUBERNETES, version="v1.36.0"))
+    with monkeypatch.context() as patched:
+        patched.setattr(schemas, "KUBERNETES", replace(schemas.KUBERNETES, checksum="h1:AAAA"))
+        assert schemas.cache_path() != before
+    monkeypatch.setattr(schemas.GoModule, "version", "v9.9.9")
     assert schemas.cache_path() != before
 
 
