@@ -28,7 +28,11 @@ from tidegate.live.served import SCHEDULED_ONLY, is_executed
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EMBEDDED = (ROOT / "docs" / "embedded-region.md").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")), *sorted((ROOT / "docs").glob("*.md")), *DECISIONS]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *DECISIONS,
+]
 
 
 def committed() -> list[str]:

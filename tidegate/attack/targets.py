@@ -179,7 +179,7 @@ def _target(seen: Seen, knative: Seen, tenant: Tenant, name: str, *, activator: 
     service = names.inference_part(name, "transformer" if model.transformer else "predictor")
     found = next((one for one in knative.of(_KnativeService) if (one.metadata.namespace, one.metadata.name) == (namespace, service)), None)
     if found is None or not found.status.revision:
-        raise MachineError(f"{tenant.name}/{name} has no ready revision; `tidegate explain model {tenant.name}/{name}`")
+        raise MachineError(f"{tenant.name}/{name} has no ready revision; `tidegate model explain {tenant.name}/{name}`")
     revision = found.status.revision
     pods = [pod for pod in _pods(seen, namespace) if pod.metadata.labels.get(KNATIVE_LABEL_REVISION) == revision]
     endpoints = next(

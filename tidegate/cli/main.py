@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from tidegate.cli import cloud, facts, model, platform, serving, tenant_attack
+from tidegate.cli import cloud, model, platform, render, serving, tenant
 from tidegate.cli.cost import cost
 from tidegate.cli.local import local
 from tidegate.cli.screen import Screen
@@ -22,33 +24,50 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-new = typer.Typer(help="Start something new.", no_args_is_help=True)
-explain = typer.Typer(help="Tell where values come from.", no_args_is_help=True)
-tenant = typer.Typer(help="Try and end tenants.", no_args_is_help=True)
+tenants = typer.Typer(help="Start, try and end tenants.", no_args_is_help=True)
 state = typer.Typer(help="Make and mend the cloud stacks' state.", no_args_is_help=True)
 
 app.command("doctor")(platform.doctor)
 app.command("up")(platform.up)
 app.command("down")(platform.down)
 app.command("status")(platform.status)
-app.command("render")(facts.render)
-app.command("validate")(facts.validate)
-app.command("diff")(facts.diff)
+app.command("render")(render.render)
+app.command("validate")(render.validate)
+app.command("diff")(render.diff)
 app.command("predict")(serving.predict)
-new.command("tenant")(facts.new_tenant)
-explain.command("model")(facts.explain_model)
-tenant.command("attack")(tenant_attack.attack)
-tenant.command("remove")(facts.remove_tenant)
+tenants.command("new")(tenant.new_tenant)
+tenants.command("remove")(tenant.remove_tenant)
+tenants.command("attack")(tenant.attack)
 state.command("create-state-bucket")(cloud.create_state_bucket)
 state.command("restore-state")(cloud.restore_state)
 state.command("unlock")(cloud.unlock)
-app.add_typer(new, name="new")
-app.add_typer(explain, name="explain")
 app.add_typer(state, name="cloud")
 app.add_typer(local, name="local")
 app.add_typer(cost, name="cost")
-app.add_typer(tenant, name="tenant")
+app.add_typer(tenants, name="tenant")
 app.add_typer(model.model, name="model")
+
+
+RENAMED: dict[tuple[str, str], tuple[str, Callable[..., None]]] = {
+    ("new", "tenant"): ("tenant new", tenant.new_tenant),
+    ("explain", "model"): ("model explain", model.explain),
+}
+"""Spellings of before 2026-12, which the next release no longer takes."""
+
+
+def _with_its_new_name(old: str, new: str, command: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(command)
+    def run(*arguments: object, **options: object) -> None:
+        print(f"`{old}` is called `{new}` now", file=sys.stderr)
+        command(*arguments, **options)
+
+    return run
+
+
+for (_group, _verb), (_new, _command) in RENAMED.items():
+    _old = typer.Typer(help=f"Called {_new} now.", no_args_is_help=True)
+    _old.command(_verb)(_with_its_new_name(f"tidegate {_group} {_verb}", f"tidegate {_new}", _command))
+    app.add_typer(_old, name=_group, hidden=True)
 
 
 @app.callback()

@@ -1,4 +1,4 @@
-"""Commands about signed models."""
+"""Commands about models: explained, signed, verified and listed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidegate.cli.screen import Screen
 if TYPE_CHECKING:
     from tidegate.signing.keys import KeyFile
 
-model = typer.Typer(help="Sign models, verify them, and list those that may be served.", no_args_is_help=True)
+model = typer.Typer(help="Explain models, sign and verify them, and list those that may be served.", no_args_is_help=True)
 
 
 class Place(StrEnum):
@@ -113,6 +113,27 @@ def public_key(
     pem = _signer(key_id, key).public_pem()
     screen.text(pem.rstrip("\n"))
     screen.answer({"key_id": key_id, "public_key": pem})
+
+
+@model.command("explain")
+def explain(
+    reference: Annotated[str, typer.Argument(metavar="MODEL", help="<tenant>/<name>, such as fraud/scorer.")],
+    json: Json = False,
+) -> None:
+    """Tell where each value of a served model comes from, and where a region runs, why it answers or does not."""
+    from tidegate.checkout import find_checkout
+    from tidegate.cli.serving import diagnose, show_diagnosis
+    from tidegate.repository import explain_model as explanation
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    rows = explanation.explain_model(checkout, reference)
+    screen.table(reference, ["value", "is", "from", "why"], [(row.path, row.value, row.source, row.why) for row in rows])
+    live: list[explanation.Explanation] = []
+    for region, diagnosis in diagnose(screen, checkout, reference):
+        show_diagnosis(screen, region, diagnosis)
+        live += explanation.explain_diagnosis(region, diagnosis)
+    screen.answer([*rows, *live])
 
 
 def _signer(key_id: str, path: Path | None) -> KeyFile:

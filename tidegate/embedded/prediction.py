@@ -179,7 +179,7 @@ def predict(
         raise PredictionError(
             f"{reference} in {answer.region} answered {shortened(sample.values_in(document))} where the trained model gives "
             f"{shortened(sample.expected)}: largest difference {difference:.3g}, above {TOLERANCE:g}; does it serve another version? "
-            f"`tidegate explain model {reference}`"
+            f"`tidegate model explain {reference}`"
         )
     return Prediction(
         reference, answer.region, url, answer.status, round(answer.milliseconds, 1), document, sample.expected,
@@ -201,7 +201,7 @@ def _sample(folder: Path, tenant: Tenant, name: str, model: ServedModel, version
 def meaning_of(status: int, tenant: Tenant, model: str) -> tuple[str, str]:
     """What a status other than 200 says here, and the next step."""
     source = tenant_source(tenant.name)
-    explain = f"`tidegate explain model {tenant.name}/{model}`"
+    explain = f"`tidegate model explain {tenant.name}/{model}`"
     known = {
         400: ("the server refused the request's form", "compare with the sample's"),
         401: ("the edge refused the token: its signature, issuer or end is wrong", "do issuer and keys agree? `tidegate local logs internet/issuer`"),

@@ -141,7 +141,7 @@ def test_status_says_what_is_simulated_in_its_table() -> None:
 def test_explanation_walks_to_the_node_and_finds_no_fault(platform: Running, reference: str) -> None:
     for region in (region for region, scheduled in SCHEDULED if scheduled == reference):
         platform.schedule(region, reference)  # nobody asks it, so it may be at zero
-    printed = tidegate("explain", "model", reference, "--json")
+    printed = tidegate("model", "explain", reference, "--json")
     rows = [row for row in json.loads(printed) if ".live." in row["path"]]
     causes = {row["path"].split(".")[0]: row["value"] for row in rows if row["path"].endswith(".cause")}
     assert set(causes) == set(REGIONS), f"explain says nothing of {reference} in {set(REGIONS) - set(causes)}"

@@ -10,7 +10,7 @@ import pytest
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
-from tidegate.cli.facts import TierChoice
+from tidegate.cli.tenant import TierChoice
 from tidegate.errors import ToolError
 from tidegate.facts.tenant import Tier
 
@@ -64,8 +64,17 @@ def test_output_in_a_pipe_has_no_colour(checkout: Path) -> None:
     assert "\033[" not in done.stdout + done.stderr
 
 
+def test_old_spelling_runs_the_command_and_names_the_new_one(checkout: Path) -> None:
+    done = tools.run([TIDEGATE, "explain", "model", "credit/decision", "--json"], cwd=checkout)
+    assert done.stderr == "`tidegate explain model` is called `tidegate model explain` now\n"
+    assert json.loads(done.stdout) == json.loads(
+        tools.run([TIDEGATE, "model", "explain", "credit/decision", "--json"], cwd=checkout).stdout
+    )
+    assert "explain" not in tools.run([TIDEGATE, "--help"], cwd=checkout).stdout
+
+
 def test_model_is_explained_with_file_and_line(checkout: Path) -> None:
-    rows = json.loads(tools.run([TIDEGATE, "explain", "model", "credit/decision", "--json"], cwd=checkout).stdout)
+    rows = json.loads(tools.run([TIDEGATE, "model", "explain", "credit/decision", "--json"], cwd=checkout).stdout)
     by_path = {row["path"]: row for row in rows}
     lines = (checkout / "gitops" / "tenants" / "credit.yaml").read_text().splitlines()
     at = by_path["models.decision.scaling.min_replicas"]
@@ -78,7 +87,7 @@ def test_model_is_explained_with_file_and_line(checkout: Path) -> None:
 
 
 def test_unknown_model_is_refused_with_those_there_are(checkout: Path) -> None:
-    error = refusal([TIDEGATE, "explain", "model", "credit/nothing"], checkout)
+    error = refusal([TIDEGATE, "model", "explain", "credit/nothing"], checkout)
     assert error.exit_code == 2
     assert error.stderr.startswith("no served model 'credit/nothing'; there are assistant/chat, credit/decision, fraud/scorer")
 
@@ -110,13 +119,13 @@ def new_tenant(name: str, **changes: str) -> list[str]:
     options = {
         "tier": "standard", "owner": "payments@example.com", "sha256": DIGEST, "golden-sha256": DIGEST, "caller": "till", "model": "risk",
     }  # fmt: skip
-    return [TIDEGATE, "new", "tenant", name, *(f"--{key}={value}" for key, value in {**options, **changes}.items())]
+    return [TIDEGATE, "tenant", "new", name, *(f"--{key}={value}" for key, value in {**options, **changes}.items())]
 
 
 @pytest.mark.parametrize("tier", [tier.value for tier in Tier])
 def test_new_tenant_of_every_tier_is_valid_at_once(checkout: Path, tier: str) -> None:
     tools.run(new_tenant("payments", tier=tier), cwd=checkout)
-    rows = json.loads(tools.run([TIDEGATE, "explain", "model", "payments/risk", "--json"], cwd=checkout).stdout)
+    rows = json.loads(tools.run([TIDEGATE, "model", "explain", "payments/risk", "--json"], cwd=checkout).stdout)
     assert {row["path"]: row["value"] for row in rows}["priority_class"] == f"tidegate-{tier}"
 
 
@@ -235,7 +244,7 @@ def test_explained_model_shows_its_cold_start_and_what_was_measured(checkout: Pa
     measured = '    cold_start:\n      - phase: load\n        seconds: 95.5\n        measured_on: "2026-11-21"\n    scaling:\n'
     path.write_text(text.replace("    scaling:\n", measured, 1), encoding="utf-8")
     rows = {
-        row["path"]: row for row in json.loads(tools.run([TIDEGATE, "explain", "model", "assistant/chat", "--json"], cwd=checkout).stdout)
+        row["path"]: row for row in json.loads(tools.run([TIDEGATE, "model", "explain", "assistant/chat", "--json"], cwd=checkout).stdout)
     }
     assert rows["live-1.cold_start.node_seconds"]["source"] == "table of tidegate/facts/cold_start.py"
     assert rows["live-1.cold_start.load_seconds"]["value"] == "95.5"

@@ -111,7 +111,7 @@ def test_prediction_that_cannot_be_made_is_refused(checkout: Path, arguments: li
 
 
 def test_explanation_where_no_region_runs_is_that_of_the_files(checkout: Path) -> None:
-    rows = json.loads(tools.run([TIDEGATE, "explain", "model", "fraud/scorer", "--json"], cwd=checkout).stdout)
+    rows = json.loads(tools.run([TIDEGATE, "model", "explain", "fraud/scorer", "--json"], cwd=checkout).stdout)
     assert rows
     assert not [row for row in rows if ".live." in row["path"]]
 

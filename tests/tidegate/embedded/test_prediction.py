@@ -219,10 +219,10 @@ def test_issuer_that_is_down_is_not_taken_for_the_edge(tmp_path: Path, edge: Edg
         (403, "the caller is none of fraud's; name the subject among the callers in gitops/tenants/fraud.yaml"),
         (404, "no route leads to this model"),
         (429, "the rate limit of the edge is used up (600 requests per second); wait a second, or raise it in gitops/tenants/fraud.yaml"),
-        (500, "the model's server failed; `tidegate explain model fraud/scorer`"),
-        (503, "nobody is ready to answer; `tidegate explain model fraud/scorer`"),
+        (500, "the model's server failed; `tidegate model explain fraud/scorer`"),
+        (503, "nobody is ready to answer; `tidegate model explain fraud/scorer`"),
         (504, "the model's server did not answer in time"),
-        (418, "not expected; `tidegate explain model fraud/scorer`"),
+        (418, "not expected; `tidegate model explain fraud/scorer`"),
     ],
 )
 def test_status_is_told_with_what_it_means_here(local: Local, edge: Edge, models: Path, status: int, meaning: str) -> None:

@@ -1,0 +1,51 @@
+"""Commands about what is rendered from facts: written, checked and compared."""
+
+from __future__ import annotations
+
+from tidegate.cli.cost import NewRevision, OldRevision, show_floors
+from tidegate.cli.options import Json
+from tidegate.cli.screen import Screen
+
+
+def render(json: Json = False) -> None:
+    """Render tenants and clusters into gitops/rendered, and the editor schemas."""
+    from tidegate.checkout import find_checkout
+    from tidegate.repository import rendering
+
+    screen = Screen(json)
+    done = rendering.render(find_checkout())
+    screen.text(
+        f"{done.objects} objects of {done.clusters} clusters: {done.files_written} files written, "
+        f"{done.files_unchanged} unchanged, {done.files_removed} removed."
+    )
+    screen.answer(done)
+
+
+def validate(json: Json = False) -> None:
+    """Check the inventory, the tenants and every rendered object; all findings at once."""
+    from tidegate.checkout import find_checkout
+    from tidegate.repository import rendering
+
+    screen = Screen(json)
+    checked = rendering.validate(find_checkout(), lambda text: screen.progress("schemas", text))
+    screen.text(f"The inventory is sound; {checked} rendered objects fit their schemas and the platform's rules, and every pod some node.")
+    screen.answer({"objects": checked, "findings": []})
+
+
+def diff(
+    old: OldRevision = "HEAD",
+    new: NewRevision = "working tree",
+    json: Json = False,
+) -> None:
+    """Compare two revisions: objects, GPUs and floor money."""
+    from tidegate.checkout import find_checkout
+    from tidegate.repository.revisions import compare
+
+    screen = Screen(json)
+    found = compare(find_checkout(), old, new)
+    screen.text(f"{old} -> {new}: {len(found.added)} objects added, {len(found.removed)} removed, {len(found.changed)} changed")
+    for sign, paths in (("+", found.added), ("-", found.removed), ("~", found.changed)):
+        for path in paths:
+            screen.text(f"  {sign} {path}")
+    show_floors(screen, "Floors", found)
+    screen.answer(found)
