@@ -45,7 +45,7 @@ def render(root: Path, out: Path, embedding: Embedding | None = None) -> RenderS
     platform = inventory.load(root)
     if embedding:
         platform = embed(platform, embedding)
-    if findings := removals.unburied(platform, out):
+    if findings := removals.without_tombstone(platform, out):
         raise ManifestError(findings)
     gc.disable()  # nothing rendered refers to itself, and looking for cycles among it takes a quarter of the time
     try:

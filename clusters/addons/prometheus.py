@@ -36,7 +36,7 @@ _KEPT_LABELS = {
     "gateway": "gateway.networking.k8s.io/gateway-name",
     "app": "app",
 }
-"""A canary is told apart by revision; tenants, models and gateways by name."""
+"""A canary is distinguished by revision; tenants, models and gateways by name."""
 
 
 def configuration(region: Region) -> Document:

@@ -19,7 +19,7 @@ from tidegate.manifests.tree import RenderedObject, file_path
 from tidegate.manifests.yaml_text import Manifest, emit
 
 KUBERNETES_VERSION = RELEASES.release("kubernetes")
-"""What charts are told; they leave out what an older one lacks."""
+"""The version that charts render for; they leave out what an older one lacks."""
 
 
 def render(add_on: AddOn, modules: Mapping[str, Path], region: Region, programs: Programs) -> Sequence[Manifest]:

@@ -47,7 +47,7 @@ listener "tcp" {{
 """
 _FILE_STORAGE = 'storage "file" {\n  path = "/vault/data"\n}\n'
 _RAFT_STORAGE = 'storage "raft" {\n  path = "/vault/data"\n}\nseal "awskms" {}\nservice_registration "kubernetes" {}\n'
-"""Three servers that agree; which key unseals them is told by VAULT_AWSKMS_SEAL_KEY_ID, from the `cluster` stack."""
+"""Three servers that agree; the key that unseals them is named in VAULT_AWSKMS_SEAL_KEY_ID, from the `cluster` stack."""
 
 _READY = "/v1/sys/health?uninitcode=204&standbyok=true"
 """A server that nobody has initialised counts as ready: who initialises it waits for Argo CD, and Argo CD for it."""
@@ -70,7 +70,7 @@ def _server(version: str, **more: object) -> Mapping[str, object]:
 
 
 def production_values() -> Mapping[str, object]:
-    """What the chart is told in production."""
+    """The chart's values in production."""
     raft = {"enabled": True, "setNodeId": True, "config": _CONFIGURATION + _RAFT_STORAGE}
     key = {"envName": "VAULT_AWSKMS_SEAL_KEY_ID", "secretName": SEAL_SECRET, "secretKey": SEAL_KEY}
     return _server(VERSION, ha={"enabled": True, "replicas": 3, "raft": raft}, extraSecretEnvironmentVars=[key])

@@ -45,7 +45,7 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
 
 
 def values(cluster: Cluster) -> Mapping[str, object]:
-    """What the chart is told; everything else keeps its default."""
+    """The chart's values; everything else keeps its default."""
     cut = any(isinstance(pool.sharing, MigSharing) for pool in cluster.gpu_pools.values())
     sliced = any(isinstance(pool.sharing, TimeSlicing) for pool in cluster.gpu_pools.values())
     plugin = {"config": {"name": names.TIME_SLICING_CONFIG, "default": NOT_SLICED}} if sliced else {}

@@ -16,7 +16,7 @@ from tidegate.manifests.yaml_text import parse
 RULE = "tenant-removed-without-tombstone"
 
 
-def unburied(platform: Platform, out: Path) -> list[Finding]:
+def without_tombstone(platform: Platform, out: Path) -> list[Finding]:
     """A finding for each tenant that lives in the tree at `out` and has neither a file nor a tombstone for that cluster.
 
     Its Applications would vanish and leave everything they applied where it is, with nobody to look after it.

@@ -57,7 +57,7 @@ def bring_platform_up() -> Attached:
         with times.phase("bring-up"):
             if is_ours:
                 # The other stacks have tests of their own, which wait for the provider and not for this machine's two cores.
-                up = lifecycle.bring_up(CHECKOUT, progress, only_stacks=lifecycle.WITHOUT_WHICH_NO_REGION)
+                up = lifecycle.bring_up(CHECKOUT, progress, only_stacks=lifecycle.STACKS_FOR_REGIONS)
                 if up.regions:
                     times.add(phases={f"bring-up, {name}": seconds for name, seconds in up.regions.phases.items()})
             attached = Attached(programs=dict(build(CHECKOUT, progress)), models=example_models.train(CHECKOUT, progress), is_ours=is_ours)

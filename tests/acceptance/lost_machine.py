@@ -41,7 +41,7 @@ def lose(running: Running, loss: Loss) -> float:
             time.sleep(0.01)
         shutil.rmtree(machine.folder)
     time.sleep(loss.pause_seconds)
-    lifecycle.bring_up(running.checkout, lambda subject, what: tell(f"{subject}: {what}"), only_stacks=lifecycle.WITHOUT_WHICH_NO_REGION)
+    lifecycle.bring_up(running.checkout, lambda subject, what: tell(f"{subject}: {what}"), only_stacks=lifecycle.STACKS_FOR_REGIONS)
     for reference in (reference for region, reference in EXECUTED if region == loss.region):
         wait_for(
             f"{reference} answers in {loss.region}",

@@ -24,7 +24,7 @@ def test_gateway_that_hears_nobody_is_started_anew() -> None:
         probe = container["livenessProbe"]
         # Without TLS of its own: a connection is enough, and the mesh's port would log a failed handshake each time.
         assert probe["tcpSocket"]["port"] == gateway["spec"]["listeners"][-1]["port"]
-        assert probe["periodSeconds"] * probe["failureThreshold"] == gateways.DEAF_SECONDS
+        assert probe["periodSeconds"] * probe["failureThreshold"] == gateways.LIVENESS_SECONDS
 
 
 def test_gateway_waits_for_its_control_plane_instead_of_being_killed() -> None:

@@ -21,7 +21,7 @@ UNKNOWN = "unknown"
 
 
 class Call(Fact):
-    """What an attacker's pod is told to send; the words of `probe.py`."""
+    """What an attacker's pod sends; the words of `probe.py`."""
 
     id: str
     address: str

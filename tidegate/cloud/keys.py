@@ -1,4 +1,4 @@
-"""How one resource is told from another of its type: by the id that `terraform import` takes for it.
+"""How one resource is distinguished from another of its type: by the id that `terraform import` takes for it.
 
 The same key is made from what the account lists (`listing`), from state, and from configuration once its references are
 known (`adoption`), so that the three can be compared.

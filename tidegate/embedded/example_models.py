@@ -47,7 +47,7 @@ class Uploaded:
 def train(checkout: Checkout, on_progress: Callable[[str, str], None] = lambda _subject, _what: None) -> Path:
     """The folder with every trained model, from the cache or after training (half a minute on one core).
 
-    `on_progress` is told "models" and each line that the program prints. Raises `DoctorError` when the environment is
+    `on_progress` is called with "models" and each line that the program prints. Raises `DoctorError` when the environment is
     missing and `ToolError` when training fails. What a killed run left is never taken for a registry.
     """
     folder = trained_folder(checkout)

@@ -18,7 +18,7 @@ from tidegate.embedded import emulated_cloud, emulator, example_models, regions
 from tidegate.errors import DoctorError, UsageError
 from tidegate.facts import inventory
 
-WITHOUT_WHICH_NO_REGION = ("state", "registry")
+STACKS_FOR_REGIONS = ("state", "registry")
 """Short names of the stacks that bring the model registry."""
 
 REAL = ("terraform", "AWS provider", "cdktf", "rendered objects", "schemas")
@@ -53,7 +53,7 @@ def bring_up(
 ) -> PlatformUp:
     """Brings the cloud up and the regions beside it: they wait for each other only where they meet, at the model registry.
 
-    `only_stacks` names the stacks that are applied, by default all; regions need `WITHOUT_WHICH_NO_REGION`.
+    `only_stacks` names the stacks that are applied, by default all; regions need `STACKS_FOR_REGIONS`.
 
     Raises `DoctorError` when a tool is missing, and then has begun nothing. Otherwise raises what either of them raises; the other is ended first.
     """
@@ -73,7 +73,7 @@ def bring_up(
         running_regions = beside.submit(regions.bring_up_regions, checkout, platform, running.endpoint, tell, stop)
         running_regions.add_done_callback(lambda done: tools.interrupt_streams() if done.exception() else None)
         try:
-            cloud = emulated_cloud.bring_up(checkout, tell, awaited=WITHOUT_WHICH_NO_REGION, only=only_stacks)
+            cloud = emulated_cloud.bring_up(checkout, tell, awaited=STACKS_FOR_REGIONS, only=only_stacks)
         except BaseException:
             stop.set()
             tools.interrupt_streams()

@@ -111,7 +111,7 @@ def _agreement_findings(cluster: Cluster, pair: Cluster) -> Iterator[Finding]:
 
 def _namespace_findings(platform: Platform) -> Iterator[Finding]:
     holders: dict[tuple[str, str], str] = {}
-    # Whoever has a namespace by default keeps it; whoever asks for it by name is told.
+    # Whoever has a namespace by default keeps it; whoever asks for it by name gets a finding.
     for name, tenant in sorted(platform.tenants.items(), key=lambda item: (item[1].namespace is not None, item[0])):
         namespace = tenant.namespace_name
         others = {holders.setdefault((cluster, namespace), name) for cluster in tenant.clusters} - {name}

@@ -31,7 +31,7 @@ KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")]
 PublicKey = Annotated[
     str, StringConstraints(pattern=r"^-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----\n$", max_length=1024)
 ]
-"""A public key as PEM (SubjectPublicKeyInfo); on the curve P-256, which the verifier looks after."""
+"""A public key as PEM (SubjectPublicKeyInfo); on P-256, the only curve that the verifier accepts."""
 
 
 class ApprovedModel(Fact):
@@ -107,7 +107,7 @@ def approved(tenants: Iterable[Tenant], recorded: Catalogue) -> list[ApprovedMod
 
 
 def trusted(cluster: str, account_id: str, entries: Iterable[ApprovedModel], keys: Mapping[str, str]) -> dict[str, object]:
-    """What the verifier in a pod is told: keys by name, and models by the URI under which this cluster fetches them."""
+    """What the verifier in a pod trusts: keys by name, and models by the URI under which this cluster fetches them."""
     listed = list(entries)
     models = {
         cloud_names.in_models_bucket(entry.uri, cluster, account_id): {"model": entry.model, "sha256": entry.sha256, "key_id": entry.key_id}

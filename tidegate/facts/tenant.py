@@ -62,7 +62,7 @@ class Tenant(Fact):
     name: TenantName
     tier: Tier
     owners: Annotated[tuple[Email, ...], Field(min_length=1)]
-    """Who is told and who reviews; at least one address that reaches people."""
+    """Who gets alerts and who reviews; at least one address that reaches people."""
     clusters: Annotated[tuple[ClusterName, ...], Field(min_length=1)]
     """Where it runs; hot tiers name both of a pair."""
     namespace: Namespace | None = None

@@ -111,7 +111,7 @@ def tenancy_of(platform: Platform) -> Tenancy:
 
 
 def to_node(read: NodeRead) -> Node:
-    """A node; without the label of its instance type it has no price, and whoever reads the ledger is told. `ValueError` for bad amounts."""
+    """A node; without the label of its instance type it has no price, and the ledger says so. `ValueError` for bad amounts."""
     labels, allocatable = read.metadata.labels, amounts(read.status.allocatable, round_up=False)
     instance_type = labels.get(_INSTANCE_TYPE_LABEL, "")
     shape = priced_shapes().get(instance_type)

@@ -1,6 +1,6 @@
 """Watches one region: a list of everything, then every change, then a list again.
 
-A list heals whatever the watch has missed, so nothing has to be remembered between them. What goes wrong is told and tried
+A list heals whatever the watch has missed, so nothing has to be remembered between them. What goes wrong is reported and tried
 again; meanwhile the ledger's next line stays open.
 """
 

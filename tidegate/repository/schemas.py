@@ -85,7 +85,7 @@ OPERATORS = (
 def load_schemas(on_progress: Callable[[str], None] = lambda _line: None) -> SchemaSet:
     """The schemas from the cache, after building it when the table above has changed (about half a minute, needs Go).
 
-    `on_progress` is told what takes long. Raises `ToolError` when a module cannot be downloaded and `ManifestError` when it
+    `on_progress` is called with what takes long. Raises `ToolError` when a module cannot be downloaded and `ManifestError` when it
     is not the one the table names.
     """
     path = cache_path()

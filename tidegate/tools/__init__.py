@@ -1,7 +1,7 @@
 """The one door to the outside: every process Tidegate starts is started here.
 
 Commands are argument lists, never shell text; each is logged quoted, so that a reader can run it again. Failures carry
-stderr. Long-running servers are started in a session of their own. How processes are found and ended is told in
+stderr. Long-running servers are started in a session of their own. How processes are found and ended is in
 `tidegate.tools.processes`; callers have all of it from here.
 """
 

@@ -1,4 +1,4 @@
-"""Break-glass: what is let in although an admission policy refuses it, until when, and how the API server is told."""
+"""Break-glass: what is let in although an admission policy refuses it, until when, and how the API server learns of it."""
 
 from __future__ import annotations
 

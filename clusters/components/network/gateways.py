@@ -25,7 +25,7 @@ TLS_SECRET = "edge-tls"  # noqa: S105 - the name of a Secret, not its content
 _EDGE_OPTIONS, _LOCAL_OPTIONS = "edge-options", "knative-local-options"
 _EDGE_PORT, _LOCAL_PROBE_PORT = 443, 8081
 
-DEAF_SECONDS = 120
+LIVENESS_SECONDS = 120
 """A gateway that listens on no port of its own for so long is started anew.
 
 A proxy that connects while its control plane is still learning where pods are (every pod of a machine starts at once) can be told
@@ -62,7 +62,7 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
 
 def _deployment(replicas: int, port: int) -> dict[str, object]:
     period = 10
-    hears = {"tcpSocket": {"port": port}, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": DEAF_SECONDS // period}
+    hears = {"tcpSocket": {"port": port}, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": LIVENESS_SECONDS // period}
     # Merged into Istio's own probe, which asks once a second.
     container = {"name": "istio-proxy", "livenessProbe": hears, "startupProbe": {"failureThreshold": START_SECONDS}}
     return {"spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}}}

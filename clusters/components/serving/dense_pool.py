@@ -1,4 +1,4 @@
-"""A dense pool in a cluster: what a served model's pods are told, and the name by which they find each other.
+"""A dense pool in a cluster: the environment of a served model's pods, and the name by which they find each other.
 
 Every pod is whole (Envoy, placer, model server) and forwards what another pod has in memory, so KServe and Knative verify, scale
 and release a pool like any served model (decision 0030).
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def environment(tenant: Tenant, name: str, pool: DensePool) -> list[EnvVar]:
-    """What a pod of the pool is told (clusters/workloads/dense_pool/pod.py and model_server.py)."""
+    """The environment of a pod of the pool (clusters/workloads/dense_pool/pod.py and model_server.py)."""
     access = {one.subject: sorted(one.models) for one in pool.access}
     return [
         {"name": "POOL_ACCESS", "value": json.dumps(access, sort_keys=True)},

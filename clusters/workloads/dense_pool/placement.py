@@ -1,4 +1,4 @@
-"""Which pod a request for a model goes to. Pure: the time is told, and two placers told the same decide the same.
+"""Which pod a request for a model goes to. Pure: the time is an argument, and two placers that see the same decide the same.
 
 Every model has a home: the first pod in its rendezvous order (a hash of model and pod) that has room under a bound on how
 unevenly memory may be spread. When a pod comes or goes, few models change their home. A model asked for often gets further

@@ -1,6 +1,6 @@
 """Verifies the model in a folder, and unpacks it when it is one archive: `python3 -m clusters.workloads.model_verifier.verify_model FOLDER`.
 
-It is told what to expect by one variable, and needs no network, no credentials and no right but to read the folder (and to
+It reads what to expect from one variable, and needs no network, no credentials and no right but to read the folder (and to
 write it, for an archive). Exit code 0, or `REFUSED` with one line on stderr; then nothing is left in the folder to be loaded.
 """
 

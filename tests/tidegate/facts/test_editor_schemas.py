@@ -90,7 +90,7 @@ def test_schema_is_a_closed_draft_2020_12_schema_with_texts(name: str) -> None:
 def test_descriptions_come_from_the_fields() -> None:
     schema = json.loads(editor_schemas()["tenant.schema.json"])
 
-    assert schema["properties"]["owners"]["description"] == "Who is told and who reviews; at least one address that reaches people."
+    assert schema["properties"]["owners"]["description"] == "Who gets alerts and who reviews; at least one address that reaches people."
 
 
 def test_schema_of_tombstones_accepts_what_the_command_writes() -> None:

@@ -73,7 +73,7 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
 
     Two at a time: linking keeps one core busy only. Programs of a family, and families with the same Kubernetes libraries,
     follow each other, because each finds compiled what those before it share with it; two at once would compile it twice.
-    `on_progress` is told the program and what happens to it; from other threads, every `SIGN_OF_LIFE_SECONDS`, while builds
+    `on_progress` is called with the program and what happens to it; from other threads, every `SIGN_OF_LIFE_SECONDS`, while builds
     last. Raises `UsageError` for an unknown name and `ToolError` with the compiler's words when a build fails; what was built
     before stays in the cache.
     """
@@ -164,7 +164,7 @@ def _no_family(checkout: Checkout, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Who is told about one program."""
+    """Whom to notify about one program."""
 
     on_progress: Callable[[str, str], None]
     program: str

@@ -33,7 +33,7 @@ _SOURCES = (
     "tidegate/errors.py",
     *(f"tidegate/{name}/**/*.py" for name in ("inventory", "manifests", "model")),
 )
-"""What decides how add-ons are rendered, beside what they are told."""
+"""What decides how add-ons are rendered, beside their settings."""
 
 
 def embedding(local: Local, images: Mapping[str, Image], catalogue: Catalogue) -> Embedding:

@@ -68,7 +68,7 @@ class Follower:
 def tell_on_push(internet: Machine, followers: Sequence[Follower]) -> None:
     """Makes every push, whoever does it, tell Argo CD at once; otherwise it would look only every two minutes.
 
-    Only Applications whose folder has changed are told: each that looks compares all its objects with those of the API server.
+    Only Applications whose folder has changed are notified: each that looks compares all its objects with those of the API server.
     """
     hooks = internet.folder / "git" / REPOSITORY / "hooks"
     lines = [

@@ -1,4 +1,4 @@
-"""What the token issuer in the internet machine is told: its keys, its clients and their secrets, kept as long as the machine is."""
+"""The settings of the token issuer in the internet machine: its keys, its clients and their secrets, kept as long as the machine is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What supervisor is told, and what it tells."""
+"""Supervisor's configuration, and what it answers."""
 
 from __future__ import annotations
 

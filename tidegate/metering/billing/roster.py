@@ -109,7 +109,7 @@ class Roster:
             self._end(self._nodes, uid)
         for uid in self._pods.keys() - {pod.uid for pod in listed.pods}:
             self._end(self._pods, uid)
-        self._gone &= {one.uid for one in (*listed.nodes, *listed.pods)}  # of others nothing is told any more
+        self._gone &= {one.uid for one in (*listed.nodes, *listed.pods)}  # no event follows of others
         for node in listed.nodes:
             self._see_node(node)
         for pod in listed.pods:
