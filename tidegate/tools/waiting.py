@@ -45,7 +45,7 @@ def wait_until(
 ) -> float:  # fmt: skip
     """Waits for `is_done` and returns the seconds it took.
 
-    `say` is called every `SIGN_OF_LIFE_SECONDS` what is waited for and what is in the way: the obstacle, else `why_not`. Raises
+    `say` gets, every `SIGN_OF_LIFE_SECONDS`, what is waited for and what is in the way: the obstacle, else `why_not`. Raises
     `MachineError` with both after `patience_seconds`, and earlier when one obstacle stays that does not pass by itself.
     """
     started = time.monotonic()

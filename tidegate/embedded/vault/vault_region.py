@@ -36,6 +36,9 @@ _FIRST_ACCESS_KEY = "emulated"
 _PATIENCE_SECONDS = 600
 """Argo CD installs it after the mesh, on a machine that has much else to do."""
 
+_LOGIN_SECONDS = 90
+"""After that a refusal is taken for one."""
+
 
 def applied_by_hand(local: Local, name: str) -> list[Manifest]:
     """Certificate and sealing key, which are applied by hand. The key is this machine's; the certificate is made anew each time."""
@@ -84,7 +87,7 @@ def set_up(
         wanted = _wanted(local, name, vault.AccessKey(_FIRST_ACCESS_KEY, _FIRST_ACCESS_KEY), key_ids)
         if vault.open_up(here, wanted, local.machine(name).folder / "pki" / "vault.json"):
             on_progress(name, "Vault initialised")
-        with _logged_in(here, cluster):
+        with logged_in(here, cluster, partial(on_progress, name)):
             changed = vault.configure(here, wanted)
         on_progress(name, f"Vault: {len(changed)} changes")
 
@@ -120,8 +123,24 @@ def _wanted(local: Local, name: str, access_key: vault.AccessKey, key_ids: Seque
 
 
 @contextmanager
-def _logged_in(here: Vault, cluster: Kubernetes) -> Generator[None]:
-    here.log_in(vault.PLATFORM, token_of_ours(cluster))
+def logged_in(here: Vault, cluster: Kubernetes, say: Callable[[str], None]) -> Generator[None]:
+    """Logs in, again for a while when that is refused.
+
+    Vault asks the API server about the token, and calls it "permission denied" too when it cannot reach it: as long as the addresses of
+    Services are not set up yet on a machine that has just started (seen once after `tidegate local start`).
+    """
+    refused = ""
+
+    def is_let_in() -> bool:
+        nonlocal refused
+        try:
+            here.log_in(vault.PLATFORM, token_of_ours(cluster))
+        except MachineError as error:
+            refused = str(error)
+            return False
+        return True
+
+    wait_until(is_let_in, "Vault to let us in", patience_seconds=_LOGIN_SECONDS, pause_seconds=2, why_not=lambda: refused, say=say)
     try:
         yield
     finally:
