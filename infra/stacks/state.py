@@ -2,7 +2,7 @@
 
 Here: what must exist before any other stack has a state. Not here: anything else, because whoever may change this stack
 can rewrite all the others' memory. Its own state lies in the bucket it describes: the bucket is created by one API call
-before the first apply (`tidegate.repository`) and adopted by the import block below. One state file per stack and one
+before the first apply (`tidegate.cloud`) and adopted by the import block below. One state file per stack and one
 bucket per cluster, so that losing a region loses no state of the other (DESIGN.md, section 2).
 """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clusters.embedded.builds.go_mods import BUILDS, go_mod, versions
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import InventoryError
@@ -14,7 +15,6 @@ from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.inventory.releases import RELEASES, load_releases, read_with_releases
 from tidegate.facts.releases import Component, Releases
 
-BUILDS = ROOT / "clusters/embedded/builds"
 COMPONENTS = load_releases(ROOT).components
 
 MADE_BY_TOOLS = re.compile(r"(^|/)(go\.mod|go\.sum|package-lock\.json)$|^locks/|^gitops/rendered/")
@@ -79,16 +79,14 @@ def test_a_version_beside_its_component_is_found(name: str) -> None:
     assert not spelled_in(f"{name} {component.release}.1")
 
 
-@pytest.mark.parametrize("go_mod", sorted(BUILDS.glob("*/go.mod")), ids=lambda path: path.parent.name)
-def test_builds_pin_the_modules_that_are_chosen_here(go_mod: Path) -> None:
-    text = go_mod.read_text(encoding="utf-8")
-    pinned = dict(re.findall(r"^(?:require )?\s*([\w./-]+) (v[\w.+-]+)", text, flags=re.MULTILINE))
-    pinned |= dict(re.findall(r"^(?:replace )?\s*([\w./-]+)(?: v\S+)? => \1 (v\S+)", text, flags=re.MULTILINE))
+@pytest.mark.parametrize("family", sorted(path.parent.name for path in BUILDS.glob("*/go.mod")))
+def test_builds_pin_the_modules_that_are_chosen_here(family: str) -> None:
+    pinned = versions(go_mod(family))
     chosen = {
         path: version
         for component in COMPONENTS.values()
         for path, version in component.modules.items()
-        if path in pinned and (go_mod.parent.name, path) not in LIBRARIES
+        if path in pinned and (family, path) not in LIBRARIES
     }
     assert {path: pinned[path] for path in chosen} == chosen
 

@@ -49,12 +49,8 @@ class Releases(Fact):
 
     def module(self, path: str) -> str:
         """The version of a Go module. Raises `KeyError` for one that no component names."""
-        return next((one.modules[path] for one in self.components.values() if path in one.modules), None) or _unknown(path)
+        return {module: version for one in self.components.values() for module, version in one.modules.items()}[path]
 
     def chart(self, component: str, chart: str) -> str:
         """The version of a component's Helm chart. Raises `KeyError` for an unknown one."""
         return self.components[component].charts[chart]
-
-
-def _unknown(path: str) -> str:
-    raise KeyError(path)

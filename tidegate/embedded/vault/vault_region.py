@@ -126,8 +126,8 @@ def _wanted(local: Local, name: str, access_key: vault.AccessKey, key_ids: Seque
 def logged_in(here: Vault, cluster: Kubernetes, say: Callable[[str], None]) -> Generator[None]:
     """Logs in, again for a while when that is refused.
 
-    Vault asks the API server about the token, and calls it "permission denied" too when it cannot reach it: as long as the addresses of
-    Services are not set up yet on a machine that has just started (seen once after `tidegate local start`).
+    Seen once after `tidegate local start`: "permission denied" for a login that is right. Vault asks the API server about each token; that
+    it could not reach it yet is likely and not proved.
     """
     refused = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +16,11 @@ from tidegate.facts.inventory.yaml_files import RefusedDocument, read_document
 FactT = TypeVar("FactT", bound=BaseModel)
 
 
-def read_fact(root: Path, path: Path, model: type[FactT]) -> FactT:
-    """The fact in `root / path`. Raises `InventoryError` with every finding about it."""
+def read_fact(root: Path, path: Path, model: type[FactT], *, prepare: Callable[[object], object] = lambda document: document) -> FactT:
+    """The fact in `root / path`; `prepare` may change the document before it is checked. Raises `InventoryError` with every finding."""
     source = path.as_posix()
     try:
-        document = read_document(root / path, source)
+        document = prepare(read_document(root / path, source))
     except RefusedDocument as refused:
         raise InventoryError(refused.findings) from refused
     try:

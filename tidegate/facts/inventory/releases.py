@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from pathlib import Path
 from typing import TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tidegate.errors import Finding, InventoryError
 from tidegate.facts.inventory.read import read_fact
-from tidegate.facts.inventory.refusals import findings_of
-from tidegate.facts.inventory.yaml_files import RefusedDocument, read_document
 from tidegate.facts.releases import Releases
 
 RELEASES = Path("clusters/releases.yaml")
@@ -34,14 +31,9 @@ def read_with_releases(root: Path, path: Path, model: type[FactT]) -> FactT:
 
     Raises `InventoryError` with a finding for each component that does not exist. A file without any needs no releases.
     """
-    source = path.as_posix()
-    try:
-        document = read_document(root / path, source)
-    except RefusedDocument as refused:
-        raise InventoryError(refused.findings) from refused
     findings: list[Finding] = []
 
-    def filled(value: object, at: str) -> object:
+    def filled(value: object, at: str = "") -> object:
         if isinstance(value, str):
             return _REFERENCE.sub(lambda found: release(found.group(1), at), value)
         if isinstance(value, list):
@@ -54,14 +46,16 @@ def read_with_releases(root: Path, path: Path, model: type[FactT]) -> FactT:
         known = load_releases(root).components
         if component not in known:
             remedy = f"write one of {', '.join(sorted(known))}"
-            findings.append(Finding(source, at, "component-unknown", f"is in no entry of {RELEASES.as_posix()}", remedy, component))
+            findings.append(
+                Finding(path.as_posix(), at, "component-unknown", f"is in no entry of {RELEASES.as_posix()}", remedy, component)
+            )
             return component
         return known[component].release
 
-    document = filled(document, "")
-    if findings:
-        raise InventoryError(findings)
-    try:
-        return model.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        raise InventoryError(findings_of(error, source, model, document)) from error
+    def prepare(document: object) -> object:
+        ready = filled(document)
+        if findings:
+            raise InventoryError(findings)
+        return ready
+
+    return read_fact(root, path, model, prepare=prepare)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
+from tests.clusters.embedded.builds.go_mods import entries, go_mod, versions
 from tests.root import ROOT
-from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded.builds.facts import Catalogue
 from tidegate.embedded.builds.go_programs import CATALOGUE, kubernetes_libraries, read_catalogue
@@ -98,19 +94,6 @@ APART = {
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
     return read_catalogue(Checkout(ROOT))
-
-
-def go_mod(family: str) -> Mapping[str, Any]:
-    return json.loads(tools.run(["go", "mod", "edit", "-json"], cwd=BUILDS / family).stdout)
-
-
-def versions(module: Mapping[str, Any]) -> dict[str, str]:
-    required = {one["Path"]: one["Version"] for one in entries(module, "Require")}
-    return {**required, **{one["Old"]["Path"]: one["New"].get("Version", "") for one in entries(module, "Replace")}}
-
-
-def entries(module: Mapping[str, Any], kind: str) -> list[Any]:
-    return module.get(kind) or []
 
 
 def test_every_program_of_the_region_is_built_by_one_family(catalogue: Catalogue) -> None:
