@@ -1,9 +1,11 @@
-"""Every object of every cluster, each with its folder and the fact file it comes from."""
+"""Every object of every cluster, each with its folder and the file that decides it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from clusters import provenance
 from clusters.components.admission import policies
 from clusters.components.network import edge_limits, gateways, isolation, mesh, routes
 from clusters.components.nodes import cpu_pools, gpu_pools, gpu_sharing, prepull, warm_floor
@@ -14,34 +16,46 @@ from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform, cluster_source, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.facts.tombstone import tombstone_source
-from tidegate.manifests.tree import RENDER_COMMAND, RenderedObject
+from tidegate.manifests.layout import component_folder, delivery_folder, tenant_folder
+from tidegate.manifests.tree import RenderedObject, comment, name_of
 from tidegate.manifests.yaml_text import Manifest
 
-FOLDERS = frozenset({*applications.WAVES, applications.COMPONENT, gpu_pools.KWOK_COMPONENT})
-"""Folders of the platform in a cluster; `names.RESERVED_NAMES` keeps tenants from being named like them."""
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Objects of one component that one file, or pattern of files, decides."""
+
+    component: str
+    source: str
+    manifests: list[Manifest]
 
 
 def objects(platform: Platform) -> Iterator[RenderedObject]:
     """The tree of `gitops/rendered`."""
     for name, cluster in sorted(platform.clusters.items()):
-        components = dict(_components(platform, cluster))
-        for component, manifests in components.items():
-            for manifest in manifests:
-                yield RenderedObject(f"{name}/{component}", cluster_source(name), manifest)
-        idle = gpu_pools.KWOK_COMPONENT if cluster.gpu_nodes == "ec2" else gpu_pools.COMPONENT
-        applied = [
-            component for component, manifests in components.items() if manifests and component in applications.WAVES and component != idle
-        ]
-        for manifest in applications.objects(platform, name, applied):
-            yield RenderedObject(f"{name}/{applications.COMPONENT}", cluster_source(name), manifest)
-        for manifest in (*addon_applications.objects(cluster), *gpu_operator.objects(cluster)):
-            yield RenderedObject(f"{name}/{applications.COMPONENT}", cluster_source(name), manifest)
+        parts = list(_parts(platform, cluster))
+        for part in parts:
+            for manifest in part.manifests:
+                yield RenderedObject(component_folder(name, part.component), part.source, manifest)
+        yield from _delivery(platform, cluster, {part.component for part in parts if part.manifests})
         for served in platform.tenants_of(name):
             for manifest in tenant_objects(platform, cluster, served):
-                yield RenderedObject(f"{name}/{served.name}", tenant_source(served.name), manifest)
-        for tombstone in platform.tombstones_of(name):
-            for manifest in applications.removal_objects(platform, name, tombstone):
-                yield RenderedObject(f"{name}/{applications.COMPONENT}", tombstone_source(tombstone.name), manifest)
+                yield RenderedObject(tenant_folder(name, served.name), tenant_source(served.name), manifest)
+
+
+def _delivery(platform: Platform, cluster: Cluster, present: set[str]) -> Iterator[RenderedObject]:
+    idle = gpu_pools.KWOK_COMPONENT if cluster.gpu_nodes == "ec2" else gpu_pools.COMPONENT
+    applied = [component for component in applications.WAVES if component in present and component != idle]
+    folder = delivery_folder(cluster.name)
+    for manifest in applications.objects(platform, cluster.name, applied):
+        yield RenderedObject(folder, provenance.of_tenant(platform, manifest) or provenance.file_of(applications), manifest)
+    for manifest in addon_applications.objects(cluster):
+        yield RenderedObject(folder, provenance.of_add_on(manifest), manifest)
+    for manifest in gpu_operator.objects(cluster):
+        yield RenderedObject(folder, provenance.file_of(gpu_operator), manifest)
+    for tombstone in platform.tombstones_of(cluster.name):
+        for manifest in applications.removal_objects(platform, cluster.name, tombstone):
+            yield RenderedObject(folder, tombstone_source(tombstone.name), manifest)
 
 
 def emptied_folders(platform: Platform) -> dict[str, bytes]:
@@ -50,11 +64,11 @@ def emptied_folders(platform: Platform) -> dict[str, bytes]:
     for cluster in sorted(platform.clusters):
         for tombstone in platform.tombstones_of(cluster):
             lines = (
-                f"# Rendered from {tombstone_source(tombstone.name)} by `{RENDER_COMMAND}`; edit that file.",
+                f"# {comment(tombstone_source(tombstone.name))}",
                 f"Tenant {tombstone.name} was removed on {tombstone.removed_on}, as {tombstone.requested_by} asked: {tombstone.reason}",
                 "Nothing in this folder is applied. Argo CD needs it to be there, without any object, to delete what it applied before.",
             )
-            files[f"{cluster}/{tombstone.name}/removed.txt"] = "".join(f"{line}\n" for line in lines).encode()
+            files[f"{tenant_folder(cluster, tombstone.name)}/removed.txt"] = "".join(f"{line}\n" for line in lines).encode()
     return files
 
 
@@ -62,7 +76,7 @@ def bootstrap_objects(platform: Platform) -> Iterator[RenderedObject]:
     """The tree of `gitops/bootstrap`."""
     for name in sorted(platform.clusters):
         for manifest in applications.bootstrap(platform, name):
-            yield RenderedObject(name, cluster_source(name), manifest)
+            yield RenderedObject(name, provenance.file_of(applications), manifest)
 
 
 def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iterator[Manifest]:
@@ -78,17 +92,23 @@ def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iter
         yield model.inference_service(cluster, served, name, facts)
 
 
-def _components(platform: Platform, cluster: Cluster) -> Iterator[tuple[str, list[Manifest]]]:
-    yield policies.COMPONENT, list(policies.objects(platform, cluster))
-    yield catalogue.COMPONENT, list(catalogue.objects(platform, cluster))
-    yield priorities.COMPONENT, list(priorities.objects())
-    yield cpu_pools.COMPONENT, list(cpu_pools.objects(cluster))
-    yield gpu_sharing.COMPONENT, list(gpu_sharing.objects(cluster))
-    yield gpu_pools.COMPONENT, list(gpu_pools.objects(cluster, kwok=False))
-    yield gpu_pools.KWOK_COMPONENT, list(gpu_pools.objects(cluster, kwok=True))
-    yield runtimes.COMPONENT, list(runtimes.objects(platform, cluster.name))
-    yield mesh.COMPONENT, list(mesh.objects(platform, cluster))
-    edge = [*gateways.objects(cluster), *edge_limits.objects(platform, cluster), *routes.objects(platform, cluster), *monitors.gateways()]
-    yield gateways.COMPONENT, edge
-    yield prepull.COMPONENT, list(prepull.objects(platform, cluster))
-    yield warm_floor.COMPONENT, list(warm_floor.objects(cluster))
+def _parts(platform: Platform, cluster: Cluster) -> Iterator[_Part]:
+    facts, tenants = cluster_source(cluster.name), provenance.EVERY_TENANT
+    for manifest in policies.objects(platform, cluster):
+        yield _Part(policies.COMPONENT, provenance.of_policy(manifest), [manifest])
+    for manifest in catalogue.objects(platform, cluster):
+        yield _Part(catalogue.COMPONENT, provenance.of_catalogue(manifest), [manifest])
+    yield _Part(priorities.COMPONENT, provenance.file_of(priorities), list(priorities.objects()))
+    yield _Part(cpu_pools.COMPONENT, facts, list(cpu_pools.objects(cluster)))
+    yield _Part(gpu_sharing.COMPONENT, facts, list(gpu_sharing.objects(cluster)))
+    yield _Part(gpu_pools.COMPONENT, facts, list(gpu_pools.objects(cluster, kwok=False)))
+    yield _Part(gpu_pools.KWOK_COMPONENT, facts, list(gpu_pools.objects(cluster, kwok=True)))
+    yield _Part(runtimes.COMPONENT, provenance.file_of(runtimes), list(runtimes.objects(platform, cluster.name)))
+    yield _Part(mesh.COMPONENT, provenance.file_of(mesh), list(mesh.objects(platform, cluster)))
+    yield _Part(gateways.COMPONENT, facts, list(gateways.objects(cluster)))
+    yield _Part(gateways.COMPONENT, tenants, list(edge_limits.objects(platform, cluster)))
+    for route in routes.objects(platform, cluster):
+        yield _Part(gateways.COMPONENT, tenant_source(name_of(route)), [route])
+    yield _Part(gateways.COMPONENT, provenance.file_of(monitors), list(monitors.gateways()))
+    yield _Part(prepull.COMPONENT, tenants, list(prepull.objects(platform, cluster)))
+    yield _Part(warm_floor.COMPONENT, facts, list(warm_floor.objects(cluster)))

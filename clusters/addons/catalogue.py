@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import ModuleType
+
 from clusters.addons import (
     argo_cd,
     coredns,
@@ -11,23 +14,20 @@ from clusters.addons import (
     knative,
     knative_gateway,
     kserve,
-    kube_state_metrics,
-    prometheus,
-    prometheus_crds,
     vault,
 )
 from clusters.addons.add_on import AddOn, GoModule
+from clusters.addons.monitoring import kube_state_metrics, prometheus, prometheus_crds
 
-ADD_ONS: tuple[AddOn, ...] = tuple(
-    sorted(
-        (
-            argo_cd.ADD_ON, coredns.ADD_ON, gateway_api.ADD_ON, istio.BASE, istio.CNI, istio.CONTROL_PLANE, karpenter.ADD_ON,
-            knative.ADD_ON, knative_gateway.ADD_ON, kserve.ADD_ON, kube_state_metrics.ADD_ON, prometheus.ADD_ON, prometheus_crds.ADD_ON,
-            vault.ADD_ON,
-        ),
-        key=lambda add_on: (add_on.wave, add_on.name),
-    )
+_MODULES = (
+    argo_cd, coredns, gateway_api, istio, karpenter, knative, knative_gateway, kserve, kube_state_metrics, prometheus, prometheus_crds, vault,
 )  # fmt: skip
+_DEFINED = [(defined, module) for module in _MODULES for defined in vars(module).values() if isinstance(defined, AddOn)]
+
+ADD_ONS: tuple[AddOn, ...] = tuple(sorted((add_on for add_on, _ in _DEFINED), key=lambda add_on: (add_on.wave, add_on.name)))
+
+MODULES: Mapping[str, ModuleType] = {add_on.name: module for add_on, module in _DEFINED}
+"""Which module defines an add-on."""
 
 
 def modules() -> tuple[GoModule, ...]:

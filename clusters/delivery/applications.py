@@ -15,6 +15,7 @@ from tidegate.facts import names
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.facts.tombstone import Tombstone
+from tidegate.manifests.layout import RENDERED, component_folder, delivery_folder, tenant_folder
 from tidegate.manifests.yaml_text import Manifest
 
 COMPONENT = "delivery"
@@ -22,7 +23,6 @@ BOOTSTRAP = "bootstrap"
 
 REVISION = "main"
 SERVER = "https://kubernetes.default.svc"
-RENDERED = "gitops/rendered"
 
 WAVES = {
     "catalogue": -15,  # with the policies that read it
@@ -112,7 +112,7 @@ def bootstrap(platform: Platform, cluster: str) -> Iterator[Manifest]:
         },
     }
     yield project
-    path = f"{RENDERED}/{cluster}/{COMPONENT}"
+    path = f"{RENDERED}/{delivery_folder(cluster)}"
     yield _application(
         repository_url,
         names.ROOT_APPLICATION,
@@ -129,7 +129,7 @@ def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iter
     for component in components:
         application = _application(
             repository_url, names.component_application(component), names.component_labels(COMPONENT), names.PLATFORM_PROJECT,
-            names.NAMESPACE_ARGOCD, path=f"{RENDERED}/{cluster}/{component}", wave=WAVES[component],
+            names.NAMESPACE_ARGOCD, path=f"{RENDERED}/{component_folder(cluster, component)}", wave=WAVES[component],
         )  # fmt: skip
         yield application
     for tenant in platform.tenants_of(cluster):
@@ -183,7 +183,7 @@ def _guard_rails(
 ) -> Application:  # fmt: skip
     return _application(
         repository_url, names.guard_rails_application(tenant.name), labels, names.PLATFORM_PROJECT, tenant.namespace_name,
-        path=f"{RENDERED}/{cluster}/{tenant.name}", wave=wave, directory=directory,
+        path=f"{RENDERED}/{tenant_folder(cluster, tenant.name)}", wave=wave, directory=directory,
     )  # fmt: skip
 
 
@@ -193,7 +193,7 @@ def _served_models(
 ) -> Application:  # fmt: skip
     served = _application(
         repository_url, names.tenant_application(tenant.name), labels, names.project(tenant.name), tenant.namespace_name,
-        path=f"{RENDERED}/{cluster}/{tenant.name}", wave=wave, directory=directory,
+        path=f"{RENDERED}/{tenant_folder(cluster, tenant.name)}", wave=wave, directory=directory,
     )  # fmt: skip
     served["spec"]["ignoreDifferences"] = [
         {"group": "serving.kserve.io", "kind": "InferenceService", "jsonPointers": ["/spec/predictor/canaryTrafficPercent"]}

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from clusters.delivery import applications
 from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.tombstone import Tombstone, tombstone_source
+from tidegate.manifests.layout import delivery_folder
 from tidegate.manifests.yaml_text import parse
 
 RULE = "tenant-removed-without-tombstone"
@@ -24,7 +24,7 @@ def without_tombstone(platform: Platform, out: Path) -> list[Finding]:
     living: dict[str, list[str]] = {}
     for cluster in sorted(platform.clusters):
         buried = {tombstone.name for tombstone in platform.tombstones_of(cluster)}
-        for tenant in set(_living(out / cluster / applications.COMPONENT)) - platform.tenants.keys() - buried:
+        for tenant in set(_living(out / delivery_folder(cluster))) - platform.tenants.keys() - buried:
             living.setdefault(tenant, []).append(cluster)
     return [_finding(tenant, ", ".join(clusters), platform.tombstones.get(tenant)) for tenant, clusters in sorted(living.items())]
 

@@ -94,7 +94,7 @@ def idle_nodes_leave_after(running: Running, region: str, seconds: int) -> Gener
     repository = Repository(running)
     try:
         for pool in sorted(INVENTORY.clusters[region].gpu_pools):
-            path = f"gitops/rendered/{region}/gpu-pools-kwok/nodepool-{pool}.yaml"
+            path = f"gitops/rendered/{region}/platform/gpu-pools-kwok/nodepool-{pool}.yaml"
             repository.edit(path, lambda text: re.sub(r"consolidateAfter: \S+", f"consolidateAfter: {seconds}s", text))
         repository.commit("Let idle nodes leave soon")
 

@@ -46,6 +46,9 @@ EXECUTED = [
     for region, reference in MODELS
     if is_executed(INVENTORY.tenants[reference.split("/")[0]].models[reference.split("/")[1]])
 ]
+PLATFORM = "platform"
+"""In place of a tenant: what belongs to none."""
+
 SCHEDULED = [one for one in MODELS if one not in EXECUTED]
 
 SeenT = TypeVar("SeenT")
@@ -93,17 +96,17 @@ class Running:
     def supervised(self, machine: str) -> dict[str, ProgramState]:
         return {one.name: one for one in read_programs(self.local.machine(machine).sockets / "supervisor.sock")}
 
-    def wait_until_live(self, region: str, *, folder: str | None = None, patience_seconds: float = 240) -> float:
-        """Seconds until nothing is waited for any more: of the whole region, or of what a rendered folder of it holds."""
+    def wait_until_live(self, region: str, *, of: str | None = None, patience_seconds: float = 240) -> float:
+        """Seconds until nothing is waited for any more: of the whole region, of one tenant, or of the platform (`PLATFORM`)."""
 
         def look() -> list[str]:
-            if folder is not None and folder in INVENTORY.tenants:
-                return self.tenant_waits_for(region, folder)
+            if of is not None and of != PLATFORM:
+                return self.tenant_waits_for(region, of)
             state = self.state(region)
-            return [told for one, told in zip(state.waiting_for, state.told, strict=True) if folder is None or is_of_platform(one)]
+            return [told for one, told in zip(state.waiting_for, state.told, strict=True) if of is None or is_of_platform(one)]
 
-        what = f"{region} is live" if folder is None else f"{folder} is live in {region}"
-        pause_seconds = 1 if folder in INVENTORY.tenants else 2  # the whole region's state is a megabyte of JSON
+        what = f"{region} is live" if of is None else f"{of} is live in {region}"
+        pause_seconds = 1 if of in INVENTORY.tenants else 2  # the whole region's state is a megabyte of JSON
         return wait_for(what, look, lambda waiting: not waiting, patience_seconds, pause_seconds)
 
     def tenant_waits_for(self, region: str, tenant: str) -> list[str]:

@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 
-from tests.acceptance.running_platform import Running
+from tests.acceptance.running_platform import PLATFORM, Running
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.embedded.delivery import git_server
@@ -135,9 +135,10 @@ _RENDERED = "gitops/rendered"
 
 
 def await_live(running: Running, paths: Iterable[str], *, patience_seconds: float = 240) -> None:
-    """Waits for what the folder of each path (`<region>/<folder>/...`) holds; other tests may be at work in other folders."""
-    for region, folder in sorted({Path(path).parts[:2] for path in paths}):
-        running.wait_until_live(region, folder=folder, patience_seconds=patience_seconds)
+    """Waits for the tenant whose folder a path is in, or for the platform; other tests may be at work on other tenants."""
+    parts = [Path(path).parts for path in paths]
+    for region, tenant in sorted({(region, rest[0] if room == "tenants" else PLATFORM) for region, room, *rest in parts}):
+        running.wait_until_live(region, of=tenant, patience_seconds=patience_seconds)
 
 
 @contextlib.contextmanager
@@ -150,7 +151,7 @@ def one_at_a_time(tree: Path) -> Generator[None]:
 
 def model_file(region: str, tenant: str, model: str) -> str:
     """Where a region's InferenceService is."""
-    return f"gitops/rendered/{region}/{tenant}/inferenceservice-{model}.yaml"
+    return f"gitops/rendered/{region}/tenants/{tenant}/inferenceservice-{model}.yaml"
 
 
 def setting(key: str, value: str) -> Callable[[str], str]:

@@ -70,11 +70,11 @@ def test_what_the_tenants_file_says_wins_over_the_record(platform: Platform) -> 
 
 def test_both_are_rendered_for_every_cluster(select: Select, platform: Platform) -> None:
     for cluster in platform.clusters:
-        (admission,) = select(f"{cluster}/catalogue", "ConfigMap", "model-catalogue")
+        (admission,) = select(f"{cluster}/platform/catalogue", "ConfigMap", "model-catalogue")
         assert admission["metadata"]["namespace"] == "platform"
         for tenant in platform.tenants_of(cluster):
-            (trust,) = select(f"{cluster}/{tenant.name}", "ConfigMap", "model-trust")
+            (trust,) = select(f"{cluster}/tenants/{tenant.name}", "ConfigMap", "model-trust")
             models = json.loads(trust["data"]["trust.json"])["models"]
-            (service, *_) = select(f"{cluster}/{tenant.name}", "InferenceService")
+            (service, *_) = select(f"{cluster}/tenants/{tenant.name}", "InferenceService")
             assert service["spec"]["predictor"]["model"]["storageUri"] in models
             assert service["metadata"]["annotations"]["tidegate.dev/model-sha256"] in admission["data"]

@@ -29,11 +29,11 @@ GPU_MODELS = {("assistant", "chat"): "l4-whole", ("credit", "decision"): "h100-s
 @pytest.mark.parametrize("cluster", CLUSTERS)
 @pytest.mark.parametrize(("tenant", "model"), list(GPU_MODELS))
 def test_gpu_model_tolerates_and_selects_its_pool_only(select: Select, cluster: str, tenant: str, model: str) -> None:
-    (service,) = select(f"{cluster}/{tenant}", "InferenceService", model)
+    (service,) = select(f"{cluster}/tenants/{tenant}", "InferenceService", model)
     predictor, pool = service["spec"]["predictor"], GPU_MODELS[tenant, model]
     assert predictor["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Equal", "value": pool, "effect": "NoSchedule"}]
     assert predictor["nodeSelector"]["tidegate.dev/gpu-pool"] == pool
-    (node_pool,) = select(f"{cluster}/gpu-pools", "NodePool", pool)
+    (node_pool,) = select(f"{cluster}/platform/gpu-pools", "NodePool", pool)
     assert node_pool["spec"]["template"]["spec"]["taints"] == [{"key": "nvidia.com/gpu", "value": pool, "effect": "NoSchedule"}]
     assert node_pool["spec"]["template"]["metadata"]["labels"]["tidegate.dev/gpu-pool"] == pool
     for companion in ("transformer", "explainer"):
@@ -43,7 +43,7 @@ def test_gpu_model_tolerates_and_selects_its_pool_only(select: Select, cluster: 
 @pytest.mark.parametrize("cluster", CLUSTERS)
 def test_every_pool_is_tainted_and_bounded(select: Select, platform: Platform, cluster: str) -> None:
     for name, pool in platform.clusters[cluster].gpu_pools.items():
-        (node_pool,) = select(f"{cluster}/gpu-pools", "NodePool", name)
+        (node_pool,) = select(f"{cluster}/platform/gpu-pools", "NodePool", name)
         assert node_pool["spec"]["template"]["spec"]["taints"]
         shares = {"nvidia.com/mig-1g.10gb": str(7 * pool.max_gpus)} if pool.sharing else {}
         assert node_pool["spec"]["limits"] == {"nvidia.com/gpu": str(pool.max_gpus), **shares}, "cut cards are reported as shares only"
@@ -56,7 +56,8 @@ def test_only_gpu_models_and_image_pullers_tolerate_gpu_pools(rendered: list[Ren
         (f"{cluster}/{folder}", kind)
         for cluster in CLUSTERS
         for folder, kind in (
-            ("assistant", "InferenceService"), ("credit", "InferenceService"), ("scoring", "InferenceService"), ("prepull", "DaemonSet"),
+            ("tenants/assistant", "InferenceService"), ("tenants/credit", "InferenceService"), ("tenants/scoring", "InferenceService"),
+            ("platform/prepull", "DaemonSet"),
         )
     }  # fmt: skip
 
@@ -71,34 +72,34 @@ def without_node_class(manifest: Any) -> Any:
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
 def test_kwok_pools_differ_in_the_node_class_only(select: Select, cluster: str) -> None:
-    real = [without_node_class(each) for each in select(f"{cluster}/gpu-pools") if each["kind"] != "EC2NodeClass"]
-    fake = [without_node_class(each) for each in select(f"{cluster}/gpu-pools-kwok") if each["kind"] != "KWOKNodeClass"]
+    real = [without_node_class(each) for each in select(f"{cluster}/platform/gpu-pools") if each["kind"] != "EC2NodeClass"]
+    fake = [without_node_class(each) for each in select(f"{cluster}/platform/gpu-pools-kwok") if each["kind"] != "KWOKNodeClass"]
     assert real == fake
     for folder, kind in (("gpu-pools", "EC2NodeClass"), ("gpu-pools-kwok", "KWOKNodeClass")):
-        (node_class,) = select(f"{cluster}/{folder}", kind)
-        for pool in select(f"{cluster}/{folder}", "NodePool"):
+        (node_class,) = select(f"{cluster}/platform/{folder}", kind)
+        for pool in select(f"{cluster}/platform/{folder}", "NodePool"):
             reference = pool["spec"]["template"]["spec"]["nodeClassRef"]
             assert (reference["kind"], reference["name"]) == (kind, node_class["metadata"]["name"])
 
 
 def test_slices_are_told_to_karpenter_and_to_the_gpu_operator(select: Select) -> None:
-    (overlay,) = select("live-1/gpu-pools", "NodeOverlay")
+    (overlay,) = select("live-1/platform/gpu-pools", "NodeOverlay")
     assert overlay["spec"]["capacity"] == {"nvidia.com/mig-1g.10gb": "56"}, "8 cards of 7 slices"
-    (config,) = select("live-1/gpu-sharing", "ConfigMap")
+    (config,) = select("live-1/platform/gpu-sharing", "ConfigMap")
     assert '"all-1g.10gb"' in config["data"]["config.yaml"]
-    (pool,) = select("live-1/gpu-pools", "NodePool", "h100-slices")
+    (pool,) = select("live-1/platform/gpu-pools", "NodePool", "h100-slices")
     assert pool["spec"]["template"]["metadata"]["labels"]["nvidia.com/mig.config"] == "all-1g.10gb"
 
 
 def test_cpu_pools_bear_every_pod_and_bring_no_card(select: Select) -> None:
-    (pool,) = select("live-1/cpu-pools", "NodePool")
+    (pool,) = select("live-1/platform/cpu-pools", "NodePool")
     template = pool["spec"]["template"]["spec"]
     assert "taints" not in template, "models without a card tolerate nothing"
     values = {each["key"]: each["values"] for each in template["requirements"]}
     assert values["karpenter.sh/capacity-type"] == ["on-demand"], "hot tiers share these nodes"
     assert pool["spec"]["limits"] == {"cpu": "160"}
-    (node_class,) = select("live-1/cpu-pools", "EC2NodeClass")
-    (of_cards,) = select("live-1/gpu-pools", "EC2NodeClass")
+    (node_class,) = select("live-1/platform/cpu-pools", "EC2NodeClass")
+    (of_cards,) = select("live-1/platform/gpu-pools", "EC2NodeClass")
     tags = [each["spec"]["amiSelectorTerms"][0]["tags"] for each in (node_class, of_cards)]
     assert not set(tags[0]) & set(tags[1]), "the newest image with the tag is taken"
 
@@ -114,7 +115,7 @@ def test_gpu_operator_cuts_as_the_pools_say_and_leaves_the_driver_alone(select: 
     (application,) = select("live-1/delivery", "Application", "add-on-gpu-operator")
     told = application["spec"]["source"]["helm"]["valuesObject"]
     assert (told["driver"], told["toolkit"], told["mig"]) == ({"enabled": False}, {"enabled": False}, {"strategy": "mixed"})
-    (config,) = select("live-1/gpu-sharing", "ConfigMap")
+    (config,) = select("live-1/platform/gpu-sharing", "ConfigMap")
     assert told["migManager"]["config"]["name"] == config["metadata"]["name"]
     assert f'"{told["migManager"]["config"]["default"]}"' in config["data"]["config.yaml"]
     (project,) = select("live-1/delivery", "AppProject", "add-ons")
@@ -145,7 +146,7 @@ def test_models_of_a_large_tenant_are_applied_by_waves(platform: Platform) -> No
 
 
 def test_priorities_let_hot_tiers_preempt_and_batch_give_way(select: Select) -> None:
-    classes = {each["metadata"]["name"]: each for each in select("live-1/priorities")}
+    classes = {each["metadata"]["name"]: each for each in select("live-1/platform/priorities")}
     values = {name: each["value"] for name, each in classes.items()}
     assert values["tidegate-regulated"] == values["tidegate-critical"] > values["tidegate-standard"] > values["tidegate-batch"] > 0
     assert values["tidegate-idle"] == IDLE_PRIORITY < 0
@@ -157,14 +158,14 @@ def test_priorities_let_hot_tiers_preempt_and_batch_give_way(select: Select) -> 
 def test_models_have_their_tiers_priority_and_floor(select: Select, platform: Platform, cluster: str) -> None:
     for tenant in platform.tenants_of(cluster):
         for name, model in tenant.models.items():
-            (service,) = select(f"{cluster}/{tenant.name}", "InferenceService", name)
+            (service,) = select(f"{cluster}/tenants/{tenant.name}", "InferenceService", name)
             predictor = service["spec"]["predictor"]
             assert predictor["priorityClassName"] == f"tidegate-{tenant.tier}"
             assert predictor["minReplicas"] == model.scaling.min_replicas
             assert "canaryTrafficPercent" not in predictor
             if tenant.tier.is_hot:
                 assert predictor["minReplicas"] >= 2
-                assert select(f"{cluster}/{tenant.name}", "PodDisruptionBudget", f"{name}-predictor")
+                assert select(f"{cluster}/tenants/{tenant.name}", "PodDisruptionBudget", f"{name}-predictor")
 
 
 def test_shadow_gives_way_even_in_a_hot_tenant(platform: Platform) -> None:
@@ -195,7 +196,7 @@ def test_model_with_several_pools_selects_among_them_and_avoids_spot(platform: P
 def test_cluster_without_gpu_pools_gets_nothing_about_gpus(platform: Platform) -> None:
     bare = {name: cluster.model_copy(update={"gpu_pools": {}}) for name, cluster in platform.clusters.items()}
     only_cpu = {name: tenant for name, tenant in platform.tenants.items() if name in {"fraud", "merchants"}}
-    folders = {each.folder.split("/")[1] for each in cluster_tree.objects(Platform(bare, only_cpu))}
+    folders = {each.folder.rpartition("/")[2] for each in cluster_tree.objects(Platform(bare, only_cpu))}
     assert folders == {"catalogue", "cpu-pools", "delivery", "edge", "fraud", "merchants", "mesh", "policies", "priorities", "runtimes"}
 
 
@@ -204,7 +205,7 @@ def test_warm_floor_holds_every_share_and_gives_way_to_all(platform: Platform, s
     pool = cluster.gpu_pools["h100-slices"].model_copy(update={"warm_floor_gpus": 2})
     warm = cluster.model_copy(update={"gpu_pools": {**cluster.gpu_pools, "h100-slices": pool}})
     objects = list(cluster_tree.objects(Platform({**platform.clusters, "live-1": warm}, platform.tenants)))
-    (held,) = [each.manifest for each in objects if each.folder == "live-1/warm-floor"]
+    (held,) = [each.manifest for each in objects if each.folder == "live-1/platform/warm-floor"]
     assert judge(Placed("f", held), schemas) == []
     deployment: Any = held
     assert deployment["spec"]["replicas"] == 14, "2 cards of 7 slices"

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from clusters import cluster_tree, program
+from clusters import program
 from tests.root import ROOT
-from tidegate.facts import names
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.validate import validate_folder
 
@@ -92,18 +91,24 @@ def test_bad_inventory_changes_nothing(checkout: Path) -> None:
     }
 
 
-def test_no_component_folder_can_be_a_tenants() -> None:
-    assert cluster_tree.FOLDERS <= names.RESERVED_NAMES
-
-
-def test_tenant_named_like_a_component_is_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tenant_named_like_a_component_has_a_folder_of_its_own(checkout: Path) -> None:
     tenants = checkout / "gitops" / "tenants"
-    text = (tenants / "merchants.yaml").read_text(encoding="utf-8").replace("name: merchants", "name: edge", 1)
+    text = (tenants / "merchants.yaml").read_text(encoding="utf-8").replace("merchants", "edge")
     (tenants / "edge.yaml").write_text(text, encoding="utf-8")
-    (tenants / "merchants.yaml").unlink()
+    out = checkout / "gitops" / "rendered"
+    done = render(checkout, out)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (out / "live-1" / "tenants" / "edge" / "namespace-tenant-edge.yaml").is_file()
+    assert (out / "live-1" / "platform" / "edge" / "gateway-edge.yaml").is_file()
+
+
+def test_tenant_named_like_a_namespace_of_the_platform_is_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tenants = checkout / "gitops" / "tenants"
+    text = (tenants / "merchants.yaml").read_text(encoding="utf-8").replace("name: merchants", "name: monitoring", 1)
+    (tenants / "monitoring.yaml").write_text(text, encoding="utf-8")
     out = checkout / "gitops" / "rendered"
     assert program.main(["render", "--root", str(checkout), "--out", str(out)]) == 1
-    assert "gitops/tenants/edge.yaml: name = edge: is a name of the platform" in capsys.readouterr().err
+    assert "gitops/tenants/monitoring.yaml: name = monitoring: is a name of the platform" in capsys.readouterr().err
     assert not out.exists()
 
 

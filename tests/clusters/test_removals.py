@@ -113,15 +113,15 @@ def test_tombstone_leaves_nothing_of_the_tenant_but_what_deletes_it(checkout: Pa
     left = {path for path, content in everything.items() if GONE in path or GONE.encode() in content}
     kinds = ("application-guard-rails", "application-tenant", "appproject-tenant")
     expected = {f"{cluster}/delivery/{kind}-{GONE}.yaml" for cluster in CLUSTERS for kind in kinds}
-    expected |= {f"{cluster}/{GONE}/removed.txt" for cluster in CLUSTERS}
+    expected |= {f"{cluster}/tenants/{GONE}/removed.txt" for cluster in CLUSTERS}
     assert left == expected | {f"{cluster}/appproject-platform.yaml" for cluster in CLUSTERS}
 
 
 def test_place_of_the_removed_objects_says_who_what_and_why(checkout: Path) -> None:
     bury(checkout)
     render(checkout)
-    text = (checkout / "gitops" / "rendered" / "live-1" / GONE / "removed.txt").read_text(encoding="utf-8")
-    assert text.startswith("# Rendered from gitops/tombstones/scoring.yaml by `tidegate render`; edit that file.\n")
+    text = (checkout / "gitops" / "rendered" / "live-1" / "tenants" / GONE / "removed.txt").read_text(encoding="utf-8")
+    assert text.startswith("# Rendered from gitops/tombstones/scoring.yaml by `tidegate render`; edit that, not this file.\n")
     assert "2026-11-21, as maria@example.com asked: Merged into fraud: one model less.\n" in text
 
 
@@ -133,7 +133,7 @@ def test_both_applications_may_delete_everything_and_need_no_further_confirmatio
         application = read(checkout, f"rendered/{cluster}/delivery/application-{name}.yaml")
         spec = application["spec"]
         assert spec["project"] == project
-        assert spec["source"]["path"] == f"gitops/rendered/{cluster}/{GONE}"
+        assert spec["source"]["path"] == f"gitops/rendered/{cluster}/tenants/{GONE}"
         assert spec["source"]["directory"] == {"exclude": "*"}
         assert spec["destination"]["namespace"] == "tenant-scoring"
         assert spec["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": True}
@@ -224,7 +224,7 @@ def test_embedded_region_buries_too(checkout: Path) -> None:
     bury(checkout)
     facts = Embedding(repository_url="git://git.example.com/payments/tidegate.git", edge_addresses={"live-1": "172.31.250.11"})
     program.render(checkout, checkout / "embedded" / "rendered", facts)
-    assert (checkout / "embedded" / "rendered" / "live-1" / GONE / "removed.txt").is_file()
+    assert (checkout / "embedded" / "rendered" / "live-1" / "tenants" / GONE / "removed.txt").is_file()
 
 
 def test_what_a_tombstone_renders_fits_its_schemas_and_rules(checkout: Path, schemas: SchemaSet) -> None:
@@ -237,7 +237,7 @@ def test_what_a_tombstone_renders_fits_its_schemas_and_rules(checkout: Path, sch
 def test_what_needs_a_confirmation_is_deleted_by_a_confirmed_application_only(platform: Platform) -> None:
     """Namespaces and models of hot tiers ask for it; both kinds are owned by the two Applications that a tombstone confirms."""
     asking = {
-        each.folder.split("/")[1]
+        each.folder.rpartition("/")[2]
         for each in cluster_tree.objects(platform)
         if CONFIRM_DELETION.items() <= dict(_annotations(each.manifest)).items()
     }

@@ -29,7 +29,7 @@ GUARD_RAILS = {
 
 @pytest.mark.parametrize(("cluster", "tenant"), EVERYWHERE)
 def test_tenant_has_every_guard_rail(select: Select, cluster: str, tenant: str) -> None:
-    found = {(each["kind"], each["metadata"]["name"]) for each in select(f"{cluster}/{tenant}")}
+    found = {(each["kind"], each["metadata"]["name"]) for each in select(f"{cluster}/tenants/{tenant}")}
     assert {(kind, name.format(tenant=tenant)) for kind, name in GUARD_RAILS} <= found
 
 
@@ -39,7 +39,7 @@ def test_committed_tenants_are_all_covered(platform: Platform) -> None:
 
 def test_tenants_objects_stay_in_the_tenants_namespace(rendered: list[RenderedObject], platform: Platform) -> None:
     for each in rendered:
-        tenant = platform.tenants.get(each.folder.split("/")[1])
+        tenant = platform.tenants[each.folder.split("/")[2]] if "/tenants/" in each.folder else None
         metadata: Any = each.manifest["metadata"]
         if tenant:
             where = metadata["name"] if each.manifest["kind"] == "Namespace" else metadata["namespace"]
@@ -49,22 +49,22 @@ def test_tenants_objects_stay_in_the_tenants_namespace(rendered: list[RenderedOb
 
 
 def test_default_deny_has_no_exception(select: Select) -> None:
-    (policy,) = select("live-1/fraud", "NetworkPolicy", "default-deny")
+    (policy,) = select("live-1/tenants/fraud", "NetworkPolicy", "default-deny")
     assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
 def test_only_named_callers_reach_a_tenant(select: Select) -> None:
-    (callers,) = select("live-1/credit", "NetworkPolicy", "allow-callers")
+    (callers,) = select("live-1/tenants/credit", "NetworkPolicy", "allow-callers")
     sources = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in callers["spec"]["ingress"][0]["from"]]
     assert sources == ["tenant-fraud"]
-    assert select("live-1/fraud", "NetworkPolicy", "allow-callers") == []
-    (called,) = select("live-1/fraud", "NetworkPolicy", "allow-called")
+    assert select("live-1/tenants/fraud", "NetworkPolicy", "allow-callers") == []
+    (called,) = select("live-1/tenants/fraud", "NetworkPolicy", "allow-called")
     targets = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in called["spec"]["egress"][0]["to"]]
     assert targets == ["tenant-credit", "tenant-scoring"]
 
 
 def test_local_gateway_lets_a_tenants_hosts_to_itself_its_callers_and_the_edge(select: Select) -> None:
-    (policy,) = select("live-1/mesh", "AuthorizationPolicy", "local-gateway")
+    (policy,) = select("live-1/platform/mesh", "AuthorizationPolicy", "local-gateway")
     allowed = {rule["to"][0]["operation"]["hosts"][0]: rule["from"] for rule in policy["spec"]["rules"]}
     assert allowed["*.tenant-credit.svc.cluster.local"] == [
         {"source": {"namespaces": ["tenant-credit", "tenant-fraud"]}},
@@ -74,7 +74,7 @@ def test_local_gateway_lets_a_tenants_hosts_to_itself_its_callers_and_the_edge(s
 
 
 def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
-    (policy,) = select("live-1/edge", "AuthorizationPolicy", "tenants")
+    (policy,) = select("live-1/platform/edge", "AuthorizationPolicy", "tenants")
     by_tenant = {rule["when"][0]["values"][0]: rule for rule in policy["spec"]["rules"]}
     assert by_tenant["fraud"] == {
         "from": [{"source": {"requestPrincipals": ["https://login.example.com/tidegate/card-authorisation"]}}],
@@ -82,12 +82,12 @@ def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
         "when": [{"key": "request.auth.claims[tenant]", "values": ["fraud"]}],
     }
     assert set(by_tenant) == set(TENANTS)
-    (tokens,) = select("live-1/edge", "RequestAuthentication")
+    (tokens,) = select("live-1/platform/edge", "RequestAuthentication")
     assert tokens["spec"]["targetRefs"] == policy["spec"]["targetRefs"], "a token check without its policy lets a missing token pass"
 
 
 def test_rate_limit_of_all_proxies_together_is_the_tenants(select: Select, platform: Platform) -> None:
-    (limits,) = select("live-1/edge", "EnvoyFilter")
+    (limits,) = select("live-1/platform/edge", "EnvoyFilter")
     limit = limits["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]
     descriptors = limit["descriptors"]
     for descriptor in descriptors:
@@ -128,14 +128,17 @@ def test_every_rendered_kind_may_be_applied_by_its_application(rendered: list[Re
 
 
 def test_every_component_folder_has_an_application(rendered: list[RenderedObject], select: Select) -> None:
-    folders = {each.folder.split("/")[1] for each in rendered if each.folder.startswith("live-1/")} - {"delivery", "gpu-pools-kwok"}
+    folders = {each.folder for each in rendered if each.folder.startswith("live-1/")} - {
+        "live-1/delivery",
+        "live-1/platform/gpu-pools-kwok",
+    }
     applications = [each for each in select("live-1/delivery", "Application") if each["spec"]["project"] != "add-ons"]
-    paths = {each["spec"]["source"]["path"].rpartition("/")[2] for each in applications}
+    paths = {each["spec"]["source"]["path"].removeprefix("gitops/rendered/") for each in applications}
     assert paths == folders
 
 
 def test_tenant_without_gpu_models_gets_no_gpu(select: Select) -> None:
-    for each in select("live-1/fraud"):
+    for each in select("live-1/tenants/fraud"):
         if each["kind"] == "ResourceQuota":
             granted = {name: count for name, count in each["spec"]["hard"].items() if "nvidia.com" in name}
             assert set(granted.values()) == {"0"}, "unlisted extended resources are unlimited, so they are listed as none"

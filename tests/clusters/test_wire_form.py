@@ -16,18 +16,18 @@ from clusters.objects.wire_form import FREE_FORM, WIRE_NAMES, to_wire
 from tests.clusters.selection import Select
 
 OBJECTS = [
-    ("core", "Namespace", "live-1/fraud", "tenant-fraud"),
-    ("core", "ResourceQuota", "live-1/credit", "quota"),
-    ("core", "LimitRange", "live-1/credit", "containers"),
-    ("core", "ServiceAccount", "live-1/credit", "default"),
-    ("core", "ConfigMap", "live-1/gpu-sharing", "tidegate-mig-config"),
-    ("networking", "NetworkPolicy", "live-1/credit", "allow-model-store"),
-    ("networking", "NetworkPolicy", "live-1/credit", "allow-same-tenant"),
-    ("policy", "PodDisruptionBudget", "live-1/fraud", "scorer-predictor"),
-    ("rbac", "Role", "live-1/fraud", "fraud-deploy"),
-    ("rbac", "RoleBinding", "live-1/fraud", "fraud-deploy"),
-    ("scheduling", "PriorityClass", "live-1/priorities", "tidegate-batch"),
-    ("apps", "DaemonSet", "live-1/prepull", "prepull-l4-whole"),
+    ("core", "Namespace", "live-1/tenants/fraud", "tenant-fraud"),
+    ("core", "ResourceQuota", "live-1/tenants/credit", "quota"),
+    ("core", "LimitRange", "live-1/tenants/credit", "containers"),
+    ("core", "ServiceAccount", "live-1/tenants/credit", "default"),
+    ("core", "ConfigMap", "live-1/platform/gpu-sharing", "tidegate-mig-config"),
+    ("networking", "NetworkPolicy", "live-1/tenants/credit", "allow-model-store"),
+    ("networking", "NetworkPolicy", "live-1/tenants/credit", "allow-same-tenant"),
+    ("policy", "PodDisruptionBudget", "live-1/tenants/fraud", "scorer-predictor"),
+    ("rbac", "Role", "live-1/tenants/fraud", "fraud-deploy"),
+    ("rbac", "RoleBinding", "live-1/tenants/fraud", "fraud-deploy"),
+    ("scheduling", "PriorityClass", "live-1/platform/priorities", "tidegate-batch"),
+    ("apps", "DaemonSet", "live-1/platform/prepull", "prepull-l4-whole"),
 ]
 
 

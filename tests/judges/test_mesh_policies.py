@@ -78,7 +78,7 @@ def test_other_faults_are_seen() -> None:
 def rendered() -> list[dict[str, Any]]:
     """Everything that decides who may call whom, as committed for one region."""
     kinds = ("authorizationpolicy", "requestauthentication", "peerauthentication")
-    files = [path for kind in kinds for path in (ROOT / "gitops" / "rendered" / "live-1").glob(f"*/{kind}-*.yaml")]
+    files = [path for kind in kinds for path in (ROOT / "gitops" / "rendered" / "live-1").rglob(f"{kind}-*.yaml")]
     return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in files]
 
 

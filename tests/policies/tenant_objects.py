@@ -108,7 +108,7 @@ def furnish(api: ApiServer, tree: Mapping[str, dict[str, Any]]) -> None:
     for namespace in (names.NAMESPACE_ARGOCD, names.NAMESPACE_EDGE, names.NAMESPACE_MESH, names.NAMESPACE_KNATIVE):
         api.must_apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     make_unfenced(api, "credit", "regulated")
-    api.must_apply(tree["catalogue/configmap-model-catalogue"])
+    api.must_apply(tree["platform/catalogue/configmap-model-catalogue"])
     _wait_until_served(api, kinds)
 
 
@@ -147,7 +147,7 @@ def _wait_until_in_force(api: ApiServer, tree: Mapping[str, dict[str, Any]]) -> 
     told = ""
     while time.monotonic() < deadline:
         refused = api.create(probe, dry_run=True, user=account, groups=(names.account_group("tenant-credit"),))
-        admitted = api.create(tree["assistant/inferenceservice-chat"], dry_run=True)
+        admitted = api.create(tree["tenants/assistant/inferenceservice-chat"], dry_run=True)
         if refused.code != 201 and admitted.code == 201:
             return
         told = refused.message + admitted.message

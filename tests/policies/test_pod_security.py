@@ -30,7 +30,7 @@ REFUSED_BY_US: Mapping[str, str] = {}
 
 def fixtures(verdict: str, tree: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Upstream's pods for the version that tenants' namespaces are pinned to."""
-    version = tree["credit/namespace-tenant-credit"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"]
+    version = tree["tenants/credit/namespace-tenant-credit"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"]
     folder = module_folder(Checkout(ROOT), "kubernetes", "k8s.io/pod-security-admission") / "test/testdata/restricted" / version / verdict
     found = {path.stem: _in_tenant_namespace(path) for path in sorted(folder.glob("*.yaml"))}
     assert len(found) >= 20, f"{folder} holds {len(found)} pods"

@@ -18,7 +18,7 @@ CARD = "nvidia.com/mig-1g.10gb"
 
 @pytest.mark.apiserver
 def test_quota_breach_names_what_is_left(api: ApiServer, tree: Mapping[str, dict[str, Any]], platform: Platform) -> None:
-    quota = tree["credit/resourcequota-quota"]
+    quota = tree["tenants/credit/resourcequota-quota"]
     hard = quota["spec"]["hard"]
     assert hard[f"requests.{CARD}"] == "7"
     api.must_apply(quota)

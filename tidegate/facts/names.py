@@ -28,11 +28,9 @@ RESERVED_NAMES = frozenset(
     {
         "argocd", "cert-manager", "default", "gpu-operator", "istio-ingress", "istio-system", "karpenter", "knative-serving",
         "kserve", "kube-node-lease", "kube-public", "kube-system", "monitoring", "platform", "vault",
-        "add-ons", "catalogue", "cpu-pools", "delivery", "edge", "gpu-pools", "gpu-pools-kwok", "gpu-sharing", "mesh", "policies", "prepull", "priorities",
-        "runtimes", "warm-floor",
     }
 )  # fmt: skip
-"""Namespaces and rendered folders of the platform itself; a tenant of that name could be mistaken for it."""
+"""Namespaces of the platform itself; a tenant of that name could be mistaken for it."""
 
 LABEL_TENANT = "tidegate.dev/tenant"
 LABEL_SERVED_MODEL = "tidegate.dev/served-model"

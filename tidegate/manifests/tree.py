@@ -23,7 +23,7 @@ _FIRST_BYTES = b"# Rendered from "
 
 @dataclass(frozen=True, slots=True)
 class RenderedObject:
-    """One object and its place: `folder` below the tree, `source` the fact file a reader should edit instead."""
+    """One object and its place: `folder` below the tree, `source` the file, or pattern of files, that a reader should edit instead."""
 
     folder: str
     source: str
@@ -49,6 +49,11 @@ def file_path(rendered: RenderedObject) -> str:
     return f"{rendered.folder}/{cast('str', rendered.manifest['kind']).lower()}-{name_of(rendered.manifest)}.yaml"
 
 
+def comment(source: str) -> str:
+    """What a rendered file says at its head, without the sign of a comment."""
+    return f"Rendered from {source} by `{RENDER_COMMAND}`; edit that, not this file."
+
+
 def emit_tree(objects: Iterable[RenderedObject]) -> dict[str, bytes]:
     """Every file by its path below the tree. Raises `ManifestError` when two objects claim one file."""
     files: dict[str, bytes] = {}
@@ -59,7 +64,7 @@ def emit_tree(objects: Iterable[RenderedObject]) -> dict[str, bytes]:
         if path in files:
             findings.append(Finding(path, "", "object-twice", "two objects have this kind and name", "rename one", rendered.source))
         if rendered.source not in comments:
-            comments[rendered.source] = f"Rendered from {rendered.source} by `{RENDER_COMMAND}`; edit that file."
+            comments[rendered.source] = comment(rendered.source)
         files[path] = emit(rendered.manifest, comments[rendered.source])
     if findings:
         raise ManifestError(findings)

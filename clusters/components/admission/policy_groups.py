@@ -26,9 +26,12 @@ _ASKED = "request.operation + ' ' + request.resource.group + '/' + request.resou
 _VARIABLE = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
 
 
+GROUP_PREFIX = "tenant-"
+
+
 def group_name(resource: str) -> str:
     """The group for a resource, such as `pods`; subresources belong to it."""
-    return f"tenant-{resource.partition('/')[0]}"
+    return f"{GROUP_PREFIX}{resource.partition('/')[0]}"
 
 
 def grouped(policies: Sequence[tuple[Document, Document]]) -> Iterator[Document]:

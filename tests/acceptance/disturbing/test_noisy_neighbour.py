@@ -16,7 +16,7 @@ from tidegate.embedded import prediction
 
 REGION = REGIONS[0]
 
-# Both regions: beside another disturbance six callers are hardly faster than the limit.
+# Both regions: what the neighbour sees is compared with the time before and after.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(regions=REGIONS)]
 
 NEIGHBOUR = "fraud/scorer"
@@ -24,7 +24,8 @@ FLOODER = min(INVENTORY.tenants.values(), key=lambda one: one.requests_per_secon
 """Who may least is over its limit soonest; the edge keeps a bucket per tenant, so that any other would do."""
 
 SECONDS = 15
-FLOODING_CALLERS = 6
+FLOODING_CALLERS = 40
+"""Each waits for its answer before it asks again: six of them, on a busy machine, came to 14 a second, below the limit."""
 MOST_REQUESTS = 20_000
 
 

@@ -39,7 +39,7 @@ RecordProperty = Callable[[str, object], None]
 
 
 def test_deletion_without_a_tombstone_is_refused_and_changes_nothing(renderer: Renderer, copy: Checkout) -> None:
-    before = [renderer.committed(f"{region}/{GONE}") for region in REGIONS]
+    before = [renderer.committed(f"{region}/tenants/{GONE}") for region in REGIONS]
     (copy.root / "gitops" / "tenants" / f"{GONE}.yaml").unlink()
     with pytest.raises(ToolError) as refused:
         renderer.render(copy.root)
@@ -47,7 +47,7 @@ def test_deletion_without_a_tombstone_is_refused_and_changes_nothing(renderer: R
     assert f"gitops/tenants/{GONE}.yaml: it would vanish from {', '.join(REGIONS)}" in refused.value.stderr
     assert "[tenant-removed-without-tombstone]" in refused.value.stderr
     assert renderer.commit("Nothing") is None
-    assert [renderer.committed(f"{region}/{GONE}") for region in REGIONS] == before
+    assert [renderer.committed(f"{region}/tenants/{GONE}") for region in REGIONS] == before
 
 
 @dataclass
@@ -135,7 +135,7 @@ def test_tombstone_removes_all_of_a_tenant_from_both_regions_and_is_taken_back(
     started = time.monotonic()
     renderer.take_back(f"Bring {GONE} back")
     for region in REGIONS:
-        platform.wait_until_live(region, folder=GONE, patience_seconds=420)
+        platform.wait_until_live(region, of=GONE, patience_seconds=420)
         wait_for(
             f"{MODEL} answers in {region} again", lambda at=region: platform.ask(at, MODEL).status, lambda status: status == 200, 120, 1
         )

@@ -79,7 +79,7 @@ def test_account_that_argo_cd_acts_as_is_refused(api: Api, projects: dict[str, d
 
 
 def test_account_that_argo_cd_acts_as_may_apply_its_models(api: Api, region: str) -> None:
-    for path in sorted(RENDERED.glob(f"{region}/fraud/inferenceservice-*.yaml")):
+    for path in sorted(RENDERED.glob(f"{region}/tenants/fraud/inferenceservice-*.yaml")):
         model = yaml.safe_load(path.read_text(encoding="utf-8"))
         served = "/apis/serving.kserve.io/v1beta1/namespaces/tenant-fraud/inferenceservices"
         status, answer = api.request("GET", f"{served}/{model['metadata']['name']}", user=Account("tenant-fraud", "fraud-deploy").user)

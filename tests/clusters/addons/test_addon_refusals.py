@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from clusters.addons import __main__ as program
-from clusters.addons import documents, kserve, kube_state_metrics
+from clusters.addons import documents, kserve
 from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.monitoring import kube_state_metrics
 from clusters.addons.region import Region
 from tests.clusters.addons.addon_objects import IMAGES
 from tests.root import ROOT

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from clusters.addons import at_rest, documents, kept_metrics
+from clusters.addons import at_rest, documents
+from clusters.addons.monitoring import kept_metrics
 from clusters.addons.region import Region
 from clusters.components.tenancy.monitors import SCRAPE_SECONDS
 from tests.clusters.addons.addon_objects import pick

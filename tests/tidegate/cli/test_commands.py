@@ -159,7 +159,7 @@ def test_removed_tenant_is_a_tombstone_from_then_on(checkout: Path) -> None:
     answer = json.loads(tools.run([*remove_tenant("scoring"), "--json"], cwd=checkout).stdout)
     assert answer == {"deleted": "gitops/tenants/scoring.yaml", "written": "gitops/tombstones/scoring.yaml"}
     tools.run([TIDEGATE, "render"], cwd=checkout)
-    assert (checkout / "gitops" / "rendered" / "live-1" / "scoring" / "removed.txt").is_file()
+    assert (checkout / "gitops" / "rendered" / "live-1" / "tenants" / "scoring" / "removed.txt").is_file()
 
 
 @pytest.mark.parametrize(
@@ -191,10 +191,10 @@ def test_diff_tells_objects_and_floor_money(checkout: Path) -> None:
         tools.run(command, cwd=checkout)
     fraud = checkout / "gitops" / "tenants" / "fraud.yaml"
     fraud.write_text(fraud.read_text().replace("min_replicas: 6", "min_replicas: 7"))
-    added = checkout / "gitops" / "rendered" / "live-1" / "fraud" / "configmap-extra.yaml"
+    added = checkout / "gitops" / "rendered" / "live-1" / "tenants" / "fraud" / "configmap-extra.yaml"
     added.write_text("kind: ConfigMap\n")
     answer = json.loads(tools.run([TIDEGATE, "diff", "HEAD", "--json"], cwd=checkout).stdout)
-    assert answer["added"] == ["live-1/fraud/configmap-extra.yaml"]
+    assert answer["added"] == ["live-1/tenants/fraud/configmap-extra.yaml"]
     assert (answer["removed"], answer["changed"]) == ([], [])
     assert [change["tenant"] for change in answer["tenants"]] == ["fraud"]
     # One more replica of 2.1 cores and 2.125 GiB in two clusters: (2.1 x 0.0336 + 2.125 x 0.0042) x 730 h x 2.
@@ -214,14 +214,14 @@ def test_outside_a_checkout_the_way_in_is_told(tmp_path: Path) -> None:
 
 
 def test_pod_without_a_place_is_refused_with_file_pod_lack_and_nearest_pool(checkout: Path) -> None:
-    path = checkout / "gitops" / "rendered" / "live-1" / "assistant" / "inferenceservice-chat.yaml"
+    path = checkout / "gitops" / "rendered" / "live-1" / "tenants" / "assistant" / "inferenceservice-chat.yaml"
     text = path.read_text(encoding="utf-8")
     assert text.count('cpu: "3"') == 1
     path.write_text(text.replace('cpu: "3"', 'cpu: "6"').replace('nvidia.com/gpu: "1"', 'nvidia.com/gpu: "2"'), encoding="utf-8")
     refused = refusal([TIDEGATE, "validate"], checkout)
     assert refused.exit_code == 1
     for said in (
-        "live-1/assistant/inferenceservice-chat.yaml: spec.predictor: no pool can host pod chat-predictor:",
+        "live-1/tenants/assistant/inferenceservice-chat.yaml: spec.predictor: no pool can host pod chat-predictor:",
         "on l4-whole (g6.2xlarge, on-demand, eu-west-1a), which comes nearest,",
         "it needs 2 of nvidia.com/gpu, 1 are left for it; ask for 1 of nvidia.com/gpu less [pod-fits-no-pool]",
     ):

@@ -18,7 +18,7 @@ from tidegate.manifests.cold_starts import DEADLINE, cold_start_findings
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.validate import read_folder
 
-CHAT = "live-1/assistant/inferenceservice-chat.yaml"
+CHAT = "live-1/tenants/assistant/inferenceservice-chat.yaml"
 
 
 @pytest.fixture(scope="module")

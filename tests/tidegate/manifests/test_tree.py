@@ -11,7 +11,7 @@ from tidegate.errors import ManifestError
 from tidegate.manifests.tree import RenderedObject, Written, emit_tree, write_trees
 
 
-def rendered(name: str, folder: str = "live-1/fraud", data: str = "x") -> RenderedObject:
+def rendered(name: str, folder: str = "live-1/tenants/fraud", data: str = "x") -> RenderedObject:
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": data}}
     return RenderedObject(folder, "gitops/tenants/fraud.yaml", manifest)
 
@@ -22,32 +22,34 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_file_says_what_to_edit_instead() -> None:
     files = emit_tree([rendered("a")])
-    first_line = files["live-1/fraud/configmap-a.yaml"].decode().splitlines()[0]
-    assert first_line == "# Rendered from gitops/tenants/fraud.yaml by `tidegate render`; edit that file."
+    first_line = files["live-1/tenants/fraud/configmap-a.yaml"].decode().splitlines()[0]
+    assert first_line == "# Rendered from gitops/tenants/fraud.yaml by `tidegate render`; edit that, not this file."
 
 
 def test_two_objects_in_one_file_are_refused() -> None:
-    with pytest.raises(ManifestError, match=r"live-1/fraud/configmap-a.yaml .*two objects have this kind and name.*\[object-twice\]"):
+    with pytest.raises(
+        ManifestError, match=r"live-1/tenants/fraud/configmap-a.yaml .*two objects have this kind and name.*\[object-twice\]"
+    ):
         emit_tree([rendered("a"), rendered("a", data="y")])
 
 
 def test_second_writing_changes_nothing(tmp_path: Path) -> None:
     out = tmp_path / "rendered"
-    files = emit_tree([rendered("a"), rendered("b", "live-2/fraud")])
+    files = emit_tree([rendered("a"), rendered("b", "live-2/tenants/fraud")])
     assert write_trees({out: files}) == Written(files_written=2, files_unchanged=0, files_removed=0)
-    inode = (out / "live-1/fraud/configmap-a.yaml").stat().st_ino
+    inode = (out / "live-1/tenants/fraud/configmap-a.yaml").stat().st_ino
     assert write_trees({out: files}) == Written(files_written=0, files_unchanged=2, files_removed=0)
-    assert (out / "live-1/fraud/configmap-a.yaml").stat().st_ino == inode
+    assert (out / "live-1/tenants/fraud/configmap-a.yaml").stat().st_ino == inode
     assert contents(out) == files
 
 
 def test_unchanged_neighbour_of_a_changed_file_is_not_touched(tmp_path: Path) -> None:
     out = tmp_path / "rendered"
     write_trees({out: emit_tree([rendered("a"), rendered("b")])})
-    before = (out / "live-1/fraud/configmap-b.yaml").stat()
+    before = (out / "live-1/tenants/fraud/configmap-b.yaml").stat()
     files = emit_tree([rendered("a", data="changed"), rendered("b")])
     assert write_trees({out: files}) == Written(files_written=1, files_unchanged=1, files_removed=0)
-    after = (out / "live-1/fraud/configmap-b.yaml").stat()
+    after = (out / "live-1/tenants/fraud/configmap-b.yaml").stat()
     assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (before.st_ino, before.st_mtime_ns, 1)
 
 

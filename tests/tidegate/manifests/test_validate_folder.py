@@ -24,14 +24,14 @@ INTRUDER = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: tena
 
 
 def test_schema_and_rules_speak_about_one_file(tmp_path: Path, schemas: SchemaSet) -> None:
-    folder = tmp_path / "live-1" / "fraud"
+    folder = tmp_path / "live-1" / "tenants" / "fraud"
     folder.mkdir(parents=True)
     (folder / "namespace-tenant-fraud.yaml").write_text(NAMESPACE, encoding="utf-8")
     (folder / "configmap-c.yaml").write_text(INTRUDER, encoding="utf-8")
     assert [str(finding) for finding in validate_folder(tmp_path, schemas)] == [
-        "live-1/fraud/configmap-c.yaml: dataa: no such field; did you mean data? [schema-field-unknown]",
+        "live-1/tenants/fraud/configmap-c.yaml: dataa: no such field; did you mean data? [schema-field-unknown]",
         (
-            "live-1/fraud/configmap-c.yaml: metadata.namespace = tenant-credit: "
+            "live-1/tenants/fraud/configmap-c.yaml: metadata.namespace = tenant-credit: "
             "another namespace than the tenant's; use tenant-fraud [require-own-namespace]"
         ),
     ]

@@ -21,9 +21,9 @@ from tidegate.embedded.machines.network import INTERNET
 from tidegate.facts.embedding import Embedding
 from tidegate.facts.signature import Catalogue
 from tidegate.live.kubernetes import Metadata, Read
+from tidegate.manifests.layout import RENDERED, delivery_folder
 from tidegate.manifests.yaml_text import Manifest
 
-RENDERED = "gitops/rendered"
 ADD_ONS = "gitops/add-ons"
 BOOTSTRAP = "gitops/bootstrap"
 
@@ -123,7 +123,7 @@ class RenderedApplication(Read):
 
 def applications(tree: Path, cluster: str) -> Iterator[RenderedApplication]:
     """Every Argo CD Application that is rendered for a region, the root too, from the worktree `tree` of the Git server."""
-    for folder in (tree / RENDERED / cluster / "delivery", tree / BOOTSTRAP / cluster):
+    for folder in (tree / RENDERED / delivery_folder(cluster), tree / BOOTSTRAP / cluster):
         for path in sorted(folder.glob("application-*.yaml")):
             yield RenderedApplication.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
 

@@ -13,7 +13,7 @@ from tidegate.embedded.delivery.git_server import Follower
 from tidegate.embedded.machines.machines import Machine
 from tidegate.live.kubernetes import Kubernetes
 
-FRAUD = "gitops/rendered/live-1/fraud"
+FRAUD = "gitops/rendered/live-1/tenants/fraud"
 FOLDERS = {
     "tenant-fraud": FRAUD, "guard-rails-fraud": FRAUD, "add-on-knative": "gitops/add-ons/live-1/knative",
     "add-on-knative-gateway": "gitops/add-ons/live-1/knative-gateway",
@@ -63,7 +63,7 @@ def test_push_is_told_to_who_reads_what_it_changed(internet: Machine, tmp_path: 
     git_server.tell_on_push(internet, [Follower(kubectl(tmp_path, heard=True), FOLDERS)])
     push(internet)
     push(internet, "gitops/add-ons/live-1/knative")
-    push(internet, "gitops/rendered/live-2/fraud")
+    push(internet, "gitops/rendered/live-2/tenants/fraud")
     told = [line.split("argoproj.io ")[1].split(" --")[0] for line in (tmp_path / "told").read_text().splitlines()]
     assert told == ["guard-rails-fraud tenant-fraud", "add-on-knative"], "live-2's folder is read by others"
 
