@@ -8,48 +8,42 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from clusters import cluster_tree
+from clusters.addons.requests import fulfil, read_request
 from clusters.components.serving.images import pinned
 from clusters.delivery import removals
-from tidegate.errors import FindingsError, ManifestError
+from tidegate.contracts.rendering import AddOnsRequest, RenderSummary
+from tidegate.errors import ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedding import Embedding, embed
 from tidegate.facts.platform import Platform
 from tidegate.manifests.tree import emit_tree, write_trees
 
 
-@dataclass(frozen=True, slots=True)
-class RenderSummary:
-    """What one run rendered and wrote."""
-
-    clusters: int
-    objects: int
-    files_written: int
-    files_unchanged: int
-    files_removed: int
-
-
-def render(root: Path, out: Path, embedding: Embedding | None = None) -> RenderSummary:
-    """Renders the inventory of the checkout at `root` into `out`, for the embedded region when its facts are given.
+def render(root: Path, out: Path, embedding: Embedding | None = None, add_ons: Sequence[AddOnsRequest] = ()) -> RenderSummary:
+    """Renders the inventory of the checkout at `root` into `out`, for the embedded region when its facts are given, and add-ons beside.
 
     Raises `InventoryError` for bad facts and `ManifestError` for a tenant that would vanish from `out` without a tombstone; then nothing
-    has changed.
+    has changed. A region's add-ons are written whole or not at all; what is wrong with them is raised when all the rest is written.
     The checkout's own `gitops/rendered`, and what the embedded region is given, have `gitops/bootstrap` beside it, which is then rendered too, in the same stroke.
     """
-    platform = inventory.load(root)
-    if embedding:
-        platform = embed(platform, embedding)
+    written = inventory.load(root)
+    platform = embed(written, embedding) if embedding else written
     if findings := removals.without_tombstone(platform, out):
         raise ManifestError(findings)
     gc.disable()  # nothing rendered refers to itself, and looking for cycles among it takes a quarter of the time
     try:
-        return _render(platform, root, out, embedding)
+        with ThreadPoolExecutor(len(add_ons) or 1, "add-ons") as beside:
+            others = [beside.submit(fulfil, request, written.clusters) for request in add_ons]
+            summary = _render(platform, root, out, embedding)
+            for other in others:
+                other.result()
+        return summary
     finally:
         gc.enable()
 
@@ -79,14 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--root", type=Path, required=True, help="the checkout that holds the inventory")
     command.add_argument("--out", type=Path, required=True, help="the folder that is made to hold exactly the rendered files")
     command.add_argument("--embedding", type=Path, help="render for the embedded region: a JSON file of its facts")
+    command.add_argument(
+        "--add-ons", type=Path, action="append", default=[], metavar="FILE", help="render a region's add-ons too: JSON of an AddOnsRequest"
+    )
     chosen = parser.parse_args(arguments)
     try:
         embedding = Embedding.model_validate_json(chosen.embedding.read_bytes()) if chosen.embedding else None
-        summary = render(chosen.root, chosen.out, embedding)
-    except FindingsError as refused:
+        summary = render(chosen.root, chosen.out, embedding, [read_request(path) for path in chosen.add_ons])
+    except TidegateError as refused:
         sys.stderr.write(f"{refused}\n")
         return 1
-    sys.stdout.write(json.dumps(asdict(summary)) + "\n")
+    sys.stdout.write(f"{summary.model_dump_json()}\n")
     return 0
 
 

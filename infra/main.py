@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +16,7 @@ from infra.constructs.stack import Stack
 from infra.not_applied_locally import NOT_APPLIED_STACKS
 from infra.stacks import accelerators, bootstrap, cluster, edge, identity, network, registry, replication, state
 from infra.target import Target, target_of
+from tidegate.contracts.stacks import LISTING, LeftOut, StackEntry, Synthesis
 from tidegate.errors import UsageError
 from tidegate.facts import cloud_names, inventory
 from tidegate.facts.platform import Platform
@@ -34,23 +34,6 @@ STACKS: dict[str, Callable[[Stack], None]] = {
 }
 """Every stack by its short name; each cluster has all of them."""
 
-LISTING = "tidegate.json"
-
-
-@dataclass(frozen=True, slots=True)
-class StackEntry:
-    """One stack as `tidegate.json` lists it."""
-
-    name: str
-    cluster: str
-    stack: str
-    region: str
-    depends_on: list[str]
-    """Full names of the stacks that must be applied before it."""
-    resources: int
-    """How many resources its Terraform JSON holds; data sources do not count."""
-    applied_locally: bool
-
 
 def synthesise(platform: Platform, target: Target, outdir: Path) -> None:
     """Writes the Terraform JSON of every stack, and the listing, below `outdir`.
@@ -64,11 +47,11 @@ def synthesise(platform: Platform, target: Target, outdir: Path) -> None:
             # `cdktf deploy` takes its order from this; our own operations from the listing.
             stack.add_dependency(stacks[producer])
     app.synth()
-    listing = {
-        "stacks": [asdict(entry) for entry in in_dependency_order(_entries(platform, stacks, outdir))],
-        "not_applied_locally": sorted(_not_applied(platform, stacks), key=lambda entry: list(entry.values())),
-    }
-    (outdir / LISTING).write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8")
+    listing = Synthesis(
+        stacks=tuple(in_dependency_order(_entries(platform, stacks, outdir))),
+        not_applied_locally=tuple(sorted(_not_applied(platform, stacks), key=lambda one: (one.cluster, one.stack, one.type, one.name))),
+    )
+    (outdir / LISTING).write_text(listing.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def _stacks(app: App, platform: Platform, target: Target) -> Iterator[Stack]:
@@ -87,9 +70,12 @@ def _entries(platform: Platform, stacks: Mapping[str, Stack], outdir: Path) -> I
             name = cloud_names.stack(facts.name, short)
             # What is not synthesised comes after all the rest of its cluster.
             others = [cloud_names.stack(facts.name, other) for other in STACKS if other != short]
-            depends_on = sorted(stacks[name].producers if name in stacks else others)
+            depends_on = tuple(sorted(stacks[name].producers if name in stacks else others))
             resources = _count_resources(outdir / "stacks" / name / "cdk.tf.json") if name in stacks else 0
-            yield StackEntry(name, facts.name, short, facts.region, depends_on, resources, short not in NOT_APPLIED_STACKS)
+            yield StackEntry(
+                name=name, cluster=facts.name, stack=short, region=facts.region, depends_on=depends_on, resources=resources,
+                applied_locally=short not in NOT_APPLIED_STACKS,
+            )  # fmt: skip
 
 
 def _count_resources(path: Path) -> int:
@@ -110,14 +96,14 @@ def in_dependency_order(entries: Iterable[StackEntry]) -> list[StackEntry]:
     return list(ordered.values())
 
 
-def _not_applied(platform: Platform, stacks: Mapping[str, Stack]) -> Iterator[dict[str, str]]:
+def _not_applied(platform: Platform, stacks: Mapping[str, Stack]) -> Iterator[LeftOut]:
     for stack in stacks.values():
         for resource_type, name, reason in stack.left_out:
-            yield {"cluster": stack.cluster.name, "stack": stack.name, "type": resource_type, "name": name, "reason": reason}
+            yield LeftOut(cluster=stack.cluster.name, stack=stack.name, type=resource_type, name=name, reason=reason)
     for short, (reason, resources) in NOT_APPLIED_STACKS.items():
         for cluster_name in platform.clusters:
             for resource_type, name in resources:
-                yield {"cluster": cluster_name, "stack": short, "type": resource_type, "name": name, "reason": reason}
+                yield LeftOut(cluster=cluster_name, stack=short, type=resource_type, name=name, reason=reason)
 
 
 def main() -> None:

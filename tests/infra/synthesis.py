@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from infra.main import LISTING
+from tidegate.contracts.stacks import LISTING
 
 ENDPOINT = "http://127.0.0.1:1"
 """Of an emulator that nobody asks: synthesis opens no connection."""

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from infra.constructs.stack import AWS_PROVIDER_VERSION, Stack
-from infra.main import StackEntry, in_dependency_order, synthesise
+from infra.main import in_dependency_order, synthesise
 from infra.not_applied_locally import NOT_APPLIED, NOT_APPLIED_STACKS, NOT_KEPT
 from infra.target import Target, target_of
 from tests.infra.synthesis import ENDPOINT, Synthesis, read_synthesis, without_metadata
 from tidegate.cloud import toolchain
 from tidegate.cloud.keys import is_named_by_arguments
+from tidegate.contracts.stacks import StackEntry
 from tidegate.errors import UsageError
 from tidegate.facts import cloud_names
 from tidegate.facts.platform import Platform
@@ -58,7 +59,12 @@ class TestCompleteness:
         assert {"live-1-registry", "live-2-registry"} <= set(entries["live-2-replication"]["depends_on"])
 
     def test_stacks_in_a_circle_are_refused(self) -> None:
-        circle = [StackEntry(name, "live-1", name, "eu-west-1", [other], 1, True) for name, other in (("a", "b"), ("b", "a"))]
+        def entry(name: str, producer: str) -> StackEntry:
+            return StackEntry(
+                name=name, cluster="live-1", stack=name, region="eu-west-1", depends_on=(producer,), resources=1, applied_locally=True
+            )
+
+        circle = [entry("a", "b"), entry("b", "a")]
         with pytest.raises(UsageError, match="depend on each other in a circle: a, b"):
             in_dependency_order(circle)
 

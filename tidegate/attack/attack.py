@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tidegate.attack import pods
 from tidegate.attack.attacked_region import AttackedRegion
@@ -10,8 +10,7 @@ from tidegate.attack.cells import Cell, Report
 from tidegate.attack.region_attack import RegionAttack
 from tidegate.errors import MachineError, UsageError
 from tidegate.facts.platform import Platform
-
-OnProgress = Callable[[str, str], None]
+from tidegate.tools.progress import OnProgress
 
 REAL = (
     "requests, certificates and tokens; Envoy and Istio's policies, Knative's activator, Kubernetes' authorisation",

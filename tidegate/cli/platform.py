@@ -12,7 +12,7 @@ from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
     from tidegate.checkout import Checkout
-    from tidegate.cloud.synthesis import LeftOut
+    from tidegate.contracts.stacks import LeftOut
 
 
 def doctor(json: Json = False) -> None:
@@ -50,7 +50,6 @@ def up(
     from tidegate.checkout import find_checkout
     from tidegate.embedded import lifecycle
     from tidegate.errors import UsageError
-    from tidegate.repository.rendering import render, validate
 
     screen = Screen(json)
     checkout = find_checkout()
@@ -64,10 +63,6 @@ def up(
         _take_bundle(screen, checkout, bundle, bundle_key)
     both = lifecycle.bring_up(checkout, screen.progress, with_regions=not without_regions)
     cloud, regions = both.cloud, both.regions
-    rendered = render(checkout)
-    screen.progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
-    checked = validate(checkout, lambda text: screen.progress("manifests", text))
-    screen.progress("manifests", f"{checked} objects validated")
     deployment = cloud.deployment
     screen.table(
         "Stacks", ["stack", "action", "seconds", "resources", "changed"],
@@ -96,7 +91,7 @@ def up(
             "seconds": round(deployment.seconds, 1),
             "stacks": deployment.stacks, "outputs": deployment.outputs, "not_applied_locally": deployment.not_applied_locally,
         },
-        "rendered": rendered,
+        "rendered": both.production.rendered,
         "real": lifecycle.REAL + (lifecycle.REAL_IN_REGIONS if regions else ()),
         "simulated": lifecycle.SIMULATED + (lifecycle.SIMULATED_IN_REGIONS if regions else ()),
     })  # fmt: skip

@@ -10,10 +10,13 @@ from tidegate.cli.screen import Screen
 def render(json: Json = False) -> None:
     """Render tenants and clusters into gitops/rendered, and the editor schemas."""
     from tidegate.checkout import find_checkout
+    from tidegate.facts import inventory
     from tidegate.repository import rendering
 
     screen = Screen(json)
-    done = rendering.render(find_checkout())
+    checkout = find_checkout()
+    inventory.load(checkout.root)  # its findings are told as such, not as the failure of a program
+    done = rendering.render(checkout)
     screen.text(
         f"{done.objects} objects of {done.clusters} clusters: {done.files_written} files written, "
         f"{done.files_unchanged} unchanged, {done.files_removed} removed."
@@ -24,10 +27,12 @@ def render(json: Json = False) -> None:
 def validate(json: Json = False) -> None:
     """Check the inventory, the tenants and every rendered object; all findings at once."""
     from tidegate.checkout import find_checkout
+    from tidegate.facts import inventory
     from tidegate.repository import rendering
 
     screen = Screen(json)
-    checked = rendering.validate(find_checkout(), lambda text: screen.progress("schemas", text))
+    checkout = find_checkout()
+    checked = rendering.validate(checkout, inventory.load(checkout.root), lambda text: screen.progress("schemas", text))
     screen.text(f"The inventory is sound; {checked} rendered objects fit their schemas and the platform's rules, and every pod some node.")
     screen.answer({"objects": checked, "findings": []})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from threading import Lock as ThreadLock
 
@@ -15,8 +15,9 @@ from tidegate.cloud.account import Account
 from tidegate.cloud.progress import OnProgress, Progress
 from tidegate.cloud.schedule import by_urgency, run_in_order
 from tidegate.cloud.state import Marker, Record, State, StateStore, stores
-from tidegate.cloud.synthesis import LeftOut, Stack, Synthesis, input_sha256, stack_folder, synthesise
+from tidegate.cloud.synthesis import input_sha256, stack_folder, synthesise
 from tidegate.cloud.toolchain import terraform_environment
+from tidegate.contracts.stacks import LeftOut, StackEntry, Synthesis
 from tidegate.errors import Finding, StateError, ToolError
 from tidegate.facts import cloud_names
 from tidegate.facts.platform import Platform
@@ -58,10 +59,12 @@ def deploy(
     *,
     awaited: Collection[str] = (),
     only: Collection[str] | None = None,
+    on_awaited: Callable[[], None] = lambda: None,
 ) -> Deployment:
     """Brings every stack to what the inventory says; stacks whose input did not change start no process.
 
-    Of stacks that could begin, those whose short name is in `awaited` do first; with `only`, no others are applied.
+    Of stacks that could begin, those whose short name is in `awaited` do first, and `on_awaited` is called when all of them are applied;
+    with `only`, no others are applied.
 
     Raises `StateError` with all findings, before anything is planned or changed, when some state cannot be trusted.
     """
@@ -69,12 +72,14 @@ def deploy(
     on_progress("all stacks", "synthesising")
     synthesis = synthesise(checkout, account.environment())
     run = _Run(checkout, account, synthesis, stores(platform, account), on_progress)
-    run.prepare()
     chosen = [stack for stack in synthesis.stacks if only is None or stack.stack in only]
     applied = [stack for stack in chosen if stack.applied_locally or account.endpoint is None]
     needs = {stack.name: stack.depends_on for stack in applied}
     sizes = {stack.name: stack.resources for stack in applied}
-    run_in_order(by_urgency(needs, sizes, {stack.name for stack in applied if stack.stack in awaited}), run.bring_up)
+    first = {stack.name for stack in applied if stack.stack in awaited}
+    run.awaited, run.on_awaited = set(first), on_awaited
+    run.prepare()
+    run_in_order(by_urgency(needs, sizes, first), run.bring_up)
     return Deployment(
         tuple(run.results[stack.name] for stack in applied),
         {name: state.outputs for name, state in sorted(run.states.items())},
@@ -91,6 +96,8 @@ class _Run:
     ) -> None:
         self.results: dict[str, StackResult] = {}
         self.states: dict[str, State] = {}
+        self.awaited: set[str] = set()
+        self.on_awaited: Callable[[], None] = lambda: None
         self._checkout = checkout
         self._account = account
         self._stacks = {stack.name: stack for stack in synthesis.stacks}
@@ -162,7 +169,7 @@ class _Run:
         store.remove_marker(stack.stack)
         self._finish(StackResult(name, action, seconds, len(state.instances), changed), state)
 
-    def _adopt(self, stack: Stack, state: State | None, why: str) -> None:
+    def _adopt(self, stack: StackEntry, state: State | None, why: str) -> None:
         """Hands terraform what the account holds of `stack` and `state` lacks."""
         listed = listing.list_account([self._stores[stack.cluster].clients])
         adopted = adoption.write_imports(stack_folder(self._checkout, stack.name), stack.name, state, listed)
@@ -183,11 +190,11 @@ class _Run:
             raise ToolError(error.command, error.exit_code, _from_first_error(error.stderr)) from error
         return watch.changed, seconds
 
-    def _read(self, stack: Stack) -> tuple[State | None, Record | None, bool]:
+    def _read(self, stack: StackEntry) -> tuple[State | None, Record | None, bool]:
         store = self._stores[stack.cluster]
         return store.read_state(stack.stack), store.read_record(stack.stack), store.read_marker(stack.stack) is not None
 
-    def _free_lock(self, stack: Stack) -> Finding | None:
+    def _free_lock(self, stack: StackEntry) -> Finding | None:
         """Frees a lock whose holder was a run of this machine that is dead; a finding for every other one."""
         store = self._stores[stack.cluster]
         lock = store.read_lock(stack.stack)
@@ -210,6 +217,10 @@ class _Run:
         with self._thread_lock:
             self.results[result.name] = result
             self.states[result.name] = state
+            is_last = self.awaited == {result.name}
+            self.awaited.discard(result.name)
+        if is_last:
+            self.on_awaited()
         what = result.action.value if result.action is guard.Action.SKIP else f"done in {result.seconds:.0f} s"
         self._progress.say(result.name, f"{what}, {result.resources} resources")
 

@@ -16,8 +16,9 @@ from tidegate.cloud.account import Account
 from tidegate.cloud.progress import OnProgress, Progress
 from tidegate.cloud.schedule import by_urgency, run_in_order
 from tidegate.cloud.state import StateStore, stores
-from tidegate.cloud.synthesis import Stack, stack_folder, synthesise
+from tidegate.cloud.synthesis import stack_folder, synthesise
 from tidegate.cloud.toolchain import terraform_environment
+from tidegate.contracts.stacks import StackEntry
 from tidegate.errors import StateError
 from tidegate.facts.platform import Platform
 
@@ -56,7 +57,7 @@ def destroy(checkout: Checkout, platform: Platform, account: Account, on_progres
     return Destruction(sum(in_state.values()), tuple(left), time.monotonic() - started)
 
 
-def _reversed_needs(stacks: list[Stack]) -> Mapping[str, list[str]]:
+def _reversed_needs(stacks: list[StackEntry]) -> Mapping[str, list[str]]:
     """For every stack those that must be gone before it: the ones that read it."""
     return {stack.name: [other.name for other in stacks if stack.name in other.depends_on] for stack in stacks}
 
@@ -74,7 +75,7 @@ def _destroy(folder: Path, name: str, environment: Mapping[str, str], progress: 
 
 
 def _destroy_state_stacks(
-    checkout: Checkout, stacks: Sequence[Stack], by_cluster: Mapping[str, StateStore], account: Account, progress: Progress
+    checkout: Checkout, stacks: Sequence[StackEntry], by_cluster: Mapping[str, StateStore], account: Account, progress: Progress
 ) -> None:
     """The stacks whose buckets hold their own state: the states move to files first, outside the buckets."""
     out = checkout.embedded / "state-teardown"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
-OnProgress = Callable[[str, str], None]
-"""Called with a stack's name and what just happened to it; never by two threads at once."""
+from tidegate.tools.progress import OnProgress
 
 _COMPLETE = re.compile(r"([a-z0-9_]+\.[\w-]+)[^:]*: ((?:Creation|Modifications|Destruction|Import) complete.*)")
 

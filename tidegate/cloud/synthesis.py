@@ -6,45 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.toolchain import terraform_environment
+from tidegate.contracts.stacks import LISTING, StackEntry, Synthesis
 from tidegate.errors import StateError
-
-
-class _Read(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Stack(_Read):
-    """One stack of one cluster as synthesised; `resources` counts what Terraform would manage."""
-
-    name: str
-    cluster: str
-    stack: str
-    region: str
-    depends_on: tuple[str, ...]
-    resources: int
-    applied_locally: bool
-
-
-class LeftOut(_Read):
-    """A resource, or a whole stack, that the emulated cloud cannot take, and why."""
-
-    cluster: str
-    stack: str
-    type: str
-    name: str
-    reason: str
-
-
-class Synthesis(_Read):
-    """What `infra` wrote: stacks in dependency order and what it left out for the emulated cloud."""
-
-    stacks: tuple[Stack, ...]
-    not_applied_locally: tuple[LeftOut, ...]
 
 
 def synthesise(checkout: Checkout, environment: Mapping[str, str], out: Path | None = None) -> Synthesis:
@@ -62,7 +30,7 @@ def synthesise(checkout: Checkout, environment: Mapping[str, str], out: Path | N
 def read(folder: Path) -> Synthesis:
     """The summary in a folder synthesised earlier."""
     try:
-        return Synthesis.model_validate_json((folder / "tidegate.json").read_bytes())
+        return Synthesis.model_validate_json((folder / LISTING).read_bytes())
     except (FileNotFoundError, ValidationError) as error:
         raise StateError(f"{folder} holds no readable synthesis; run `tidegate up` again") from error
 
@@ -72,7 +40,7 @@ def stack_folder(checkout: Checkout, stack: str) -> Path:
     return checkout.synthesised / "stacks" / stack
 
 
-def input_sha256(checkout: Checkout, stack: Stack, outputs_of_dependencies: Mapping[str, str]) -> str:
+def input_sha256(checkout: Checkout, stack: StackEntry, outputs_of_dependencies: Mapping[str, str]) -> str:
     """What decides the result of applying `stack`: its own JSON, and the outputs of the stacks it reads.
 
     `outputs_of_dependencies` maps a stack's name to the digest of its outputs.

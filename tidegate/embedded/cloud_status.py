@@ -9,6 +9,7 @@ from tidegate.checkout import Checkout
 from tidegate.cloud import synthesis
 from tidegate.cloud.account import Account, own_errors
 from tidegate.cloud.state import stores
+from tidegate.contracts.stacks import LeftOut, Synthesis
 from tidegate.embedded.emulator import find_running
 from tidegate.errors import StateError
 from tidegate.facts import inventory
@@ -21,7 +22,7 @@ class CloudStatus:
     endpoint: str | None
     resources: int
     by_stack: dict[str, int]
-    not_applied_locally: tuple[synthesis.LeftOut, ...]
+    not_applied_locally: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def read_status(checkout: Checkout) -> PlatformStatus:
     try:
         known = synthesis.read(checkout.synthesised)
     except StateError:
-        known = synthesis.Synthesis(stacks=(), not_applied_locally=())
+        known = Synthesis(stacks=(), not_applied_locally=())
     by_stack: dict[str, int] = {}
     for stack in known.stacks:
         store = by_cluster.get(stack.cluster)

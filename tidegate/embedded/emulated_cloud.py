@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from tidegate.checkout import Checkout
@@ -14,7 +14,7 @@ from tidegate.cloud.progress import OnProgress
 from tidegate.cloud.state import stores
 from tidegate.embedded import emulator
 from tidegate.errors import EmulatorError
-from tidegate.facts import inventory
+from tidegate.facts.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,20 @@ class CloudUp:
 
 
 @own_errors()
-def bring_up(checkout: Checkout, on_progress: OnProgress, *, awaited: Collection[str] = (), only: Collection[str] | None = None) -> CloudUp:
+def bring_up(
+    checkout: Checkout, platform: Platform, on_progress: OnProgress, *, awaited: Collection[str] = (), only: Collection[str] | None = None,
+    on_awaited: Callable[[], None] = lambda: None,
+) -> CloudUp:  # fmt: skip
     """Starts the emulated AWS if need be, deploys every stack into it and asks its API for each resource.
 
-    Stacks that are `awaited`, by their short names, go before others; with `only`, there are no others.
+    Stacks that are `awaited`, by their short names, go before others, and `on_awaited` is called after them; with `only`, there are no others.
 
     The caller has looked for missing tools. Raises `EmulatorError` when the account does not list what state holds.
     """
-    platform = inventory.load(checkout.root)
     running, is_new = emulator.ensure_running(checkout)
     on_progress("emulated AWS", f"{'started' if is_new else 'runs'} on {running.endpoint}")
     account = Account(running.endpoint)
-    deployment = deploy(checkout, platform, account, on_progress, awaited=awaited, only=only)
+    deployment = deploy(checkout, platform, account, on_progress, awaited=awaited, only=only, on_awaited=on_awaited)
     by_cluster = stores(platform, account)
     states = [state for name in deployment.outputs if (state := by_cluster[name.rsplit("-", 1)[0]].read_state(name.rsplit("-", 1)[1]))]
     listed = listing.list_account([store.clients for store in by_cluster.values()])
@@ -50,7 +52,7 @@ def bring_up(checkout: Checkout, on_progress: OnProgress, *, awaited: Collection
 
 
 @own_errors()
-def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:
+def take_down(checkout: Checkout, platform: Platform, on_progress: OnProgress) -> Destruction | None:
     """Destroys every stack, proves the account empty and stops the emulator; None when it was down already.
 
     Raises `EmulatorError`, and leaves the emulator running for a look, when something is left.
@@ -59,7 +61,7 @@ def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None
     if running is None:
         emulator.stop(checkout)
         return None
-    result = destroy(checkout, inventory.load(checkout.root), Account(running.endpoint), on_progress)
+    result = destroy(checkout, platform, Account(running.endpoint), on_progress)
     if result.left_over:
         raise EmulatorError("the account is not empty after destroy:\n" + "\n".join(result.left_over))
     emulator.stop(checkout)

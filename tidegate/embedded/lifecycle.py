@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Lock
 
@@ -17,6 +17,7 @@ from tidegate.cloud.toolchain import missing
 from tidegate.embedded import emulated_cloud, emulator, example_models, regions
 from tidegate.errors import DoctorError, UsageError
 from tidegate.facts import inventory
+from tidegate.repository.rendering import Production, render_and_validate
 
 STACKS_FOR_REGIONS = ("state", "registry")
 """Short names of the stacks that bring the model registry."""
@@ -35,9 +36,10 @@ SIMULATED_IN_REGIONS = (
 
 @dataclass(frozen=True, slots=True)
 class PlatformUp:
-    """The platform after `up`; `regions` is None when only the cloud was asked for."""
+    """The platform after `up`: cloud, what production would run, and the regions, None when they were not asked for."""
 
     cloud: emulated_cloud.CloudUp
+    production: Production
     regions: regions.RegionsUp | None
 
 
@@ -59,21 +61,30 @@ def bring_up(
     """
     if lacking := missing(checkout):
         raise DoctorError(lacking)  # before the regions begin beside the cloud
-    if not with_regions:
-        return PlatformUp(emulated_cloud.bring_up(checkout, on_progress, only=only_stacks), None)
     platform = inventory.load(checkout.root)
+    if not with_regions:
+        production = render_and_validate(checkout, platform, on_progress)
+        return PlatformUp(emulated_cloud.bring_up(checkout, platform, on_progress, only=only_stacks), production, None)
     running, _ = emulator.ensure_running(checkout)
     telling, stop = Lock(), Event()
+    registries: Future[None] = Future()
 
     def tell(subject: str, what: str) -> None:
         with telling:
             on_progress(subject, what)
 
     with ThreadPoolExecutor(1, "regions") as beside:
-        running_regions = beside.submit(regions.bring_up_regions, checkout, platform, running.endpoint, tell, stop)
+        running_regions = beside.submit(regions.bring_up_regions, checkout, platform, running.endpoint, registries, tell, stop)
         running_regions.add_done_callback(lambda done: tools.interrupt_streams() if done.exception() else None)
         try:
-            cloud = emulated_cloud.bring_up(checkout, tell, awaited=STACKS_FOR_REGIONS, only=only_stacks)
+            cloud = emulated_cloud.bring_up(
+                checkout,
+                platform,
+                tell,
+                awaited=STACKS_FOR_REGIONS,
+                only=only_stacks,
+                on_awaited=lambda: registries.set_result(None),
+            )
         except BaseException:
             stop.set()
             tools.interrupt_streams()
@@ -82,7 +93,8 @@ def bring_up(
             if running_regions.done():
                 running_regions.result()  # the first failure is the one to tell
         try:
-            return PlatformUp(cloud, running_regions.result())
+            up = running_regions.result()
+            return PlatformUp(cloud, up.production, up)
         except BaseException:
             stop.set()
             tools.interrupt_streams()
@@ -96,7 +108,7 @@ def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None
     if running := emulator.find_running(checkout):
         deleted = example_models.empty(registries_of(platform, Account(running.endpoint)))
         on_progress("models", f"{deleted} objects deleted from the model registry")
-    return emulated_cloud.take_down(checkout, on_progress)
+    return emulated_cloud.take_down(checkout, platform, on_progress)
 
 
 def real_and_simulated(*, with_regions: bool) -> list[str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform as system
-import textwrap
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,39 +17,24 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account, own_errors
 from tidegate.cloud.model_buckets import registries_of
-from tidegate.cloud.state import stores
-from tidegate.embedded import example_models, obstacles, prediction
+from tidegate.embedded import example_models
 from tidegate.embedded.builds import sources
 from tidegate.embedded.builds.go_programs import build
 from tidegate.embedded.delivery import bootstrap, delivery, git_server
 from tidegate.embedded.fleet import bring_up, internet
-from tidegate.embedded.fleet.bring_up import Local, OnProgress, Prepared, cluster_of
+from tidegate.embedded.fleet.bring_up import Local, Prepared
+from tidegate.embedded.live_regions import Watched
 from tidegate.embedded.machines import network
-from tidegate.embedded.region_status import RegionState, read_region, read_regions
+from tidegate.embedded.region_status import RegionState, read_regions
 from tidegate.embedded.signed_models import catalogue_of, sign_registry
 from tidegate.embedded.vault import vault_region
 from tidegate.errors import Finding, MachineError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
-from tidegate.live.kubernetes import Kubernetes
-from tidegate.live.served import is_executed
+from tidegate.repository.rendering import Production, render_and_validate
 from tidegate.signing.keys import key_ids
-from tidegate.tools.waiting import Obstacle, wait_until
-
-ANSWER_PATIENCE_SECONDS = 300
-"""How long a live region may take to give a model's first right answer: a cold start, or pods that a restart makes anew."""
-
-LIVE_PATIENCE_SECONDS = 900
-"""How long a region may take to come up once Argo CD has it; seven times what it takes on two idle cores."""
-
-_SHOWN = 4
-"""Of the things that a region waits for, how many a line of progress names."""
-
-_SHOWN_CHARACTERS = 160
-"""Of each of them, with its reason: a reason may hold the end of a log."""
-
-_LOOK_SECONDS = 4
-"""Between two looks at a region that comes up; each costs some tenths of a second of both cores."""
+from tidegate.tools.progress import OnProgress
+from tidegate.tools.waiting import wait_until
 
 _PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "mount": "mount", "sysctl": "procps"}
 
@@ -74,10 +57,11 @@ class Phases:
 
 @dataclass(frozen=True, slots=True)
 class RegionsUp:
-    """The regions after `up`, and the seconds of every phase."""
+    """The regions after `up`, the seconds of every phase, and what production would run."""
 
     regions: tuple[RegionState, ...]
     phases: Mapping[str, float]
+    production: Production
 
 
 def lacking() -> list[Finding]:
@@ -103,13 +87,14 @@ def lacking() -> list[Finding]:
 
 
 @own_errors()
-def bring_up_regions(
-    checkout: Checkout, platform: Platform, endpoint: str, on_progress: OnProgress, stop: Event | None = None
+def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with this one
+    checkout: Checkout, platform: Platform, endpoint: str, registries: Future[None], on_progress: OnProgress, stop: Event | None = None
 ) -> RegionsUp:
     """Brings every region up and waits until all of it is live. What runs already is left alone.
 
-    `endpoint` is the emulated AWS. Ends with `MachineError` soon after `stop` is set, which a failure does too. Raises it too when a region is not
-    live in time, naming what is missing.
+    `endpoint` is the emulated AWS; `registries` is done when the stacks of the model registry are applied. Raises `ManifestError` for
+    objects that production could not run, before anything is committed for Argo CD, and `MachineError` when a region is not live in time,
+    naming what is missing, or soon after `stop` is set, which a failure does too.
     """
     phases, local, ended = Phases(), bring_up.open_local(checkout, platform), stop or Event()
 
@@ -125,11 +110,11 @@ def bring_up_regions(
     outside = local.machine(network.INTERNET)
     internet.own_authority(outside)  # both halves below read it, and whoever comes first would make it
     with ThreadPoolExecutor(2, "beside") as beside:
-        rendering, uploading = beside.submit(run.render), beside.submit(run.upload, Account(endpoint))
+        rendering, uploading = beside.submit(run.render), beside.submit(run.upload, Account(endpoint), registries)
         try:
             with phases.phase("machines"):
                 bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
-            rendering.result()
+            production = rendering.result()
             run.in_each_region(run.hand_over)
             with phases.phase("vault"):
                 run.in_each_region(run.set_up_vault)
@@ -138,10 +123,10 @@ def bring_up_regions(
             ended.set()  # the upload may be waiting for a bucket that nobody asks for any longer
             raise
     with phases.phase("live"):
-        states = tuple(run.wait_until_live(name) for name in local.regions)
+        states = tuple(run.watched(name).wait_until_live() for name in local.regions)
     with phases.phase("answers"):
-        run.in_each_region(run.prove_answers)
-    return RegionsUp(states, phases.seconds)
+        run.in_each_region(lambda name: run.watched(name).prove_answers(registry))
+    return RegionsUp(states, phases.seconds, production)
 
 
 @dataclass
@@ -160,136 +145,58 @@ class _Run:
             for _ in each.map(do, self.local.regions):
                 pass
 
-    def render(self) -> None:
-        """Renders tenants and add-ons and commits them to the Git server's repository, for which no machine has to run."""
+    def watched(self, name: str) -> Watched:
+        """A region as it is waited for."""
+        return Watched(self.local, name, self.prepared.programs, partial(self.say, name))
+
+    def render(self) -> Production:
+        """Proves what production would run, then renders the same for this machine and commits it, for which no machine has to run."""
+        with self.phases.phase("production"):
+            production = render_and_validate(self.local.checkout, self.local.platform, self.say)
         with self.phases.phase("render"):
             self._render()
+        return production
 
     def _render(self) -> None:
         catalogue = catalogue_of(self.registry, key_ids(self.local.platform))
-        delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, catalogue))
         certificate, modules = bootstrap.webhook_certificate(self.local), sources.add_on_folders(self.local.checkout)
-
-        self.in_each_region(lambda name: delivery.render_add_ons(self.local, name, self.prepared, modules, certificate))
+        add_ons = [delivery.add_ons_request(self.local, name, self.prepared, modules, certificate) for name in self.local.regions]
+        delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, catalogue), add_ons)
         outside = self.local.machine(network.INTERNET)
         tree = git_server.worktree(outside)
-        followers = [git_server.Follower(self._cluster(name), delivery.folders_of_applications(tree, name)) for name in self.local.regions]
+        followers = [
+            git_server.Follower(self.watched(name).cluster, delivery.folders_of_applications(tree, name)) for name in self.local.regions
+        ]
         git_server.tell_on_push(outside, followers)
         git_server.commit(outside, "Render the embedded regions")
 
     def hand_over(self, name: str) -> None:
         """Waits for a region's API server and applies what Argo CD needs, unless all of it is there already."""
-        cluster = self._cluster(name)
+        region = self.watched(name)
+        cluster = region.cluster
         with self.phases.phase(f"{name} API server"):
             wait_until(
-                cluster.is_ready, f"the API server of {name}", patience_seconds=120,
-                say=partial(self.say, name), find_obstacle=partial(self._find_obstacle, name),
-            )  # fmt: skip
+                cluster.is_ready, f"the API server of {name}", patience_seconds=120, say=region.say, find_obstacle=region.find_obstacle
+            )
         self.say(name, "API server is ready")
         if not bootstrap.is_bootstrapped(self.local, name, cluster):
             with self.phases.phase(f"{name} by hand"):
                 bootstrap.grant_identities(self.local, cluster)
                 bootstrap.bootstrap(self.local, name, cluster, delivery.add_on_secrets(self.local, name), self.say)
 
-    def upload(self, account: Account) -> None:
+    def upload(self, account: Account, registries: Future[None]) -> None:
         """Fills the model registry, once its stacks are applied, which happens beside us."""
         with self.phases.phase("models"):
-            self._upload(account)
-
-    def _upload(self, account: Account) -> None:
-        by_cluster = stores(self.local.platform, account)
-
-        def is_there() -> bool:
-            return all(
-                store.has_bucket() and store.read_record("registry") is not None and store.read_marker("registry") is None
-                for store in by_cluster.values()
-            )
-
-        wait_until(
-            is_there, "the stacks of the model registry", patience_seconds=900, pause_seconds=2, say=partial(self.say, "models"),
-            why_not=lambda: "they are applied beside; the lines about `registry` stacks above tell how far they are",
-        )  # fmt: skip
-        example_models.upload(self.registry, registries_of(self.local.platform, account), self.say)
+            wait_until(
+                registries.done, "the stacks of the model registry", patience_seconds=900, say=partial(self.say, "models"),
+                why_not=lambda: "they are applied beside; the lines about `registry` stacks above tell how far they are",
+            )  # fmt: skip
+            example_models.upload(self.registry, registries_of(self.local.platform, account), self.say)
 
     def set_up_vault(self, name: str) -> None:
         """Waits for a region's Vault and writes into it what tenants' pods ask for before they serve."""
-        keys = sorted(set(key_ids(self.local.platform).values()))
-        find_obstacle = partial(self._find_obstacle, name)
-        vault_region.set_up(self.local, name, self._cluster(name), keys, self.say, find_obstacle=find_obstacle)
-
-    def wait_until_live(self, name: str) -> RegionState:
-        """Waits until nothing of a region is missing, telling what is whenever that changes."""
-        states: deque[RegionState] = deque(maxlen=2)
-
-        def is_live() -> bool:
-            before = states[-1].waiting_for if states else []
-            states.append(read_region(self.local, name, self.prepared.programs))
-            self._have_judged(name, states)
-            if states[-1].waiting_for and states[-1].waiting_for != before:
-                self.say(name, f"waits for {_counted(states[-1].waiting_for)}")
-            return not states[-1].waiting_for
-
-        wait_until(
-            is_live, f"{name} to be live", patience_seconds=LIVE_PATIENCE_SECONDS, pause_seconds=_LOOK_SECONDS,
-            why_not=lambda: f"it waits for {_counted(states[-1].told)}; see `tidegate status`",
-            say=partial(self.say, name), find_obstacle=partial(self._find_obstacle, name),
-        )  # fmt: skip
-        self.say(name, f"live: {len(states[-1].applications)} applications, {len(states[-1].models)} models")
-        return states[-1]
-
-    def _have_judged(self, name: str, looks: Collection[RegionState]) -> None:
-        """Asks Argo CD to judge the Applications anew that it could not judge at two looks in a row.
-
-        Its script for a model's health has one second, which is short on a busy machine, and it would try again in two minutes only.
-        """
-        if len(looks) < 2:
-            return
-        before, now = ({one.name for one in state.applications if one.health == "Unknown"} for state in looks)
-        if stuck := sorted(before & now):
-            self._cluster(name).run("annotate", "applications.argoproj.io", *stuck, *git_server.LOOK_AGAIN)
-
-    def prove_answers(self, name: str) -> None:
-        """Asks every executed model of a region through its edge until the answer is the one of training.
-
-        What the API server says is not enough: after a restart it still tells how things were before.
-        """
-        references = [
-            f"{tenant.name}/{model}"
-            for tenant in self.local.platform.tenants_of(name)
-            for model, facts in tenant.models.items()
-            if is_executed(facts)
-        ]
-        with ThreadPoolExecutor(len(references) or 1, "answers") as each:
-            for _ in each.map(partial(self._prove_answer, name), references):
-                pass
-        self.say(name, "every model that is executed here answers as in training")
-
-    def _prove_answer(self, name: str, reference: str) -> None:
-        refusals: list[str] = []
-        wait_until(
-            partial(self._answers, reference, name, refusals), f"the right answer of {reference} in {name}",
-            patience_seconds=ANSWER_PATIENCE_SECONDS, pause_seconds=1, why_not=lambda: refusals[-1], say=partial(self.say, name),
-        )  # fmt: skip
-
-    def _answers(self, reference: str, region: str, refusals: list[str]) -> bool:
-        try:
-            prediction.predict(self.local, reference, lambda: self.registry, region=region)
-        except MachineError as error:
-            refusals.append(str(error))
-            return False
-        return True
-
-    def _cluster(self, name: str) -> Kubernetes:
-        return cluster_of(self.local, name, self.prepared.programs)
-
-    def _find_obstacle(self, name: str) -> Obstacle | None:
-        return obstacles.find_obstacle(self.local.machine(name), self._cluster(name))
-
-
-def _counted(waiting: Sequence[str]) -> str:
-    """How many things are waited for, and the first of them."""
-    shown = ", ".join(textwrap.shorten(one, _SHOWN_CHARACTERS, placeholder=" ...") for one in waiting[:_SHOWN])
-    return f"{len(waiting)}: {shown}{' ...' if len(waiting) > _SHOWN else ''}"
+        keys, region = sorted(set(key_ids(self.local.platform).values())), self.watched(name)
+        vault_region.set_up(self.local, name, region.cluster, keys, self.say, find_obstacle=region.find_obstacle)
 
 
 def read_running_regions(checkout: Checkout) -> list[RegionState]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account
@@ -14,8 +14,7 @@ from tidegate.facts import inventory, names
 from tidegate.repository.verify_models import verify_in_buckets
 from tidegate.signing import review
 from tidegate.signing.keys import embedded_signer, key_ids
-
-OnProgress = Callable[[str, str], None]
+from tidegate.tools.progress import OnProgress
 
 
 def default_place(checkout: Checkout) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,7 @@ from tidegate.metering.meter import meter
 from tidegate.metering.metrics import Metrics
 from tidegate.metering.observed import tenancy_of
 from tidegate.metering.region_source import RegionSource
-
-OnProgress = Callable[[str, str], None]
+from tidegate.tools.progress import OnProgress
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
 
 from tidegate import tools
 from tidegate.checkout import Checkout
+from tidegate.contracts.rendering import RenderSummary
 from tidegate.errors import ManifestError
-from tidegate.facts import inventory
 from tidegate.facts.editor_schemas import editor_schemas
+from tidegate.facts.platform import Platform
 from tidegate.manifests.validate import validate_folder
 from tidegate.repository.schemas import load_schemas, version_findings
 from tidegate.signing.committed import check_catalogue
+from tidegate.tools.progress import OnProgress
 
 
-class Rendered(BaseModel):
-    """What a rendering wrote: counts of clusters, objects and files."""
+@dataclass(frozen=True, slots=True)
+class Production:
+    """What production would run: what rendering it wrote, and how many objects were found in order."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    clusters: int
-    objects: int
-    files_written: int
-    files_unchanged: int
-    files_removed: int
+    rendered: RenderSummary
+    checked: int
 
 
-def render(checkout: Checkout, out: Path | None = None) -> Rendered:
-    """Writes `gitops/rendered` (or `out`) and the editor schemas; raises `InventoryError` with nothing changed for bad facts."""
-    inventory.load(checkout.root)
+def render_and_validate(checkout: Checkout, platform: Platform, on_progress: OnProgress) -> Production:
+    """Renders what production would run and judges every object of it. Raises as `render` and `validate` do."""
+    rendered = render(checkout)
+    on_progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
+    checked = validate(checkout, platform, lambda text: on_progress("manifests", text))
+    on_progress("manifests", f"{checked} objects validated")
+    return Production(rendered, checked)
+
+
+def render(checkout: Checkout, out: Path | None = None) -> RenderSummary:
+    """Writes `gitops/rendered` (or `out`) and the editor schemas; raises `ToolError` with every finding, and nothing changed, for bad facts."""
     command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or "gitops/rendered")]
     done = tools.run(command, cwd=checkout.root)
     for name, text in editor_schemas().items():
@@ -39,16 +44,15 @@ def render(checkout: Checkout, out: Path | None = None) -> Rendered:
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    return Rendered.model_validate_json(done.stdout)
+    return RenderSummary.model_validate_json(done.stdout)
 
 
-def validate(checkout: Checkout, on_progress: Callable[[str], None]) -> int:
-    """Checks the facts and every object below `gitops`; returns how many objects there are.
+def validate(checkout: Checkout, platform: Platform, on_progress: Callable[[str], None]) -> int:
+    """Checks the signed catalogue and every object below `gitops`; returns how many objects there are.
 
     `on_progress` hears about schemas being fetched, which takes a while the first time. Raises `InventoryError` or
     `ManifestError` with every finding.
     """
-    platform = inventory.load(checkout.root)
     schemas = load_schemas(on_progress)
     folders = [folder for folder in (checkout.rendered, checkout.root / "gitops" / "bootstrap") if folder.is_dir()]
     findings = [

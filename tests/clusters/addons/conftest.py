@@ -12,11 +12,12 @@ import pytest
 
 from clusters.addons.add_on import AddOn, GoModule, Programs
 from clusters.addons.catalogue import ADD_ONS, modules
-from clusters.addons.region import Region, RegionFacts
+from clusters.addons.region import Region
 from clusters.addons.render import render
 from tests.clusters.addons.addon_objects import BUILDS, CA_CERTIFICATE, IMAGES
 from tidegate import tools
 from tidegate.checkout import Checkout
+from tidegate.contracts.rendering import RegionFacts
 from tidegate.embedded.builds.go_programs import build
 from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest

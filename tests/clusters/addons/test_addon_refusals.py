@@ -16,6 +16,7 @@ from clusters.addons.monitoring import kube_state_metrics
 from clusters.addons.region import Region
 from tests.clusters.addons.addon_objects import IMAGES
 from tests.root import ROOT
+from tidegate.contracts.rendering import AddOnsRequest
 from tidegate.errors import ManifestError
 
 
@@ -65,7 +66,7 @@ def test_an_object_that_upstream_dropped_is_named() -> None:
 
 
 def test_list_tells_both_sources_of_every_add_on(capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["list", "--json"]) == 0
+    assert program.main(["list"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [add_on["name"] for add_on in listed] == [add_on.name for add_on in ADD_ONS]
     assert all(add_on["production"]["version"] for add_on in listed)
@@ -73,13 +74,13 @@ def test_list_tells_both_sources_of_every_add_on(capsys: pytest.CaptureFixture[s
 
 @pytest.fixture
 def files(tmp_path: Path, inputs: Any, region: Region) -> list[str]:
-    """The program's arguments, its inputs written as files."""
-    (tmp_path / "facts.json").write_text(region.facts.model_dump_json(), encoding="utf-8")
-    (tmp_path / "images.json").write_text(json.dumps(IMAGES), encoding="utf-8")
-    (tmp_path / "modules.json").write_text(json.dumps({key: str(folder) for key, folder in inputs.modules.items()}), encoding="utf-8")
-    named = [text for name in ("facts", "images", "modules") for text in (f"--{name}", str(tmp_path / f"{name}.json"))]
-    programs = ["--helm", str(inputs.programs.helm), "--kubectl", str(inputs.programs.kubectl)]
-    return ["--root", str(ROOT), *named, *programs, "--out", str(tmp_path / "out")]
+    """The program's arguments, its request written as a file."""
+    request = AddOnsRequest(
+        facts=region.facts, images=dict(IMAGES), modules=dict(inputs.modules), helm=inputs.programs.helm, kubectl=inputs.programs.kubectl,
+        out=tmp_path / "out", secrets=tmp_path / "secrets.json",
+    )  # fmt: skip
+    (tmp_path / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
+    return ["--root", str(ROOT), "--request", str(tmp_path / "request.json")]
 
 
 def test_one_add_on_is_rendered_alone(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,23 +97,29 @@ def test_an_unknown_add_on_is_refused_with_those_that_exist(files: list[str], ca
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"dns_adress": "10.96.0.10"}, "facts.json: dns_adress: Extra inputs are not permitted"),
+        ({"dns_adress": "10.96.0.10"}, "request.json: facts.dns_adress: Extra inputs are not permitted"),
         ({"cluster": "live-9"}, "not in the inventory: live-9"),
-        ({"replicas": 0}, "facts.json: replicas: Input should be greater than or equal to 1"),
+        ({"replicas": 0}, "request.json: facts.replicas: Input should be greater than or equal to 1"),
     ],
     ids=["unknown-key", "unknown-cluster", "no-replicas"],
 )
-def test_wrong_facts_are_refused(  # noqa: PLR0917 - fixtures
-    change: dict[str, object], said: str, files: list[str], region: Region, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_wrong_facts_are_refused(
+    change: dict[str, object], said: str, files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    facts = {**json.loads(region.facts.model_dump_json()), **change}
-    (tmp_path / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    path = tmp_path / "request.json"
+    request = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**request, "facts": {**request["facts"], **change}}), encoding="utf-8")
     assert program.main(["render", *files]) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_secrets_are_printed_and_never_written(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["secrets", *files[:4]]) == 0
-    [secret] = json.loads(capsys.readouterr().out)
+def test_secrets_are_written_for_their_owner_and_never_into_the_tree(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.main(["render", *files, "--only", "coredns"]) == 0
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+    [secret] = json.loads((tmp_path / "secrets.json").read_text(encoding="utf-8"))
+    assert secret["data"]["tls.key"] not in capsys.readouterr().out
+    assert not list((tmp_path / "out").rglob("secret-*.yaml"))
     assert secret["metadata"] == {"name": kserve.WEBHOOK_SECRET, "namespace": "kserve", "labels": secret["metadata"]["labels"]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 from tidegate.checkout import Checkout
@@ -23,7 +24,7 @@ def main() -> None:
         sys.stdout.flush()
 
     running, _ = emulator.ensure_running(checkout)
-    regions.bring_up_regions(checkout, inventory.load(checkout.root), running.endpoint, tell)
+    regions.bring_up_regions(checkout, inventory.load(checkout.root), running.endpoint, Future(), tell)
 
 
 if __name__ == "__main__":

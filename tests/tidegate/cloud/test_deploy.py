@@ -18,10 +18,10 @@ from tidegate.checkout import Checkout
 from tidegate.cloud import deploy, guard
 from tidegate.cloud.account import Account
 from tidegate.cloud.state import Marker, StateStore
-from tidegate.cloud.synthesis import Stack, Synthesis
+from tidegate.contracts.stacks import StackEntry, Synthesis
 from tidegate.errors import ToolError
 
-STACK = Stack(name="live-1-edge", cluster="live-1", stack="edge", region="eu-west-1", depends_on=(), resources=1, applied_locally=True)
+STACK = StackEntry(name="live-1-edge", cluster="live-1", stack="edge", region="eu-west-1", depends_on=(), resources=1, applied_locally=True)
 STATE: dict[str, object] = {"version": 4, "serial": 1, "lineage": "lineage-1", "outputs": {}, "resources": []}
 
 

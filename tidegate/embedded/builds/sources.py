@@ -17,10 +17,10 @@ from pydantic import TypeAdapter
 
 from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
+from tidegate.contracts.rendering import AddOnEntry
 from tidegate.embedded.builds.go_programs import CATALOGUE, module_folder
 from tidegate.embedded.digest import key_of
 from tidegate.errors import UsageError
-from tidegate.facts.fact import Fact
 
 RECIPE = 1
 """To be raised when the same modules shall give other files than before."""
@@ -35,17 +35,7 @@ KWOK_STAGES = tuple(
 """How pretended nodes and pods live, in the words of kwok's own module."""
 
 _FILES_BY_KEY = TypeAdapter(dict[str, list[str]])
-
-
-class AddOnModule(Fact):
-    """A Go module that add-ons are read from, as `python -m clusters.addons list` names it."""
-
-    key: str
-    """`<family> <path>`, or the path alone where no build of ours pins the module."""
-    path: str
-    version: str
-    reads: tuple[str, ...]
-    """What is read of it, in words; other words are other files."""
+_ADD_ONS = TypeAdapter(list[AddOnEntry])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ def kept_folders(checkout: Checkout) -> list[Path]:
 
 def _add_ons(checkout: Checkout) -> list[_Source]:
     printed = tools.run([str(checkout.python), "-m", "clusters.addons", "list"], cwd=checkout.root).stdout
-    named = [AddOnModule.model_validate_json(json.dumps(module)) for add_on in json.loads(printed) for module in add_on["modules"]]
+    named = [module for add_on in _ADD_ONS.validate_json(printed) for module in add_on.modules]
     reads: dict[str, list[str]] = {}
     for module in named:
         reads.setdefault(module.key, []).extend(module.reads)

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -30,8 +30,7 @@ from tidegate.embedded.bundles.progress import SIGN_OF_LIFE_SECONDS, Progress
 from tidegate.embedded.bundles.selection import fitting, to_write
 from tidegate.embedded.bundles.signature import Keys, trusted_keys
 from tidegate.errors import BundleError, UsageError
-
-OnProgress = Callable[[str, str], None]
+from tidegate.tools.progress import OnProgress
 
 _SCRATCH = ".importing"
 _CHUNK_BYTES = 1 << 20

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import yaml
 from pydantic import TypeAdapter
 
 from tidegate import tools
+from tidegate.contracts.rendering import AddOnsRequest, RegionFacts
 from tidegate.embedded import digest
 from tidegate.embedded.delivery import git_server
 from tidegate.embedded.digest import key_of
@@ -27,13 +28,16 @@ from tidegate.manifests.yaml_text import Manifest
 ADD_ONS = "gitops/add-ons"
 BOOTSTRAP = "gitops/bootstrap"
 
-_SOURCES = (
+SOURCES = (
     "clusters/**/*.py",
+    "clusters/releases.yaml",
     "clusters/inventory/**/*.yaml",
     "tidegate/errors.py",
-    *(f"tidegate/{name}/**/*.py" for name in ("inventory", "manifests", "model")),
+    "tidegate/contracts/*.py",
+    "tidegate/facts/**/*.py",
+    "tidegate/manifests/**/*.py",
 )
-"""What decides how add-ons are rendered, beside their settings."""
+"""What decides how add-ons are rendered, beside what is asked for."""
 
 
 def embedding(local: Local, images: Mapping[str, Image], catalogue: Catalogue) -> Embedding:
@@ -47,8 +51,11 @@ def embedding(local: Local, images: Mapping[str, Image], catalogue: Catalogue) -
     )
 
 
-def render(local: Local, facts: Embedding) -> None:
-    """Renders tenants and components for this machine into the worktree of the Git server."""
+def render(local: Local, facts: Embedding, add_ons: Collection[AddOnsRequest]) -> None:
+    """Renders tenants, components and the add-ons of `add_ons` for this machine into the worktree of the Git server.
+
+    Add-ons whose files were rendered from the same before are left alone.
+    """
     checkout, machine = local.checkout, local.machine(INTERNET)
     tree = git_server.open_worktree(machine)
     path = machine.folder / "embedding.json"
@@ -56,49 +63,73 @@ def render(local: Local, facts: Embedding) -> None:
     command = [
         str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(tree / RENDERED), "--embedding", str(path),
     ]  # fmt: skip
+    sources = digest.of_files(checkout.root, SOURCES)
+    made_of = {
+        request.facts.cluster: key_of(
+            sources, request.model_dump(mode="json"), Path(request.facts.kserve_webhook_certificate_path).read_text(encoding="ascii")
+        )
+        for request in add_ons
+    }
+    stale = [request for request in add_ons if _record(request, made_of[request.facts.cluster]) != _recorded(local, request)]
+    for request in stale:
+        folder = _folder(local, request.facts.cluster)
+        (folder / "rendered").unlink(missing_ok=True)
+        (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
+        command += ["--add-ons", str(folder / "request.json")]
     tools.run(command, cwd=checkout.root)
+    for request in stale:
+        text = _record(request, made_of[request.facts.cluster])
+        (_folder(local, request.facts.cluster) / "rendered").write_text(text, encoding="ascii")
 
 
-def render_add_ons(
+def add_ons_request(
     local: Local, cluster: str, prepared: Prepared, modules: Mapping[str, Path], webhook_certificate: tuple[Path, Path]
-) -> None:
-    """Renders one region's add-ons from `modules` (see `sources.add_on_folders`), unless what is there was rendered from the same."""
-    checkout, addresses, platform = local.checkout, local.addresses, local.platform
-    machine, images, programs = local.machine(INTERNET), prepared.images, prepared.programs
-    work = machine.folder / "add-ons" / cluster
-    work.mkdir(parents=True, exist_ok=True)
+) -> AddOnsRequest:
+    """What one region's add-ons are rendered from; `modules` as `sources.add_on_folders` gives them."""
+    addresses, platform, machine = local.addresses, local.platform, local.machine(INTERNET)
+    node = addresses.regions[cluster].node
     hosts = {
         **internet.hosts(addresses),
-        **{tenant.host_in(platform.clusters[cluster].domain): addresses.regions[cluster].node for tenant in platform.tenants_of(cluster)},
+        **{tenant.host_in(platform.clusters[cluster].domain): node for tenant in platform.tenants_of(cluster)},
     }
-    inputs = {
-        "facts": {
-            "cluster": cluster,
-            "ca_certificate": internet.own_authority(machine).certificate_pem.decode(),
-            "kserve_webhook_certificate_path": str(webhook_certificate[0]),
-            "kserve_webhook_key_path": str(webhook_certificate[1]),
-            "dns_address": service_address(addresses.regions[cluster], DNS),
-            "prometheus_address": service_address(addresses.regions[cluster], PROMETHEUS),
-            "hosts": hosts,
-        },
-        "images": {name: image.reference for name, image in images.items()},
-        "modules": {key: str(folder) for key, folder in modules.items()},
-    }
-    out, record = git_server.worktree(machine) / ADD_ONS / cluster, work / "rendered"
-    made_of = key_of(digest.of_files(checkout.root, _SOURCES), inputs, str(programs["helm"]))
-    if record.is_file() and record.read_text(encoding="ascii") == f"{made_of} {digest.of_files(out, ('**/*',))}":
-        return
-    record.unlink(missing_ok=True)
-    for name, content in inputs.items():
-        (work / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    tools.run(
-        [
-            *_command(local, cluster, "render"), "--images", str(work / "images.json"), "--modules", str(work / "modules.json"),
-            "--helm", str(programs["helm"]), "--kubectl", str(programs["kubectl"]), "--out", str(out),
-        ],
-        cwd=checkout.root,
-    )  # fmt: skip
-    record.write_text(f"{made_of} {digest.of_files(out, ('**/*',))}", encoding="ascii")
+    return AddOnsRequest(
+        facts=RegionFacts(
+            cluster=cluster,
+            ca_certificate=internet.own_authority(machine).certificate_pem.decode(),
+            kserve_webhook_certificate_path=str(webhook_certificate[0]),
+            kserve_webhook_key_path=str(webhook_certificate[1]),
+            dns_address=IPv4Address(service_address(addresses.regions[cluster], DNS)),
+            prometheus_address=IPv4Address(service_address(addresses.regions[cluster], PROMETHEUS)),
+            hosts={name: IPv4Address(address) for name, address in hosts.items()},
+        ),
+        images={name: image.reference for name, image in prepared.images.items()},
+        modules=dict(modules),
+        helm=prepared.programs["helm"],
+        kubectl=prepared.programs["kubectl"],
+        out=git_server.worktree(machine) / ADD_ONS / cluster,
+        secrets=_secrets(local, cluster),
+    )
+
+
+def _folder(local: Local, cluster: str) -> Path:
+    folder = local.machine(INTERNET).folder / "add-ons" / cluster
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _secrets(local: Local, cluster: str) -> Path:
+    return _folder(local, cluster) / "secrets.json"
+
+
+def _record(request: AddOnsRequest, made_of: str) -> str:
+    """What add-ons were rendered from, and what is there."""
+    return f"{made_of} {digest.of_files(request.out, ('**/*',))}"
+
+
+def _recorded(local: Local, request: AddOnsRequest) -> str:
+    """What was noted when the add-ons were rendered last; nothing when that did not end well."""
+    path = _folder(local, request.facts.cluster) / "rendered"
+    return path.read_text(encoding="ascii") if path.is_file() and _secrets(local, request.facts.cluster).is_file() else ""
 
 
 class _Source(Read):
@@ -135,10 +166,4 @@ def folders_of_applications(tree: Path, cluster: str) -> dict[str, str]:
 
 def add_on_secrets(local: Local, cluster: str) -> list[Manifest]:
     """The Secrets that a region's add-ons, rendered before, want applied by hand."""
-    printed = tools.run(_command(local, cluster, "secrets"), cwd=local.checkout.root).stdout
-    return TypeAdapter(list[Manifest]).validate_json(printed)
-
-
-def _command(local: Local, cluster: str, verb: str) -> list[str]:
-    facts = local.machine(INTERNET).folder / "add-ons" / cluster / "facts.json"
-    return [str(local.checkout.python), "-m", "clusters.addons", verb, "--root", ".", "--facts", str(facts)]
+    return TypeAdapter(list[Manifest]).validate_json(_secrets(local, cluster).read_bytes())

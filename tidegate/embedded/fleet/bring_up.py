@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,7 @@ from tidegate.errors import MachineError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
-
-OnProgress = Callable[[str, str], None]
+from tidegate.tools.progress import OnProgress
 
 _ENDING_SECONDS = 10.0
 """What a killed process still takes to end on a busy machine, or what somebody who was killed had just started."""

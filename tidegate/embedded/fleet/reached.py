@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.checkout import Checkout
@@ -12,8 +12,7 @@ from tidegate.embedded.fleet.machine_view import running_regions
 from tidegate.errors import MachineError, UsageError
 from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
-
-OnProgress = Callable[[str, str], None]
+from tidegate.tools.progress import OnProgress
 
 
 def find_clusters(

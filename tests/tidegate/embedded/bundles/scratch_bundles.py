@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tidegate.checkout import Checkout
+from tidegate.contracts.rendering import AddOnEntry, AddOnModule
 from tidegate.embedded import example_models
 from tidegate.embedded.builds import go_programs
 from tidegate.embedded.bundles import envelope, pieces
@@ -67,10 +68,14 @@ build)
     ;;
 esac
 """
-ADD_ONS = """#!/bin/sh
+ADD_ON = AddOnEntry(
+    name="charts", version="1", wave=0, namespace="charts", by_hand=False, production={}, images=(), owned_namespaces=(),
+    modules=(AddOnModule(key="example.org/charts", path="example.org/charts", version="v1", reads=("chart chart",)),), ignored_differences=(),
+)  # fmt: skip
+ADD_ONS = f"""#!/bin/sh
 case "$3" in
-list) echo '[{"modules": [{"key": "example.org/charts", "path": "example.org/charts", "version": "v1", "reads": ["chart chart"]}]}]' ;;
-files) echo '{"example.org/charts": ["chart/Chart.yaml"]}' ;;
+list) echo '[{ADD_ON.model_dump_json()}]' ;;
+files) echo '{{"example.org/charts": ["chart/Chart.yaml"]}}' ;;
 esac
 """
 TRAIN = """#!/bin/sh

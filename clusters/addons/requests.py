@@ -1,0 +1,62 @@
+"""Renders what is asked for: the add-ons of one region, from a file that says from what and where to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from clusters.addons import kserve
+from clusters.addons.add_on import Programs
+from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.region import Region
+from clusters.addons.render import emit_files, render
+from tidegate.contracts.rendering import AddOnsRequest
+from tidegate.errors import Finding, InventoryError, UsageError
+from tidegate.facts.cluster import Cluster
+from tidegate.manifests.tree import Written, write_trees
+
+
+def read_request(path: Path) -> AddOnsRequest:
+    """The request in a file; raises `InventoryError` with every finding, `UsageError` when there is no such file."""
+    try:
+        return AddOnsRequest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise InventoryError(
+            [_finding(path.name, ".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors()]
+        ) from error
+
+
+def fulfil(request: AddOnsRequest, clusters: Mapping[str, Cluster], only: Collection[str] = ()) -> Written:
+    """Writes the add-ons, or those named in `only`, and what is applied by hand where that is asked for.
+
+    Raises as `render` does, and `InventoryError` for a region that the inventory does not have; then nothing has changed.
+    """
+    if unknown := set(only) - {add_on.name for add_on in ADD_ONS}:
+        known = ", ".join(add_on.name for add_on in ADD_ONS)
+        raise UsageError(f"no add-on {', '.join(sorted(unknown))}; there are {known}")
+    if request.facts.cluster not in clusters:
+        raise InventoryError([_finding("request", "facts.cluster", f"not in the inventory: {request.facts.cluster}")])
+    region = Region(clusters[request.facts.cluster], request.facts, request.images)
+    programs = Programs(request.helm, request.kubectl)
+    files: dict[str, bytes] = {}
+    for add_on in ADD_ONS:
+        if not only or add_on.name in only:
+            files |= emit_files(add_on, render(add_on, request.modules, region, programs))
+    if request.secrets:
+        _write_secretly(request.secrets, json.dumps([kserve.certificate_secret(region)]))
+    return write_trees({request.out: files})
+
+
+def _write_secretly(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+
+
+def _finding(source: str, path: str, problem: str) -> Finding:
+    return Finding(source, path, "addons-input", problem, "correct the file")
