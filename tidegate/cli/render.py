@@ -8,7 +8,7 @@ from tidegate.cli.screen import Screen
 
 
 def render(json: Json = False) -> None:
-    """Render tenants and clusters into gitops/rendered, and the editor schemas."""
+    """Render tenants and clusters into gitops/rendered, CODEOWNERS and the editor schemas."""
     from tidegate.checkout import find_checkout
     from tidegate.repository import rendering
 

@@ -13,6 +13,7 @@ from tidegate.errors import ManifestError
 from tidegate.facts import inventory
 from tidegate.facts.editor_schemas import editor_schemas
 from tidegate.manifests.validate import validate_folder
+from tidegate.repository.code_owners import code_owners, stale_findings, write_code_owners
 from tidegate.repository.schemas import load_schemas, version_findings
 from tidegate.signing.committed import check_catalogue
 
@@ -30,10 +31,11 @@ class Rendered(BaseModel):
 
 
 def render(checkout: Checkout, out: Path | None = None) -> Rendered:
-    """Writes `gitops/rendered` (or `out`) and the editor schemas; raises `InventoryError` with nothing changed for bad facts."""
-    inventory.load(checkout.root)
+    """Writes `gitops/rendered` (or `out`), CODEOWNERS and the editor schemas; raises `InventoryError` with nothing changed for bad facts."""
+    owners = code_owners(checkout, inventory.load(checkout.root))
     command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or "gitops/rendered")]
     done = tools.run(command, cwd=checkout.root)
+    write_code_owners(checkout, owners)
     for name, text in editor_schemas().items():
         path = checkout.root / "tidegate/facts/schemas" / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -43,9 +45,9 @@ def render(checkout: Checkout, out: Path | None = None) -> Rendered:
 
 
 def validate(checkout: Checkout, on_progress: Callable[[str], None]) -> int:
-    """Checks the facts and every object below `gitops`; returns how many objects there are.
+    """Checks the facts, CODEOWNERS and every object below `gitops`; returns how many objects there are.
 
-    `on_progress` hears about schemas being fetched, which takes a while the first time. Raises `InventoryError` or
+    `on_progress` is called while schemas are downloaded, which takes a while the first time. Raises `InventoryError` or
     `ManifestError` with every finding.
     """
     platform = inventory.load(checkout.root)
@@ -54,6 +56,7 @@ def validate(checkout: Checkout, on_progress: Callable[[str], None]) -> int:
     findings = [
         *check_catalogue(checkout.root, platform, platform.catalogue),
         *version_findings(platform),
+        *stale_findings(checkout, code_owners(checkout, platform)),
         *(finding for folder in folders for finding in validate_folder(folder, schemas, platform if folder == checkout.rendered else None)),
     ]
     if findings:
