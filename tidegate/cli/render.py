@@ -28,7 +28,9 @@ def validate(json: Json = False) -> None:
 
     screen = Screen(json)
     checked = rendering.validate(find_checkout(), lambda text: screen.progress("schemas", text))
-    screen.text(f"The inventory is sound; {checked} rendered objects fit their schemas and the platform's rules, and every pod some node.")
+    screen.text(
+        f"The inventory is valid. {checked} rendered objects match their schemas and the platform's rules, and every pod fits a node."
+    )
     screen.answer({"objects": checked, "findings": []})
 
 

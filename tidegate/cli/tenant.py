@@ -73,7 +73,7 @@ def attack(
     target: Annotated[str | None, typer.Option("--to", help="The tenant that is attacked. Default: every tenant.")] = None,
     json: Json = False,
 ) -> None:
-    """Attack every tenant from every other's namespace, over every data path, and tell what was not as expected."""
+    """Attack every tenant from every other's namespace, over every data path, and show what was not as expected."""
     from tidegate.attack.attack import attack as run
     from tidegate.checkout import find_checkout
     from tidegate.embedded import example_models

@@ -39,7 +39,7 @@ from tidegate.signing.keys import key_ids
 from tidegate.tools.waiting import Obstacle, wait_until
 
 ANSWER_PATIENCE_SECONDS = 300
-"""How long a live region may take to give a model's first right answer: a cold start, or pods that a restart makes anew."""
+"""How long a live region may take to give a model's first right answer: a cold start, or pods that a restart makes again."""
 
 LIVE_PATIENCE_SECONDS = 900
 """How long a region may take to come up once Argo CD has it; seven times what it takes on two idle cores."""
@@ -115,7 +115,7 @@ def bring_up_regions(
 
     def say(subject: str, what: str) -> None:
         if ended.is_set():
-            raise MachineError("interrupted; run the same command again to go on")
+            raise MachineError("interrupted; run the same command again to continue")
         on_progress(subject, what)
 
     with phases.phase("build"):
@@ -238,7 +238,7 @@ class _Run:
         return states[-1]
 
     def _have_judged(self, name: str, looks: Collection[RegionState]) -> None:
-        """Asks Argo CD to judge the Applications anew that it could not judge at two looks in a row.
+        """Asks Argo CD to judge the Applications again that it could not judge at two looks in a row.
 
         Its script for a model's health has one second, which is short on a busy machine, and it would try again in two minutes only.
         """
