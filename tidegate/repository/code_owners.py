@@ -14,6 +14,7 @@ from tidegate.errors import Finding
 from tidegate.facts.github import PlatformFacts
 from tidegate.facts.inventory.catalogue import FOLDER as CATALOGUE
 from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.inventory.readable import clipped
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.tree import RENDER_COMMAND
@@ -26,20 +27,20 @@ def code_owners(checkout: Checkout, platform: Platform) -> str:
     """The text of the file; the same facts always give the same. Raises `InventoryError` when the platform's own facts are refused."""
     everything = ("*", read_fact(checkout.root, PLATFORM, PlatformFacts).github_team)
     blocks = [[everything], *([(path, tenant.github_team) for path in _paths(tenant)] for _, tenant in sorted(platform.tenants.items()))]
-    width = max(len(path) for block in blocks for path, _ in block)
     lines = [
         f"# Rendered from {PLATFORM.as_posix()} and {tenant_source('*')} by `{RENDER_COMMAND}`; edit those files.",
         "# The last line that matches a path holds.",
     ]
     for block in blocks:
-        lines += ["", *(f"{path:{width}} {team}" for path, team in block)]
+        lines += ["", *(f"{path} {team}" for path, team in block)]
     return "\n".join(lines) + "\n"
 
 
 def _paths(tenant: Tenant) -> Iterator[str]:
-    """What a tenant's team reviews by itself."""
+    """What a tenant's team reviews by itself; its guard rails and the list of all approved models stay with the platform's team."""
     yield f"/{tenant_source(tenant.name)}"
     yield f"/{CATALOGUE.as_posix()}/{tenant.name}.json"
+    yield f"/gitops/rendered/*/tenants/{tenant.name}/inferenceservice-*.yaml"
 
 
 def write_code_owners(checkout: Checkout, text: str) -> None:
@@ -62,4 +63,4 @@ def stale_findings(checkout: Checkout, text: str) -> list[Finding]:
     number = next((number for number, (old, new) in enumerate(zip(committed, wanted, strict=False), start=1) if old != new), 0)
     number = number or min(len(committed), len(wanted)) + 1
     found = committed[number - 1] if number <= len(committed) else ""
-    return [Finding(at, f"line {number}", "code-owners-stale", "is not what the facts render to", remedy, found)]
+    return [Finding(at, f"line {number}", "code-owners-stale", "is not what the facts render to", remedy, clipped(found))]
