@@ -16,7 +16,7 @@ CHECKOV := .venv-checkov/.ready
 BENCH := .venv-bench/.ready
 MODELS := .venv-models/.ready
 INSTALL := pip install --quiet --require-hashes
-# Containers like to set it. Hundreds of processes would then compile every module that they import, each anew: up to 1.4 s a start.
+# Containers like to set it. Hundreds of processes would then compile every module that they import, each again: up to 1.4 s a start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
@@ -32,11 +32,11 @@ down: setup ## Take the platform down and prove that nothing is left.
 	$(VENV)/bin/tidegate down
 
 .PHONY: status
-status: setup ## Tell what is up.
+status: setup ## Show what runs.
 	$(VENV)/bin/tidegate status
 
 .PHONY: doctor
-doctor: setup ## Tell what this machine lacks, and how to get it.
+doctor: setup ## Show what this machine lacks, and how to get it.
 	$(VENV)/bin/tidegate doctor
 
 .PHONY: render
@@ -101,7 +101,7 @@ soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and m
 	TIDEGATE_COLD_STARTS=200 TIDEGATE_WHOLE=1 $(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -p no:hypothesispytest
 
 .PHONY: lock
-lock: setup ## Resolve the locks anew; releases younger than a week are left out.
+lock: setup ## Resolve the locks again; releases younger than a week are left out.
 	./locks/update
 
 .PHONY: clean

@@ -11,7 +11,7 @@ from tidegate.checkout import Checkout
 
 def make_scratch_checkout(folder: Path) -> Checkout:
     """Fills the empty `folder` so that every command works in it."""
-    for name in ("clusters", "gitops", "infra", "locks", "policies", "tidegate"):
+    for name in (".github", "clusters", "gitops", "infra", "locks", "policies", "tidegate"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("cdktf.json", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)

@@ -51,7 +51,7 @@ class TidegateError(Exception):
 
 
 class FindingsError(TidegateError):
-    """Some input was refused. Carries all findings, sorted, so that one run shows everything to mend."""
+    """Some input was refused. Carries all findings, sorted, so that one run shows everything to correct."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(sorted(findings))

@@ -133,7 +133,7 @@ PARAMETERS = {
     "controller.kubectl.parallelism.limit": "3",
     "controller.self.heal.timeout.seconds": "1",
     "reposerver.parallelism.limit": "4",
-    # A wave that never becomes healthy would hold the root for ever, and with it the commit that mends it. The first round of all
+    # A wave that never becomes healthy would hold the root for ever, and with it the commit that repairs it. The first round of all
     # waves takes three to four minutes here, and one that was ended for its time is not begun again for the same commit.
     "controller.sync.timeout.seconds": "600",
     # Between two waves; upstream's 2 s. An Application that the controller has not seen change by then is judged by how it was before.
@@ -186,7 +186,7 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
 def _adapt_repo_server(server: Document) -> None:
     # It copies the program for plugins beside the server; we have none.
     documents.section(server, "spec", "template", "spec").pop("initContainers")
-    # Nobody signs commits in the embedded region, and the keyring would be made anew at each start.
+    # Nobody signs commits in the embedded region, and the keyring would be made again at each start.
     documents.set_environment(documents.containers(server)[0], {"ARGOCD_GPG_ENABLED": "false"})
 
 

@@ -21,7 +21,7 @@ tells again when it was not heard; each look tries hundreds of objects out on th
 could not be judged, as the script for it has one second on a machine that is busy, is judged again at the next look only."""
 
 ARGO_CD_WATCH_RESYNC = "12h"
-"""After which Argo CD lists every kind anew beside its watches. Upstream's ten minutes are for watches through load balancers."""
+"""After which Argo CD lists every kind again beside its watches. Upstream's ten minutes are for watches through load balancers."""
 
 PROXY_THREADS = 1
 """Workers of each Envoy. Istio takes as many as the limit has cores; each wakes many times a second, and holds connections and

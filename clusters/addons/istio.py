@@ -110,7 +110,7 @@ def _cni_values(region: Region) -> Mapping[str, object]:
         "useAppArmorAnnotation": False,
         "cniBinDir": "/opt/cni/bin",
         "cniConfDir": "/etc/cni/net.d",
-        # A pod that started before the plugin was there is deleted and made again; mending it in place would need iptables
+        # A pod that started before the plugin was there is deleted and made again; repairing it in place would need iptables
         # in this image.
         "repair": {"enabled": True, "repairPods": False, "deletePods": True},
         "resources": {"requests": dict(documents.REQUESTS)},

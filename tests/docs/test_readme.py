@@ -26,6 +26,7 @@ from tidegate.facts.inventory.read import read_fact
 from tidegate.live.served import SCHEDULED_ONLY, is_executed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+START = (ROOT / "docs" / "first-start.md").read_text(encoding="utf-8")
 EMBEDDED = (ROOT / "docs" / "embedded-region.md").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = [
@@ -63,8 +64,10 @@ def test_every_folder_says_what_is_not_there() -> None:
 def test_paths_that_documents_name_exist(document: Path) -> None:
     folders = "|".join(re.findall(r"^\| `([a-z_]+)/` \|", README, re.MULTILINE))
     text = document.read_text(encoding="utf-8")
-    named = {*re.findall(rf"`((?:{folders})/[^`\s<>*]*)`", text), *re.findall(r"\]\(([^):#]+)\)", text)}
+    named = re.findall(rf"`((?:{folders})/[^`\s<>*]*)`", text)
+    linked = re.findall(r"\]\(([^):#]+)[^):]*\)", text)
     assert not [path for path in sorted(named) if not (ROOT / path).exists()]
+    assert not [path for path in sorted(linked) if not (document.parent / path).exists()]
 
 
 def test_make_targets_that_documents_name_exist() -> None:
@@ -124,19 +127,19 @@ def test_programs_whose_logs_documents_name_are_kept_by_their_machine() -> None:
     assert not [pair for pair in named if pair[1] not in {*kept[pair[0]], "machine"}]
 
 
-def test_readme_says_what_is_real_and_what_is_simulated() -> None:
-    real, _, simulated = " ".join(README.split()).partition("**Real:**")[2].partition("**Simulated:**")
+def test_page_says_what_is_real_and_what_is_simulated() -> None:
+    real, _, simulated = " ".join(START.split()).partition("**Real:**")[2].partition("**Simulated:**")
     assert [one for one in (*lifecycle.REAL, *lifecycle.REAL_IN_REGIONS) if one not in real] == []
     assert [one for one in (*lifecycle.SIMULATED, *lifecycle.SIMULATED_IN_REGIONS) if one not in simulated] == []
 
 
-def test_readme_names_what_is_needed_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_names_what_is_needed_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_nothing(_program: str) -> None: ...
 
     monkeypatch.setattr(tools, "find", find_nothing)
     packages = re.findall(r"install the package (\S+)", "\n".join(finding.remedy for finding in regions.lacking()))
-    assert [package for package in packages if f"`{package}`" not in README] == []
-    versions = re.findall(r"(?:Terraform|Go|Node\.js) [0-9.]+[0-9]", README)
+    assert [package for package in packages if f"`{package}`" not in START] == []
+    versions = re.findall(r"(?:Terraform|Go|Node\.js) [0-9.]+[0-9]", START)
     remedies = " ".join(requirement.remedy for requirement in toolchain.REQUIREMENTS)
     assert len(versions) == 3
     assert [version for version in versions if version not in remedies] == []

@@ -1,4 +1,4 @@
-"""Commands that make and mend the cloud stacks' state."""
+"""Commands that create and repair the cloud stacks' state."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def create_state_bucket(
 ) -> None:
     """Make the state bucket of a region in the real account, before its first `cdktf deploy`."""
     from tidegate.checkout import find_checkout
-    from tidegate.cloud import mending
+    from tidegate.cloud import repair_state
     from tidegate.cloud.account import Account
     from tidegate.facts import inventory
 
     screen = Screen(json)
-    bucket, is_new = mending.create_state_bucket(inventory.load(find_checkout().root), Account(None), cluster)
+    bucket, is_new = repair_state.create_state_bucket(inventory.load(find_checkout().root), Account(None), cluster)
     screen.text(f"{bucket} {'was created' if is_new else 'is there already'}; the stack {cluster}-state adopts it.")
     screen.answer({"bucket": bucket, "created": is_new})
 
@@ -67,7 +67,7 @@ def unlock(
 
 def _find_store(stack: str, aws: bool) -> tuple[StateStore, str]:
     from tidegate.checkout import find_checkout
-    from tidegate.cloud import mending
+    from tidegate.cloud import repair_state
     from tidegate.cloud.account import Account
     from tidegate.embedded import emulator
     from tidegate.errors import UsageError
@@ -78,4 +78,4 @@ def _find_store(stack: str, aws: bool) -> tuple[StateStore, str]:
     if running is None and not aws:
         raise UsageError("the embedded platform is down; `tidegate up` starts it, --aws means the real account")
     account = Account(running.endpoint if running and not aws else None)
-    return mending.find_store(inventory.load(checkout.root), account, stack)
+    return repair_state.find_store(inventory.load(checkout.root), account, stack)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidegate.metering.billing.bill import Bill, Row
     from tidegate.repository.revisions import Comparison
 
-cost = typer.Typer(help="Meter regions, and tell who pays for what.", no_args_is_help=True, rich_markup_mode=None)
+cost = typer.Typer(help="Meter regions, and show who pays for what.", no_args_is_help=True, rich_markup_mode=None)
 
 OldRevision = Annotated[str, typer.Argument(help="A Git revision.")]
 NewRevision = Annotated[str, typer.Argument(help="A Git revision; default the files as they are.")]
@@ -29,7 +29,7 @@ def show(
     ledger: Ledgers = None,
     json: Json = False,
 ) -> None:
-    """Tell what a month's nodes cost, and who pays: tenants, shared and idle add up to the bill."""
+    """Show what a month's nodes cost, and who pays: tenants, shared and idle add up to the bill."""
     from tidegate.checkout import find_checkout
     from tidegate.metering.costs import ledger_folder, month_cost
 
@@ -87,7 +87,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Of the calls; the same seed gives the same day.")] = 1,
     json: Json = False,
 ) -> None:
-    """Meter a pretended business day: nothing is started, and nothing is kept."""
+    """Meter a simulated business day: nothing is started, and nothing is kept."""
     from tempfile import TemporaryDirectory
 
     from tidegate.checkout import find_checkout
@@ -98,7 +98,7 @@ def simulate(
     platform = inventory.load(find_checkout().root)
     with TemporaryDirectory(prefix="tidegate-meter-") as folder:
         day = costs.simulate(platform, region, seed, Path(folder))
-    _show_bill(screen, f"A pretended business day in {region}", day.bill)
+    _show_bill(screen, f"A simulated business day in {region}", day.bill)
     for one in day.always_on:
         screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {one.always_on_gpu_hours:g}")
     screen.answer(day)
@@ -129,7 +129,7 @@ def _show_bill(screen: Screen, title: str, bill: Bill) -> None:
     total = ("the bill of the nodes", "", "", "", "", usd(bill.usd_cents))
     screen.table("Who pays", ["tenant", "GPU-hours", "core-hours", "GiB-hours", "requests", "USD"], [*sums, total])
     if bill.unwatched_seconds:
-        screen.text(f"Nobody looked for {bill.unwatched_seconds:,} s; nodes that came and went meanwhile are not in this.")
+        screen.text(f"The meter did not run for {bill.unwatched_seconds:,} s; nodes that came and went in that time are missing here.")
 
 
 def _rows(rows: Iterable[Row]) -> Iterable[tuple[str, ...]]:

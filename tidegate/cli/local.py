@@ -13,7 +13,7 @@ from tidegate.cli.screen import Screen
 if TYPE_CHECKING:
     from tidegate.embedded.fleet.machine_view import MachineState
 
-local = typer.Typer(help="Look into and prepare the embedded region.", no_args_is_help=True, rich_markup_mode=None)
+local = typer.Typer(help="Inspect and prepare the embedded regions.", no_args_is_help=True, rich_markup_mode=None)
 local.add_typer(bundle, name="bundle")
 
 
@@ -69,7 +69,7 @@ def ps(json: Json = False) -> None:
 def logs(
     program: Annotated[str, typer.Argument(metavar="MACHINE/PROGRAM", help="Such as live-1/kubelet; `tidegate local ps` lists them.")],
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing what is written from now on.")] = False,
 ) -> None:
     """Show what a program has said."""
     from tidegate import tools
@@ -125,7 +125,7 @@ def stop(json: Json = False) -> None:
     screen = Screen(json)
     machines = open_local(find_checkout())
     pause(machines, screen.progress)
-    screen.text("Stopped; `tidegate local start` goes on where it was.")
+    screen.text("Stopped; `tidegate local start` resumes.")
     screen.answer({"stopped": machine_names(machines)})
 
 
@@ -161,7 +161,7 @@ def rotate_credentials(
     opened = open_local(checkout)
     find_kubeconfig(opened, region)
     key = rotate(opened, region, cluster_of(opened, region, build(checkout, screen.progress, ["kubectl"])))
-    screen.text(f"Vault of {region} has the access key {key}; pods that serve go on, and the next one is lent new credentials.")
+    screen.text(f"Vault of {region} has the access key {key}; pods that serve keep running; pods that start get new credentials.")
     screen.answer({"region": region, "access_key": key})
 
 

@@ -24,8 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-tenants = typer.Typer(help="Start, try and end tenants.", no_args_is_help=True)
-state = typer.Typer(help="Make and mend the cloud stacks' state.", no_args_is_help=True)
+tenants = typer.Typer(help="Add, remove and attack tenants.", no_args_is_help=True)
+state = typer.Typer(help="Create and repair the cloud stacks' state.", no_args_is_help=True)
 
 app.command("doctor")(platform.doctor)
 app.command("up")(platform.up)
@@ -91,7 +91,7 @@ def main() -> None:
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # typer's answer to Ctrl-C
-            print("interrupted; run the same command again to go on", file=sys.stderr)
+            print("interrupted; run the same command again to continue", file=sys.stderr)
         raise
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def doctor(json: Json = False) -> None:
-    """Tell what this machine lacks, each with the way to get it."""
+    """Show what this machine lacks, and how to get it."""
     from tidegate.checkout import find_checkout
     from tidegate.cloud import toolchain
     from tidegate.errors import DoctorError
@@ -112,7 +112,7 @@ def down(json: Json = False) -> None:
 
 
 def status(json: Json = False) -> None:
-    """Tell what of the embedded platform is up."""
+    """Show what runs: the cloud, the regions, what Argo CD applied, the models."""
     from tidegate.checkout import find_checkout
     from tidegate.cli.serving import models_of, show_regions
     from tidegate.embedded.cloud_status import read_status

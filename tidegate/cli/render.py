@@ -8,15 +8,14 @@ from tidegate.cli.screen import Screen
 
 
 def render(json: Json = False) -> None:
-    """Render tenants and clusters into gitops/rendered, and the editor schemas."""
+    """Render tenants and clusters into gitops/rendered, CODEOWNERS and the editor schemas."""
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
     from tidegate.repository import rendering
 
     screen = Screen(json)
     checkout = find_checkout()
-    inventory.load(checkout.root)  # its findings are told as such, not as the failure of a program
-    done = rendering.render(checkout)
+    done = rendering.render(checkout, inventory.load(checkout.root))
     screen.text(
         f"{done.objects} objects of {done.clusters} clusters: {done.files_written} files written, "
         f"{done.files_unchanged} unchanged, {done.files_removed} removed."
@@ -31,9 +30,16 @@ def validate(json: Json = False) -> None:
     from tidegate.repository import rendering
 
     screen = Screen(json)
+<<<<<<< HEAD
     checkout = find_checkout()
     checked = rendering.validate(checkout, inventory.load(checkout.root), lambda text: screen.progress("schemas", text))
     screen.text(f"The inventory is sound; {checked} rendered objects fit their schemas and the platform's rules, and every pod some node.")
+=======
+    checked = rendering.validate(find_checkout(), lambda text: screen.progress("schemas", text))
+    screen.text(
+        f"The inventory is valid. {checked} rendered objects match their schemas and the platform's rules, and every pod fits a node."
+    )
+>>>>>>> b406cc83577f889c953597d8b775aa50c1273a80
     screen.answer({"objects": checked, "findings": []})
 
 

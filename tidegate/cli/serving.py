@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[str, typer.Argument(help="<tenant>/<name>, such as fraud/scorer.")],
     sample: Annotated[
-        bool, typer.Option("--sample", help="Send the sample noted in training and compare; the default without --data.")
+        bool, typer.Option("--sample", help="Send the sample recorded in training and compare; the default without --data.")
     ] = False,
     region: Annotated[str | None, typer.Option(help="Default: the nearest one whose edge answers.")] = None,
     subject: Annotated[str | None, typer.Option(help="Who calls (the token's `sub`). Default: the tenant's first caller.")] = None,

@@ -29,6 +29,7 @@ def new_tenant(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits and dashes.")],
     tier: Annotated[TierChoice, typer.Option(help="How much a failure costs.")],
     owner: Annotated[str, typer.Option(help="Mail address of the owning team.")],
+    github_team: Annotated[str, typer.Option(help="Who reviews its changes on GitHub: @organisation/team or @user.")],
     sha256: Annotated[str, typer.Option(help="SHA-256 of the first model's artefact (sha256sum).")],
     golden_sha256: Annotated[str, typer.Option(help="SHA-256 of its golden set.")],
     caller: Annotated[str, typer.Option(help="The `sub` of the token that may call it.")],
@@ -42,7 +43,7 @@ def new_tenant(
 
     screen = Screen(json)
     checkout = find_checkout()
-    answers = Answers(name, tier.value, owner, model, runtime, caller, sha256, golden_sha256)
+    answers = Answers(name, tier.value, owner, github_team, model, runtime, caller, sha256, golden_sha256)
     path = write_new_tenant(checkout, answers).relative_to(checkout.root).as_posix()
     screen.text(f"Wrote {path}. Edit it, then run `tidegate render` and `tidegate validate`.")
     screen.answer({"file": path})
@@ -72,7 +73,7 @@ def attack(
     target: Annotated[str | None, typer.Option("--to", help="The tenant that is attacked. Default: every tenant.")] = None,
     json: Json = False,
 ) -> None:
-    """Attack every tenant from every other's namespace, over every data path, and tell what was not as expected."""
+    """Attack every tenant from every other's namespace, over every data path, and show what was not as expected."""
     from tidegate.attack.attack import attack as run
     from tidegate.checkout import find_checkout
     from tidegate.embedded import example_models

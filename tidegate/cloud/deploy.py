@@ -112,7 +112,7 @@ class _Run:
         self._progress = Progress(on_progress)
 
     def prepare(self) -> None:
-        """Makes the state buckets and refuses to go on while any state is locked, missing, foreign or old."""
+        """Makes the state buckets and refuses to continue while any state is locked, missing, foreign or old."""
         new_buckets: set[str] = set()
         for store in self._stores.values():
             if store.ensure_bucket():

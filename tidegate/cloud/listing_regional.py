@@ -81,7 +81,7 @@ def _security_groups(clients: RegionClients) -> Iterator[Listed]:
         group_type = "aws_default_security_group" if is_default else "aws_security_group"
         yield described(group_type, group["GroupId"], clients.region, _pairs(group.get("Tags")))
     for rule in clients.ec2.describe_security_group_rules()["SecurityGroupRules"]:
-        # The default group's rules are part of it; and moto goes on listing the rules of a group that is gone.
+        # The default group's rules are part of it; and moto keeps listing the rules of a group that is gone.
         if rule["GroupId"] not in ours:
             continue
         direction = "egress" if rule.get("IsEgress") else "ingress"

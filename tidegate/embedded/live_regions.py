@@ -20,7 +20,7 @@ from tidegate.live.served import is_executed
 from tidegate.tools.waiting import Obstacle, wait_until
 
 ANSWER_PATIENCE_SECONDS = 300
-"""How long a live region may take to give a model's first right answer: a cold start, or pods that a restart makes anew."""
+"""How long a live region may take to give a model's first right answer: a cold start, or pods that a restart makes again."""
 
 LIVE_PATIENCE_SECONDS = 900
 """How long a region may take to come up once Argo CD has it; seven times what it takes on two idle cores."""
@@ -74,7 +74,7 @@ class Watched:
         return states[-1]
 
     def _have_judged(self, looks: Collection[RegionState]) -> None:
-        """Asks Argo CD to judge the Applications anew that it could not judge at two looks in a row.
+        """Asks Argo CD to judge the Applications again that it could not judge at two looks in a row.
 
         Its script for a model's health has one second, which is short on a busy machine, and it would try again in two minutes only.
         """

@@ -101,4 +101,4 @@ def _read(path: Path, kind: type[_Read]) -> _Read:
     try:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise UsageError(f"{path} is not what training leaves; delete {path.parent} and train anew: {error}") from error
+        raise UsageError(f"{path} is not what training leaves; delete {path.parent} and train again: {error}") from error

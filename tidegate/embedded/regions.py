@@ -100,7 +100,7 @@ def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with
 
     def say(subject: str, what: str) -> None:
         if ended.is_set():
-            raise MachineError("interrupted; run the same command again to go on")
+            raise MachineError("interrupted; run the same command again to continue")
         on_progress(subject, what)
 
     with phases.phase("build"):

@@ -20,7 +20,7 @@ from tidegate.signing.bundles import sign_version
 from tidegate.signing.keys import Signer, embedded_signer
 
 _RECIPE = 1
-"""To be raised when the same models and keys shall be signed anew."""
+"""To be raised when the same models and keys shall be signed again."""
 
 
 def sign_registry(
@@ -65,11 +65,11 @@ def catalogue_of(trained: Path, keys: Mapping[str, str], signer: Callable[[str],
 def _sign(registry: Path, version: TrainedVersion, signer: Signer) -> None:
     stated = sign_version(registry / version.path, version.path, signer)
     if stated.sha256 != version.sha256:
-        raise UsageError(f"{version.path} is not what the index says; delete {registry.parent.parent} and train anew")
+        raise UsageError(f"{version.path} is not what the index says; delete {registry.parent.parent} and train again")
 
 
 def _key(trained: Path, keys: Mapping[str, str], signers: Mapping[str, Signer]) -> str:
-    """Names the trained files and the keys, so that a key made anew signs everything anew."""
+    """Names the trained files and the keys, so that a key made again signs everything again."""
     content = hashlib.sha256(f"{_RECIPE}\0{(trained / INDEX).read_text(encoding='utf-8')}".encode())
     for tenant, key_id in sorted(keys.items()):
         content.update(f"{tenant}\0{key_id}\0{signers[key_id].public_pem() if key_id in signers else ''}\n".encode())

@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.fact import Fact
+from tidegate.facts.github import PlatformFacts
 from tidegate.facts.tenant import Tenant
 from tidegate.facts.tombstone import Tombstone
 
@@ -19,6 +20,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _FILES: Mapping[str, tuple[type[Fact], str]] = {
     "cluster.schema.json": (Cluster, "A Tidegate cluster"),
+    "platform.schema.json": (PlatformFacts, "A Tidegate platform"),
     "tenant.schema.json": (Tenant, "A Tidegate tenant"),
     "tombstone.schema.json": (Tombstone, "A Tidegate tombstone"),
 }

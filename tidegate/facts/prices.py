@@ -62,6 +62,6 @@ def price_findings(cluster: Cluster, source: str) -> Iterator[Finding]:
     for index, instance_type in enumerate(cluster.system_pool.instance_types):
         if instance_type not in shapes:
             yield Finding(
-                source, f"system_pool.instance_types[{index}]", "price-missing", "has no price, so its cost could not be told",
+                source, f"system_pool.instance_types[{index}]", "price-missing", "has no price, so its cost is unknown",
                 "add it to tidegate/facts/prices.py", instance_type,
             )  # fmt: skip

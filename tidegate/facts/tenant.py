@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.facts import names
 from tidegate.facts.fact import Cpu, Email, Fact, MemoryGib, Subject, refuse
+from tidegate.facts.github import GithubTeam
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.names import ClusterName, Host, Namespace, ServedModelName, TenantName
 from tidegate.facts.nodes.accelerators import Resources
@@ -62,7 +63,9 @@ class Tenant(Fact):
     name: TenantName
     tier: Tier
     owners: Annotated[tuple[Email, ...], Field(min_length=1)]
-    """Who gets alerts and who reviews; at least one address that reaches people."""
+    """Who gets alerts; at least one address that reaches people."""
+    github_team: GithubTeam
+    """Who reviews changes of this tenant on GitHub, such as `"@example-org/fraud"`; in quotes."""
     clusters: Annotated[tuple[ClusterName, ...], Field(min_length=1)]
     """Where it runs; hot tiers name both of a pair."""
     namespace: Namespace | None = None

@@ -159,11 +159,11 @@ def _ended_badly(inquiry: Inquiry, pod: Pod, container: ContainerStatus, failure
 
 
 def _refused_model(inquiry: Inquiry, reason: str) -> Cause:
-    """The verifier's line, and who can mend it: the list of approved models, or the files and their signatures."""
+    """The verifier's line, and who can repair it: the list of approved models, or the files and their signatures."""
     if _NOT_LISTED.search(reason):
         step = f"correct artefact of models.{inquiry.model} in {inquiry.source}, or have the version listed (`tidegate model catalogue`)"
         return Cause(f"the model may not be loaded: {reason}", step)
-    step = f"`tidegate model verify {inquiry.tenant.name}/{inquiry.model}`; if that fails too, sign the right files anew (`tidegate model sign`)"
+    step = f"`tidegate model verify {inquiry.tenant.name}/{inquiry.model}`; if that fails too, sign the right files again (`tidegate model sign`)"
     return Cause(f"the model's signature does not hold, so it was not loaded: {reason}", step)
 
 

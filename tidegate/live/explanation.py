@@ -88,14 +88,14 @@ class _Walk:
             self.steps.append(Step(f"InferenceService {self.inquiry.model}", "missing"))
             why = refused or f"the Application is {found.status.sync.status}, {found.status.health.status}"
             fallback = Cause(
-                f"not applied by Argo CD: {why}", f"mend {self.inquiry.source}, `tidegate render`, commit; or wait for the sync"
+                f"not applied by Argo CD: {why}", f"correct {self.inquiry.source}, `tidegate render`, commit; or wait for the sync"
             )
             self.causes.append(by_rule or fallback)
         elif refused:
             self.notes.append(
                 Cause(
                     f"serving, but Git's newest is not applied: {by_rule.text if by_rule else refused}",
-                    f"mend {self.inquiry.source} and commit",
+                    f"correct {self.inquiry.source} and commit",
                 )
             )
 
@@ -192,7 +192,7 @@ class _Walk:
                 self.steps.append(step)
         if node and pretended:
             self.notes.append(
-                Cause(f"{SCHEDULED_ONLY}: {node.metadata.name} is a pretended node", "nothing; only a real card would answer")
+                Cause(f"{SCHEDULED_ONLY}: {node.metadata.name} is a simulated node", "nothing; only a real card would answer")
             )
         return cause
 

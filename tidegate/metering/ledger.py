@@ -124,14 +124,14 @@ class Ledger:
         except OSError as error:
             problem = f"cannot be written: {error}"
             raise LedgerError(
-                [Finding(str(path), "", "ledger-unwritable", problem, "mend the disk, then start the meter again")]
+                [Finding(str(path), "", "ledger-unwritable", problem, "repair the disk, then start the meter again")]
             ) from error
         self._digests[month], self.end_ms = digest, entry.end_ms
 
 
 @contextmanager
 def open_ledger(folder: Path, region: str) -> Generator[Ledger]:
-    """The ledger of `region` for writing, mended if its last meter was killed.
+    """The ledger of `region` for writing, repaired if its last meter was killed.
 
     Raises `UsageError` when another meter has it, `LedgerError` when it is damaged.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Answers:
     name: str
     tier: str
     owner: str
+    github_team: str
     model: str
     runtime: str
     caller: str
@@ -64,6 +66,7 @@ def _text(answers: Answers, clusters: list[str]) -> str:
         f"name: {answers.name}",
         f"tier: {answers.tier}",
         f"owners: [{answers.owner}]",
+        f"github_team: {json.dumps(answers.github_team)}",
         f"clusters: [{', '.join(clusters)}]",
         "",
         "# The most this tenant may use in one cluster at once.",

@@ -13,6 +13,7 @@ from tidegate.errors import ManifestError
 from tidegate.facts.editor_schemas import editor_schemas
 from tidegate.facts.platform import Platform
 from tidegate.manifests.validate import validate_folder
+from tidegate.repository.code_owners import code_owners, stale_findings, write_code_owners
 from tidegate.repository.schemas import load_schemas, version_findings
 from tidegate.signing.committed import check_catalogue
 from tidegate.tools.progress import OnProgress
@@ -28,17 +29,22 @@ class Production:
 
 def render_and_validate(checkout: Checkout, platform: Platform, on_progress: OnProgress) -> Production:
     """Renders what production would run and judges every object of it. Raises as `render` and `validate` do."""
-    rendered = render(checkout)
+    rendered = render(checkout, platform)
     on_progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
     checked = validate(checkout, platform, lambda text: on_progress("manifests", text))
     on_progress("manifests", f"{checked} objects validated")
     return Production(rendered, checked)
 
 
-def render(checkout: Checkout, out: Path | None = None) -> RenderSummary:
-    """Writes `gitops/rendered` (or `out`) and the editor schemas; raises `ToolError` with every finding, and nothing changed, for bad facts."""
+def render(checkout: Checkout, platform: Platform, out: Path | None = None) -> RenderSummary:
+    """Writes `gitops/rendered` (or `out`), CODEOWNERS and the editor schemas from the checkout's own facts, which `platform` holds.
+
+    Raises `ToolError` with every finding, and nothing changed, for what cannot be rendered.
+    """
+    owners = code_owners(checkout, platform)
     command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or "gitops/rendered")]
     done = tools.run(command, cwd=checkout.root)
+    write_code_owners(checkout, owners)
     for name, text in editor_schemas().items():
         path = checkout.root / "tidegate/facts/schemas" / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -48,9 +54,9 @@ def render(checkout: Checkout, out: Path | None = None) -> RenderSummary:
 
 
 def validate(checkout: Checkout, platform: Platform, on_progress: Callable[[str], None]) -> int:
-    """Checks the signed catalogue and every object below `gitops`; returns how many objects there are.
+    """Checks the signed catalogue, CODEOWNERS and every object below `gitops`; returns how many objects there are.
 
-    `on_progress` hears about schemas being fetched, which takes a while the first time. Raises `InventoryError` or
+    `on_progress` is called while schemas are downloaded, which takes a while the first time. Raises `InventoryError` or
     `ManifestError` with every finding.
     """
     schemas = load_schemas(on_progress)
@@ -58,6 +64,7 @@ def validate(checkout: Checkout, platform: Platform, on_progress: Callable[[str]
     findings = [
         *check_catalogue(checkout.root, platform, platform.catalogue),
         *version_findings(platform),
+        *stale_findings(checkout, code_owners(checkout, platform)),
         *(finding for folder in folders for finding in validate_folder(folder, schemas, platform if folder == checkout.rendered else None)),
     ]
     if findings:

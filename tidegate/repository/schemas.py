@@ -117,7 +117,7 @@ def cache_path() -> Path:
 
 
 def _read_cache(path: Path) -> dict[str, dict[str, Schema]] | None:
-    """None when there is none or it was damaged, which building mends."""
+    """None when there is none or it was damaged, which building repairs."""
     try:
         document = cast("dict[str, dict[str, Schema]]", orjson.loads(path.read_bytes()))
     except (FileNotFoundError, orjson.JSONDecodeError):

@@ -35,7 +35,7 @@ def _list_findings(tenant: Tenant, content: bytes, source: str, recorded: Catalo
         try:
             listed = read_catalogue(content, tenant.name, key_id, recorded.keys[key_id])
         except SigningError as refused:
-            yield Finding(source, "", "catalogue-signature", str(refused), "sign it anew with `tidegate model catalogue`")
+            yield Finding(source, "", "catalogue-signature", str(refused), "sign it again with `tidegate model catalogue`")
             continue
         known = {(entry.model, entry.sha256, entry.key_id) for entry in listed}
         for entry in approved([tenant], Catalogue()):

@@ -53,7 +53,7 @@ def check_models(
         except (SigningError, CloudError) as refused:
             path, remedy = (
                 f"models.{name}.artefact.signature",
-                "sign the files anew with that key (`tidegate model sign`), or mend the entry",
+                "sign the files again with that key (`tidegate model sign`), or correct the entry",
             )
             uri = model.artefact.signature.uri
             findings.append(Finding(tenant_source(tenant), path, "model-signature", str(refused), remedy, uri))

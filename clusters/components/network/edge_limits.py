@@ -17,7 +17,7 @@ from tidegate.manifests.yaml_text import Manifest
 
 
 class _TokenRule(TypedDict):
-    """Whose tokens are believed, where they are looked for, and which of their claims go on as headers."""
+    """Whose tokens are believed, where they are looked for, and which of their claims are passed on as headers."""
 
     issuer: str
     jwksUri: str

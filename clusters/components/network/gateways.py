@@ -26,7 +26,7 @@ _EDGE_OPTIONS, _LOCAL_OPTIONS = "edge-options", "knative-local-options"
 _EDGE_PORT, _LOCAL_PROBE_PORT = 443, 8081
 
 LIVENESS_SECONDS = 120
-"""A gateway that listens on no port of its own for so long is started anew.
+"""A gateway that listens on no port of its own for so long is started again.
 
 A proxy that connects while its control plane is still learning where pods are (every pod of a machine starts at once) can be told
 of no listener, and is never told again: seen once after a machine was stopped and started, with Istio's branch of 1.31. It is ready

@@ -117,7 +117,7 @@ def test_findings_are_json_on_request(checkout: Path) -> None:
 
 def new_tenant(name: str, **changes: str) -> list[str]:
     options = {
-        "tier": "standard", "owner": "payments@example.com", "sha256": DIGEST, "golden-sha256": DIGEST, "caller": "till", "model": "risk",
+        "tier": "standard", "owner": "payments@example.com", "github-team": "@example-org/payments", "sha256": DIGEST, "golden-sha256": DIGEST, "caller": "till", "model": "risk",
     }  # fmt: skip
     return [TIDEGATE, "tenant", "new", name, *(f"--{key}={value}" for key, value in {**options, **changes}.items())]
 

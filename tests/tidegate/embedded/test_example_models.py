@@ -138,7 +138,7 @@ def test_upload_to_a_bucket_that_is_not_there_is_our_own_error(registry: Path, c
 
 def test_folder_without_index_is_not_uploaded(registry: Path, client: S3Client) -> None:
     (registry / "models.json").unlink()
-    with pytest.raises(UsageError, match="train anew"):
+    with pytest.raises(UsageError, match="train again"):
         example_models.upload(registry, {"models": client})
     assert client.list_objects_v2(Bucket="models")["KeyCount"] == 0
 
@@ -158,7 +158,7 @@ def test_version_is_found_by_its_path_and_no_other(registry: Path) -> None:
 
 def test_damaged_index_says_what_to_do(registry: Path) -> None:
     (registry / "models.json").write_text('{"versions": [{"tenant": "fraud"}]}')
-    with pytest.raises(UsageError, match="train anew"):
+    with pytest.raises(UsageError, match="train again"):
         read_index(registry)
 
 

@@ -109,6 +109,7 @@ def tenants(draw: st.DrawFn) -> Document:
         "name": draw(tenant_names),
         "tier": draw(st.sampled_from(["regulated", "critical", "standard", "batch"])),
         "owners": draw(st.lists(st.sampled_from(["a@example.com", "b+c@example.org"]), min_size=1, max_size=2, unique=True)),
+        "github_team": draw(st.sampled_from(["@octocat", "@example-org/fraud", "@a-b/c_d"])),
         "clusters": draw(st.lists(cluster_names, min_size=1, max_size=3, unique=True)),
         "quota": {
             "cpu": draw(cores),

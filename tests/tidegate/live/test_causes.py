@@ -51,7 +51,7 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
     ),
     "application-cannot-read-git": (
         [application(sync="Unknown", conditions=[condition("ComparisonError", True, "", "failed to load target state: invalid YAML")]), *EDGE], {},
-        "not applied by Argo CD: failed to load target state: invalid YAML", "mend gitops/tenants/fraud.yaml",
+        "not applied by Argo CD: failed to load target state: invalid YAML", "correct gitops/tenants/fraud.yaml",
     ),
     "application-refused-by-policy": (
         [sync_failed(POLICY), *EDGE], {}, "refused by policy: InferenceService scorer: ValidatingAdmissionPolicy 'require-digest'",

@@ -47,7 +47,7 @@ def test_scaled_to_zero_is_fine() -> None:
 def test_pods_on_pretended_nodes_are_scheduled_only() -> None:
     found = explain(*READY[:4], pod(ready=True), node(fake=True), *EDGE)
     assert found.ready
-    assert found.cause == "scheduled, not executed: live-1-node-1 is a pretended node"
+    assert found.cause == "scheduled, not executed: live-1-node-1 is a simulated node"
 
 
 def test_pods_on_pretended_nodes_need_no_probe() -> None:

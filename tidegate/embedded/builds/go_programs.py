@@ -270,7 +270,7 @@ def _only_builder(folder: Path, tell: _Told) -> Generator[None]:
 
 @contextlib.contextmanager
 def _signs_of_life(tell: _Told) -> Generator[Callable[[str], None]]:
-    """Tells now and then that the build goes on, with the line that go printed since: it names modules while they come."""
+    """Reports now and then that the build still runs, with the last line that go printed: it names modules while they come."""
     ended = threading.Event()
     printed: list[str] = []
     started = time.monotonic()

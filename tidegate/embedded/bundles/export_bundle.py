@@ -81,7 +81,7 @@ def export_bundle(checkout: Checkout, target: Path, signer: Signer, on_progress:
     try:
         size_bytes, manifest = _write(checkout, wanted, target, signer, on_progress)
     except OSError as error:
-        raise BundleError(f"{target} cannot be written: {error}; mend that and run it again") from error
+        raise BundleError(f"{target} cannot be written: {error}; correct that and run it again") from error
     counted = Counter(entry.kind for entry in manifest.entries)
     return Exported(target, pieces.address(wanted), size_bytes, manifest.size_bytes, dict(counted), round(time.monotonic() - started, 1))
 

@@ -65,9 +65,9 @@ class Entry(Fact):
             raise refuse("bundle-path", "leads out of the cache", "trust no bundle with such a path", at="path", value=self.path)
         if not re.fullmatch(_PLACES[self.kind].format(key=self.key), self.path):
             problem = f"is not where the cache keeps what is {self.kind} {self.key}"
-            raise refuse("bundle-path", problem, "export it anew", at="path", value=self.path)
+            raise refuse("bundle-path", problem, "export it again", at="path", value=self.path)
         if self.kind == "blob" and self.key != self.sha256:
-            raise refuse("bundle-blob", "is not the SHA-256 of the blob", "export it anew", at="key", value=self.key)
+            raise refuse("bundle-blob", "is not the SHA-256 of the blob", "export it again", at="key", value=self.key)
         return self
 
 
@@ -93,12 +93,12 @@ class Manifest(Fact):
     @model_validator(mode="after")
     def _entries_fit_together(self) -> Self:
         if twice := sorted(path for path, count in Counter(entry.path for entry in self.entries).items() if count > 1):
-            raise refuse("bundle-path-twice", "two entries have this path", "export it anew", at="entries", value=twice[0])
+            raise refuse("bundle-path-twice", "two entries have this path", "export it again", at="entries", value=twice[0])
         blobs = {entry.key for entry in self.entries if entry.kind == "blob"}
         for number, entry in enumerate(self.entries):
             if missing := sorted(set(entry.blobs) - blobs):
                 raise refuse(
-                    "bundle-blob-missing", "is not in the bundle", "export it anew", at=f"entries[{number}].blobs", value=missing[0]
+                    "bundle-blob-missing", "is not in the bundle", "export it again", at=f"entries[{number}].blobs", value=missing[0]
                 )
         return self
 

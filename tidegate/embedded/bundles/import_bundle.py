@@ -149,7 +149,7 @@ def _unpack(asked: _Asked, file: IO[bytes], manifest: Manifest, chosen: Sequence
     except (zstd.ZstdError, EOFError) as error:
         raise BundleError(f"{asked.name}: its content cannot be unpacked ({error}); find out how it was made") from error
     except OSError as error:
-        raise BundleError(f"{asked.name} cannot be unpacked into {cache_folder()}: {error}; mend that and run it again") from error
+        raise BundleError(f"{asked.name} cannot be unpacked into {cache_folder()}: {error}; correct that and run it again") from error
 
 
 def _write(entry: Entry, part: Measured, path: Path) -> None:

@@ -37,7 +37,7 @@ def grant_identities(local: Local, cluster: Kubernetes) -> None:
 def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Manifest], on_progress: OnProgress) -> None:
     """Applies what production's `bootstrap` stack applies: Secrets, cluster DNS, Argo CD and the root Application.
 
-    Definitions of every add-on go first: whenever one of them arrives or changes, Argo CD and the API server read all of them anew.
+    Definitions of every add-on go first: whenever one of them arrives or changes, Argo CD and the API server read all of them again.
     Their Applications find them in place and have nothing to write. A second call changes nothing.
     """
     outside = local.machine(network.INTERNET)
@@ -86,7 +86,7 @@ _EARLY, _PODS = frozenset({"Namespace", "CustomResourceDefinition"}), frozenset(
 def _tracked(manifest: Manifest, application: str, namespaces: Mapping[str, str]) -> Manifest:
     """`manifest` with the annotation by which Argo CD knows its own objects, as Argo CD itself would write it at its first sync.
 
-    Definitions get none: Argo CD takes it away from them, and reads all definitions anew for each one that it changes.
+    Definitions get none: Argo CD takes it away from them, and reads all definitions again for each one that it changes.
     """
     if manifest["kind"] == "CustomResourceDefinition":
         return manifest

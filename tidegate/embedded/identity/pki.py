@@ -58,7 +58,7 @@ def region_files(folder: Path, region: Region) -> dict[str, bytes]:
     """Every certificate, key and kubeconfig of a region, by its path inside the machine.
 
     The authorities, the key that signs service accounts and the key that encrypts secrets are kept in `folder`; leaves are
-    made anew at each start.
+    made again at each start.
     """
     ca, etcd_ca = open_authority(folder, "ca"), open_authority(folder, "etcd-ca")
     node = f"system:node:{region.node_name}"

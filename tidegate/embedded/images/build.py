@@ -77,7 +77,7 @@ class Remembered:
     key: str
     """The image's manifest."""
     layer_keys: tuple[str, ...]
-    """The layers it shares with others; one that is remembered is not made anew when only the image has changed."""
+    """The layers it shares with others; one that is remembered is not made again when only the image has changed."""
 
 
 def remembered_images(checkout: Checkout, binaries: Mapping[str, Path]) -> list[Remembered]:

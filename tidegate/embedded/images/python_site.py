@@ -27,7 +27,7 @@ def key_of_lock(checkout: Checkout, lock: str) -> str:
     """Names the packages of `lock`, a path in the checkout; raises `InventoryError` when it is missing."""
     path = checkout.root / lock
     if not path.is_file():
-        raise InventoryError([Finding(lock, "", "lock-missing", "no such file", "run locks/update, or mend the name in images.yaml")])
+        raise InventoryError([Finding(lock, "", "lock-missing", "no such file", "run locks/update, or correct the name in images.yaml")])
     return key_of("site", RECIPE, python_version(checkout), path.read_text(encoding="utf-8"))
 
 

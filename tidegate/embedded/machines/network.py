@@ -38,7 +38,7 @@ def create(instance: str, addresses: Addresses) -> None:
 
 
 def create_region(instance: str, addresses: Addresses, name: str) -> None:
-    """Makes the namespace of one region anew and joins it to `INTERNET`, which must be there. The region's machine must not run.
+    """Makes the namespace of one region again and joins it to `INTERNET`, which must be there. The region's machine must not run.
 
     The pods of a machine that died leave links and routes behind for some seconds, and CNI takes "route exists" for success: in
     the old namespace a new pod would lose its route when the old link goes.

@@ -50,7 +50,7 @@ def configuration(programs: Mapping[str, Program]) -> str:
             "priority": str(priority),
             "autorestart": "true",
             "startsecs": "1",
-            # Programs wait for each other by failing and starting anew; nobody is ever given up.
+            # Programs wait for each other by failing and starting again; nobody is ever given up.
             "startretries": "1000000",
             "stopwaitsecs": "10",
             "stopasgroup": "false",

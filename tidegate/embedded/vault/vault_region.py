@@ -41,7 +41,7 @@ _LOGIN_SECONDS = 90
 
 
 def applied_by_hand(local: Local, name: str) -> list[Manifest]:
-    """Certificate and sealing key, which are applied by hand. The key is this machine's; the certificate is made anew each time."""
+    """Certificate and sealing key, which are applied by hand. The key is this machine's; the certificate is made again each time."""
     authority = internet.own_authority(local.machine(network.INTERNET))
     issued = certificates.issue(authority, _HOSTS[0], hosts=_HOSTS)
     key = vault.sealing_key(local.machine(name).folder / "pki")

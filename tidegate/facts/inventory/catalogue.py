@@ -41,7 +41,7 @@ def load_catalogue(root: Path) -> Catalogue:
                     "",
                     "catalogue-file",
                     "is no catalogue",
-                    "delete it and write it anew with `tidegate model catalogue`",
+                    "delete it and write it again with `tidegate model catalogue`",
                 )
             )
     if findings:
@@ -50,7 +50,7 @@ def load_catalogue(root: Path) -> Catalogue:
         return Catalogue(keys=keys, models=tuple(models))  # pyright: ignore[reportArgumentType] - validated here
     except ValidationError as error:
         twice = Finding(
-            FOLDER.as_posix(), "", "catalogue-twice", str(error.errors()[0]["msg"]), "keep one file per tenant, and sign it anew"
+            FOLDER.as_posix(), "", "catalogue-twice", str(error.errors()[0]["msg"]), "keep one file per tenant, and sign it again"
         )
         raise InventoryError([twice]) from error
 

@@ -144,7 +144,8 @@ def _syntax_error(error: Exception, refused: _Refuse) -> RefusedDocument:
     if isinstance(error, ValueError):
         return refused("yaml-syntax", "an escape names no character", "write the character itself", at)
     problem = str((marked and (marked.problem or marked.context)) or error).split("\n", 1)[0]
-    return refused("yaml-syntax", clipped(problem), "fix the syntax (indent with spaces)", at)
+    remedy = "put the value in quotes" if problem.startswith("found character '@'") else "fix the syntax (indent with spaces)"
+    return refused("yaml-syntax", clipped(problem), remedy, at)
 
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")

@@ -1,6 +1,6 @@
 """The lines of a ledger: what a region's nodes were used for in one closed stretch of time. Quantities, not money.
 
-Prices are put to them when they are read, so that a price which was missing or wrong can be mended later.
+Prices are put to them when they are read, so that a price which was missing or wrong can be corrected later.
 """
 
 from __future__ import annotations

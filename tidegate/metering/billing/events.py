@@ -110,7 +110,7 @@ class WatchLost:
 
 @dataclass(frozen=True, slots=True)
 class RequestsCounted:
-    """What a pod's counter of requests shows; a counter that falls has begun anew."""
+    """What a pod's counter of requests shows; a counter that falls has begun again."""
 
     at_ms: int
     namespace: str

@@ -19,7 +19,7 @@ from tidegate.metering.billing.lives import Life, LivingT, stretch_of
 class Roster:
     """The nodes and pods of one region since `opened_ms`, the end of what is closed already.
 
-    A meter that begins anew opens where its ledger ends: objects that the first `Listed` names have lived through the gap
+    A meter that begins again opens where its ledger ends: objects that the first `Listed` names have lived through the gap
     if they are older than it.
     """
 

@@ -176,8 +176,8 @@ def without_format(document: dict[str, Any]) -> None:
         (first_of("program", path="/etc/cron.d/escaped"), r".*path = /etc/cron.d/escaped: leads out of the cache; .*\[bundle-path\]"),
         (first_of("program", path="model-keys/team.key"), r".*path = model-keys/team\.key: is not where the cache keeps what is program [0-9a-f]{16};"),
         (first_of("program", path="images/roots/" + "0" * 16), r".*is not where the cache keeps what is program"),
-        (first_of("program", key="0" * 16), r".*is not where the cache keeps what is program 0000000000000000; export it anew \[bundle-path\]"),
-        (first_of("image", blobs=["0" * 64]), r".*entries\[\d+\].blobs = 0{57}\.\.\.: is not in the bundle; export it anew \[bundle-blob-missing\]"),
+        (first_of("program", key="0" * 16), r".*is not where the cache keeps what is program 0000000000000000; export it again \[bundle-path\]"),
+        (first_of("image", blobs=["0" * 64]), r".*entries\[\d+\].blobs = 0{57}\.\.\.: is not in the bundle; export it again \[bundle-blob-missing\]"),
         (first_of("program", owner="me"), r".*entries\[\d+\].owner = me: no such key; remove it \[key-unknown\]"),
         (put("format", 2), r"a\.bundle has the format 2, and this tree reads 1 only; export one with this tree, or take"),
         (without_format, r"a\.bundle has the format None, and this tree reads 1 only"),
@@ -286,5 +286,5 @@ def test_failure_while_unpacking_leaves_the_cache_as_it_was(there: Place, bundle
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(trees, "unpack", full)
-    said = r"a\.bundle cannot be unpacked into \S+: \[Errno 28\] No space left on device; mend that and run it again"
+    said = r"a\.bundle cannot be unpacked into \S+: \[Errno 28\] No space left on device; correct that and run it again"
     assert re.match(said, refusal(there, bundle))

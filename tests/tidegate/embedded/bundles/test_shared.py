@@ -149,7 +149,9 @@ def test_export_that_cannot_be_written_leaves_no_file(here: Place, tmp_path: Pat
 
     monkeypatch.setattr("tidegate.embedded.bundles.export_bundle.write_envelope", full)
     (tmp_path / "out").mkdir()
-    with pytest.raises(BundleError, match=r"a\.bundle cannot be written: \[Errno 28\] No space left on device; mend that and run it again"):
+    with pytest.raises(
+        BundleError, match=r"a\.bundle cannot be written: \[Errno 28\] No space left on device; correct that and run it again"
+    ):
         export(here, tmp_path / "out" / "a.bundle", new_signer(tmp_path))
     assert list((tmp_path / "out").iterdir()) == []
 

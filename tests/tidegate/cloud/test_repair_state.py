@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from tests.root import ROOT
 from tidegate.cloud.account import Account
-from tidegate.cloud.mending import create_state_bucket, find_store
+from tidegate.cloud.repair_state import create_state_bucket, find_store
 from tidegate.errors import StateError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform

@@ -1,0 +1,66 @@
+"""`.github/CODEOWNERS`: whom GitHub asks to review a change, rendered from the facts.
+
+One owner a line. GitHub takes the last line that matches a path, and of several owners the approval of any: beside the platform's team
+a tenant's could then let anything through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tidegate.checkout import Checkout
+from tidegate.errors import Finding
+from tidegate.facts.github import PlatformFacts
+from tidegate.facts.inventory.catalogue import FOLDER as CATALOGUE
+from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.inventory.readable import clipped
+from tidegate.facts.platform import Platform, tenant_source
+from tidegate.facts.tenant import Tenant
+from tidegate.manifests.tree import RENDER_COMMAND
+
+CODE_OWNERS = Path(".github/CODEOWNERS")
+PLATFORM = Path("clusters/inventory/platform.yaml")
+
+
+def code_owners(checkout: Checkout, platform: Platform) -> str:
+    """The text of the file; the same facts always give the same. Raises `InventoryError` when the platform's own facts are refused."""
+    everything = ("*", read_fact(checkout.root, PLATFORM, PlatformFacts).github_team)
+    blocks = [[everything], *([(path, tenant.github_team) for path in _paths(tenant)] for _, tenant in sorted(platform.tenants.items()))]
+    lines = [
+        f"# Rendered from {PLATFORM.as_posix()} and {tenant_source('*')} by `{RENDER_COMMAND}`; edit those files.",
+        "# The last line that matches a path holds.",
+    ]
+    for block in blocks:
+        lines += ["", *(f"{path} {team}" for path, team in block)]
+    return "\n".join(lines) + "\n"
+
+
+def _paths(tenant: Tenant) -> Iterator[str]:
+    """What a tenant's team reviews by itself; its guard rails and the list of all approved models stay with the platform's team."""
+    yield f"/{tenant_source(tenant.name)}"
+    yield f"/{CATALOGUE.as_posix()}/{tenant.name}.json"
+    yield f"/gitops/rendered/*/tenants/{tenant.name}/inferenceservice-*.yaml"
+
+
+def write_code_owners(checkout: Checkout, text: str) -> None:
+    """Writes the file, unless it holds `text` already."""
+    path = checkout.root / CODE_OWNERS
+    if not path.is_file() or path.read_bytes() != text.encode():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def stale_findings(checkout: Checkout, text: str) -> list[Finding]:
+    """A finding when the file is not there or holds anything but `text`."""
+    path, at = checkout.root / CODE_OWNERS, CODE_OWNERS.as_posix()
+    remedy = f"run `{RENDER_COMMAND}` and commit the file"
+    if not path.is_file():
+        return [Finding(at, "", "code-owners-stale", "is missing", remedy)]
+    if path.read_bytes() == text.encode():
+        return []
+    committed, wanted = path.read_text(encoding="utf-8", errors="replace").splitlines(), text.splitlines()
+    number = next((number for number, (old, new) in enumerate(zip(committed, wanted, strict=False), start=1) if old != new), 0)
+    number = number or min(len(committed), len(wanted)) + 1
+    found = committed[number - 1] if number <= len(committed) else ""
+    return [Finding(at, f"line {number}", "code-owners-stale", "is not what the facts render to", remedy, clipped(found))]
