@@ -84,7 +84,7 @@ def test_bad_inventory_changes_nothing(checkout: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert "gitops/tenants/fraud.yaml: models.scorer.scaling.min_replicas = 0" in done.stderr
-    assert "[hot-tier-to-zero]" in done.stderr
+    assert "[forbid-zero-on-hot-tiers]" in done.stderr
     assert "Traceback" not in done.stderr
     assert contents(out) == {
         path.removeprefix("gitops/rendered/"): data for path, data in before.items() if path.startswith("gitops/rendered/")

@@ -16,7 +16,7 @@ from tidegate.facts.platform import Platform
 REFUSED = 422
 
 
-def _id(path: Path) -> str:
+def case_id(path: Path) -> str:
     return f"{path.parent.parent.name}/{path.stem}"
 
 
@@ -28,7 +28,7 @@ def alone(platform: Platform) -> frozenset[str]:
 
 
 @pytest.mark.apiserver
-@pytest.mark.parametrize("path", FILES, ids=_id)
+@pytest.mark.parametrize("path", FILES, ids=case_id)
 def test_case(path: Path, api: ApiServer, tree: Mapping[str, dict[str, Any]], alone: frozenset[str]) -> None:
     case = read_case(path)
     manifest = object_of(case, tree)

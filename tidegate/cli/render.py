@@ -30,16 +30,11 @@ def validate(json: Json = False) -> None:
     from tidegate.repository import rendering
 
     screen = Screen(json)
-<<<<<<< HEAD
     checkout = find_checkout()
     checked = rendering.validate(checkout, inventory.load(checkout.root), lambda text: screen.progress("schemas", text))
-    screen.text(f"The inventory is sound; {checked} rendered objects fit their schemas and the platform's rules, and every pod some node.")
-=======
-    checked = rendering.validate(find_checkout(), lambda text: screen.progress("schemas", text))
     screen.text(
         f"The inventory is valid. {checked} rendered objects match their schemas and the platform's rules, and every pod fits a node."
     )
->>>>>>> b406cc83577f889c953597d8b775aa50c1273a80
     screen.answer({"objects": checked, "findings": []})
 
 

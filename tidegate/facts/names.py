@@ -267,3 +267,9 @@ def component_labels(component: str) -> dict[str, str]:
 
 MODEL_REGISTRY_URI = "s3://tidegate-models/"
 """How tenants write the model registry, whichever region reads it; each region's bucket holds a replica."""
+
+APPROVED_REGISTRY = "registry.example.com"
+"""Where every image comes from; tenants have folders of their own in it."""
+
+PLATFORM_IMAGES = f"{APPROVED_REGISTRY}/tidegate"
+"""The platform's own mirror in it, which overwrites no tag."""

@@ -16,6 +16,7 @@ from tidegate.facts.nodes.accelerators import instance_shapes
 from tidegate.facts.prices import price_findings
 from tidegate.facts.signature import Catalogue
 from tidegate.facts.tenant import Tenant, replica_parts
+from tidegate.facts.tiers import tier_findings
 from tidegate.facts.tombstone import Tombstone, life_findings, tombstone_source
 
 
@@ -57,7 +58,7 @@ def check(platform: Platform) -> list[Finding]:
         findings += _placement_findings(platform, tenant)
         findings += _quota_findings(tenant)
         for name, model in tenant.models.items():
-            findings += _tier_findings(tenant, name, model)
+            findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model)
             findings += _accelerator_findings(platform, tenant, name, model)
             findings += _registry_findings(tenant, name, model)
     for tombstone in platform.tombstones.values():
@@ -188,43 +189,6 @@ def _quota_findings(tenant: Tenant) -> Iterator[Finding]:
             yield Finding(
                 source, f"quota.accelerators.{resource}", "quota-below-accelerators", problem, f"add {resource}: {needed}", str(allowed)
             )
-
-
-def _tier_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
-    source, path, tier = tenant_source(tenant.name), f"models.{name}", tenant.tier
-    if tier.is_hot and model.scaling.min_replicas == 0:
-        yield Finding(
-            source, f"{path}.scaling.min_replicas", "hot-tier-to-zero", f"tier {tier} never scales to zero",
-            "set at least 2", "0",
-        )  # fmt: skip
-    elif tier.is_hot and model.scaling.min_replicas == 1:
-        yield Finding(
-            source, f"{path}.scaling.min_replicas", "hot-tier-single-replica", f"tier {tier} must outlive a node",
-            "set at least 2", "1",
-        )  # fmt: skip
-    if tier.is_hot and model.capacity == "spot":
-        yield Finding(source, f"{path}.capacity", "hot-tier-on-spot", f"tier {tier} cannot run on spot", "remove it", "spot")
-    gives_way = tier == "batch" or (model.rollout.strategy == "shadow" and not tier.is_hot)
-    if gives_way and model.accelerator and model.capacity != "spot":
-        what = "batch work" if tier == "batch" else "a shadow"
-        yield Finding(source, f"{path}.capacity", "batch-off-spot", f"{what} holds a card at full price", "set spot", model.capacity)
-    if tier == "regulated" and model.rollout.strategy != "canary":
-        yield Finding(
-            source, f"{path}.rollout.strategy", "regulated-without-canary", "regulated models are released by canary",
-            "set strategy: canary with steps_percent", model.rollout.strategy,
-        )  # fmt: skip
-    if tier == "regulated" and model.approval is None:
-        yield Finding(source, f"{path}.approval", "regulated-without-approval", "regulated models need an approval", "add approval")
-    if tier == "regulated" and model.dense_pool:
-        yield Finding(
-            source, f"{path}.dense_pool", "regulated-in-dense-pool", "a regulated model shares no server with others",
-            "serve it on its own",
-        )  # fmt: skip
-    if tier == "batch" and model.scaling.min_replicas > 0 and model.accelerator:
-        yield Finding(
-            source, f"{path}.scaling.min_replicas", "batch-holds-gpu", "batch work must not hold a GPU while idle",
-            "set 0", str(model.scaling.min_replicas),
-        )  # fmt: skip
 
 
 def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:

@@ -70,8 +70,10 @@ def fields_in(value: object) -> Iterator[tuple[int, Fields]]:
 
 
 _TEMPLATED = frozenset({"DaemonSet", "Deployment", "Job", "ReplicaSet", "StatefulSet"})
-_RUNTIMES = frozenset({"ClusterServingRuntime", "ServingRuntime"})
-POD_KINDS = frozenset({*_TEMPLATED, *_RUNTIMES, "CronJob", "InferenceService", "Pod"})
+RUNTIMES = frozenset({"ClusterServingRuntime", "ServingRuntime"})
+"""Kinds that describe model servers."""
+
+POD_KINDS = frozenset({*_TEMPLATED, *RUNTIMES, "CronJob", "InferenceService", "Pod"})
 """Kinds that describe pods."""
 
 _PARTS = ("predictor", "transformer", "explainer")
@@ -89,7 +91,7 @@ def pod_specs(placed: Placed) -> Iterator[tuple[str, Fields]]:
         for part in _PARTS:
             if part in placed.spec:
                 yield f"spec.{part}", fields(placed.spec[part])
-    elif kind == "Pod" or kind in _RUNTIMES:
+    elif kind == "Pod" or kind in RUNTIMES:
         yield "spec", placed.spec
 
 

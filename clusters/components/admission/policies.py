@@ -18,13 +18,13 @@ import yaml_rs
 from clusters.components.admission.policy_exemptions import EXEMPTIONS, POLICY_NAME, Exemption, Exemptions, let_in
 from clusters.components.admission.policy_groups import Document, grouped
 from clusters.components.network.edge_limits import subjects
-from clusters.components.serving import images
 from clusters.components.serving.runtimes import MODEL_FORMATS
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.platform import Platform
+from tidegate.manifests import policy_files
 from tidegate.manifests.yaml_text import Manifest
 
 COMPONENT = "policies"
@@ -34,7 +34,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 _KINDS = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
 _NO_PARAMETER = {"parameterNotFoundAction": "Deny"}
-_PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
 
 def objects(platform: Platform, cluster: Cluster, root: Path = ROOT) -> Iterator[Manifest]:
@@ -77,11 +76,11 @@ def _policy(folder: Path, facts: Mapping[str, str], exempt: Sequence[Exemption])
 
 
 def _documents(source: str, text: str, facts: Mapping[str, str]) -> list[Document]:
-    if unknown := sorted(set(_PLACEHOLDER.findall(text)) - facts.keys()):
+    if unknown := sorted(policy_files.placeholders(text) - facts.keys()):
         remedy = f"one of {', '.join(sorted(facts))}"
         raise ManifestError([Finding(source, "", "fact-unknown", f"no fact {', '.join(unknown)}", remedy)])
     try:
-        loaded = cast("object", yaml_rs.loads(_PLACEHOLDER.sub(lambda found: facts[found[1]], text), parse_datetime=False))
+        loaded = cast("object", yaml_rs.loads(policy_files.filled(text, facts), parse_datetime=False))
     except ValueError as error:
         problem = str(error).strip().replace("\n", " ")
         raise ManifestError([Finding(source, "", "yaml-syntax", problem, "write plain YAML")]) from error
@@ -130,9 +129,9 @@ def _facts(platform: Platform, cluster: Cluster) -> dict[str, str]:
         "model_formats": _cel(sorted(MODEL_FORMATS.values())),
         "models_bucket": cloud_names.models_bucket(cluster.name, cluster.account_id),
         "platform_account_groups": _cel([names.account_group(namespace) for namespace in names.PLATFORM_NAMESPACES]),
-        "platform_images": images.REGISTRY,
+        "platform_images": names.PLATFORM_IMAGES,
         "platform_namespace": names.NAMESPACE_PLATFORM,
-        "registry": images.REGISTRY.partition("/")[0],
+        "registry": names.APPROVED_REGISTRY,
         "tenant_hosts": _cel({tenant.name: tenant.host_in(cluster.domain) for tenant in tenants if subjects(tenant)}),
     }
 

@@ -13,26 +13,25 @@ from typing import cast
 
 from clusters.releases import RELEASES
 from tidegate.facts.models.served_model import Runtime
+from tidegate.facts.names import PLATFORM_IMAGES
 from tidegate.manifests.tree import RenderedObject
 from tidegate.manifests.yaml_text import Manifest
 
-REGISTRY = "registry.example.com/tidegate"
-
-PAUSE = f"{REGISTRY}/pause:{RELEASES.release('pause')}"
+PAUSE = f"{PLATFORM_IMAGES}/pause:{RELEASES.release('pause')}"
 """Does nothing; keeps a pod alive."""
 
-DENSE_POOL = f"{REGISTRY}/dense-pool:{RELEASES.release('mlserver')}"
+DENSE_POOL = f"{PLATFORM_IMAGES}/dense-pool:{RELEASES.release('mlserver')}"
 """MLServer with a router in front: the pods of a dense pool."""
 
 RUNTIMES = {
-    Runtime.MLSERVER_SKLEARN: f"{REGISTRY}/mlserver:{RELEASES.release('mlserver')}",
-    Runtime.MLSERVER_LIGHTGBM: f"{REGISTRY}/mlserver:{RELEASES.release('mlserver')}",
-    Runtime.MLSERVER_XGBOOST: f"{REGISTRY}/mlserver:{RELEASES.release('mlserver')}",
-    Runtime.HUGGINGFACE: f"{REGISTRY}/huggingfaceserver:{RELEASES.release('huggingfaceserver')}-gpu",
-    Runtime.TRITON: f"{REGISTRY}/tritonserver:{RELEASES.release('tritonserver')}",
-    Runtime.TORCHSERVE: f"{REGISTRY}/torchserve-kfs:{RELEASES.release('torchserve')}",
-    Runtime.VLLM: f"{REGISTRY}/vllm-openai:{RELEASES.release('vllm')}",
-    Runtime.NGRAM: f"{REGISTRY}/ngram-server:{RELEASES.release('ngram-server')}",
+    Runtime.MLSERVER_SKLEARN: f"{PLATFORM_IMAGES}/mlserver:{RELEASES.release('mlserver')}",
+    Runtime.MLSERVER_LIGHTGBM: f"{PLATFORM_IMAGES}/mlserver:{RELEASES.release('mlserver')}",
+    Runtime.MLSERVER_XGBOOST: f"{PLATFORM_IMAGES}/mlserver:{RELEASES.release('mlserver')}",
+    Runtime.HUGGINGFACE: f"{PLATFORM_IMAGES}/huggingfaceserver:{RELEASES.release('huggingfaceserver')}-gpu",
+    Runtime.TRITON: f"{PLATFORM_IMAGES}/tritonserver:{RELEASES.release('tritonserver')}",
+    Runtime.TORCHSERVE: f"{PLATFORM_IMAGES}/torchserve-kfs:{RELEASES.release('torchserve')}",
+    Runtime.VLLM: f"{PLATFORM_IMAGES}/vllm-openai:{RELEASES.release('vllm')}",
+    Runtime.NGRAM: f"{PLATFORM_IMAGES}/ngram-server:{RELEASES.release('ngram-server')}",
 }
 """The image of each model server."""
 

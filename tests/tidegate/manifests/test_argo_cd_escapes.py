@@ -29,7 +29,7 @@ LINTED: dict[str, tuple[str, dict[str, Any]]] = {
     "A1-cluster-object": ("require-own-namespace", manifest("rbac.authorization.k8s.io/v1", "ClusterRoleBinding")),
     "A3-default-project": ("require-project", manifest("argoproj.io/v1alpha1", "Application", "tenant-fraud", project="default")),
     "A4-deletion-hook": (
-        "forbid-deletion-hook",
+        "forbid-argo-cd-hooks",
         {
             "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
             "metadata": {"name": "a", "namespace": "tenant-fraud", "annotations": {"argocd.argoproj.io/hook": "Sync, PostDelete"}},

@@ -174,7 +174,7 @@ def test_validation_names_the_stale_file(checkout: Checkout, monkeypatch: pytest
     for name in ("check_catalogue", "version_findings"):
         monkeypatch.setattr(rendering, name, no_findings)
     with pytest.raises(ManifestError) as refused:
-        rendering.validate(checkout, print)
+        rendering.validate(checkout, inventory.load(checkout.root), print)
     assert [str(one) for one in refused.value.findings] == [f".github/CODEOWNERS: is missing; {STALE}"]
 
 

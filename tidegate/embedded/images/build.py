@@ -11,10 +11,11 @@ from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.builds.go_programs import module_folder, programs_folder
 from tidegate.embedded.digest import key_of
 from tidegate.embedded.images import debian, layers, layout, python_site
-from tidegate.embedded.images.facts import REGISTRY, ImageCatalogue, ImageFact, ImageFile
+from tidegate.embedded.images.facts import ImageCatalogue, ImageFact, ImageFile
 from tidegate.embedded.images.store import Blob, Store, is_whole
 from tidegate.errors import Finding, InventoryError, UsageError
 from tidegate.facts.inventory.releases import read_with_releases
+from tidegate.facts.names import PLATFORM_IMAGES
 
 RECIPE = 1
 """To be raised when the same inputs shall give another image than before."""
@@ -124,7 +125,7 @@ class _Builder:
         if manifest is None or not all(is_whole(self.store.path(blob), blob) for blob in layout.blobs_of(self.store, manifest)):
             self.on_progress(f"building image {name} ({position})")
             manifest = self.store.remember(key, layout.write_manifest(self.store, list(self._layers(fact)), self._running(fact)))
-        repository = fact.repository or f"{REGISTRY}/{name}"
+        repository = fact.repository or f"{PLATFORM_IMAGES}/{name}"
         folder = self.store.folder / "layouts" / name / manifest.digest.removeprefix("sha256:")[:16]
         layout.write_layout(self.store, manifest, f"{repository}:{fact.tag}", folder)
         return Image(name, fact.tag, repository, manifest.digest, folder)

@@ -23,9 +23,6 @@ UserId = Annotated[int, Field(ge=1, le=65535)]
 Mode = Annotated[str, StringConstraints(pattern=r"^[01][0-7]{3}$")]
 """Permissions in octal, in quotes: `"0755"`."""
 
-REGISTRY = "registry.example.com/tidegate"
-"""Where an image is found that names no repository of its own."""
-
 _MERGED = ("/bin/", "/lib/", "/lib64/", "/sbin/")
 
 

@@ -1,4 +1,4 @@
-"""Delivery: an Argo CD project names everything it may touch, and nothing runs while objects are deleted."""
+"""Delivery: an Argo CD project names everything it may touch, and nothing runs as a hook."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 from tidegate.errors import Finding
 from tidegate.manifests.placed import Placed, fields, fields_in, items
+from tidegate.manifests.policy_files import sentences
 
-_HOOKS = "argocd.argoproj.io/hook"
-_FORBIDDEN_HOOKS = frozenset({"PreDelete", "PostDelete"})
+_HOOK, _SYNC_OPTION = sentences("forbid-argo-cd-hooks")
+
+_HOOKS = ("argocd.argoproj.io/hook", "argocd.argoproj.io/hook-delete-policy", "helm.sh/hook", "helm.sh/hook-delete-policy")
+_OPTIONS = "argocd.argoproj.io/sync-options"
+_FORBIDDEN_OPTIONS = frozenset({"Replace=true", "Force=true", "Prune=false", "Delete=false", "Validate=false"})
 
 
 def forbid_project_wildcard(placed: Placed) -> Iterator[Finding]:
@@ -44,11 +48,15 @@ def require_project(placed: Placed) -> Iterator[Finding]:
         )
 
 
-def forbid_deletion_hook(placed: Placed) -> Iterator[Finding]:
-    """Deletion hooks ran outside of their project (CVE-2026-77459)."""
-    hooks = str(fields(placed.metadata.get("annotations")).get(_HOOKS, ""))
-    if _FORBIDDEN_HOOKS & {hook.strip() for hook in hooks.split(",")}:
-        yield placed.finding("forbid-deletion-hook", f"metadata.annotations[{_HOOKS}]", "the hook escapes its project", "remove it", hooks)
+def forbid_argo_cd_hooks(placed: Placed) -> Iterator[Finding]:
+    """Deletion hooks ran outside of their project (CVE-2026-77459), and nothing that is rendered needs any hook."""
+    annotations = fields(placed.metadata.get("annotations"))
+    for key in _HOOKS:
+        if key in annotations:
+            yield placed.finding("forbid-argo-cd-hooks", f"metadata.annotations[{key}]", *_HOOK, annotations[key])
+    options = str(annotations.get(_OPTIONS, ""))
+    if _FORBIDDEN_OPTIONS & {option.strip() for option in options.split(",")}:
+        yield placed.finding("forbid-argo-cd-hooks", f"metadata.annotations[{_OPTIONS}]", *_SYNC_OPTION, options)
 
 
-RULES = (forbid_deletion_hook, forbid_project_wildcard, require_project)
+RULES = (forbid_argo_cd_hooks, forbid_project_wildcard, require_project)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tidegate.errors import Finding
+from tidegate.facts.names import NAMESPACE_EDGE
 from tidegate.manifests.placed import Placed, fields, fields_in, items
+from tidegate.manifests.policy_files import sentences
+
+_DOMAIN_MAPPING, _NO_HOST, _NOT_THE_TENANTS, _OUTSIDE_NAMESPACE = sentences("forbid-shared-hosts")
+_ONE_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 def require_strict_mtls(placed: Placed) -> Iterator[Finding]:
@@ -45,8 +51,27 @@ def forbid_open_allow(placed: Placed) -> Iterator[Finding]:
             )
 
 
+def forbid_shared_hosts(placed: Placed) -> Iterator[Finding]:
+    """Of two routes with one host, one takes the other's traffic. Which host is a tenant's, the policy knows."""
+    if placed.kind == "DomainMapping":
+        yield placed.finding("forbid-shared-hosts", "kind", *_DOMAIN_MAPPING, placed.kind)
+    if placed.kind not in {"GRPCRoute", "HTTPRoute", "TLSRoute"}:
+        return
+    hosts, namespace = [str(host) for host in items(placed.spec.get("hostnames"))], str(placed.metadata.get("namespace", ""))
+    if not hosts:
+        yield placed.finding("forbid-shared-hosts", "spec.hostnames", *_NO_HOST)
+    elif namespace == NAMESPACE_EDGE:
+        if len(hosts) > 1 or not _ONE_HOST.fullmatch(hosts[0]):
+            yield placed.finding("forbid-shared-hosts", "spec.hostnames", *_NOT_THE_TENANTS, ", ".join(hosts))
+    else:
+        inside = re.compile(rf"[a-z0-9-]+\.{re.escape(namespace)}(\.svc(\.cluster\.local)?)?")
+        for index, host in enumerate(hosts):
+            if not inside.fullmatch(host):
+                yield placed.finding("forbid-shared-hosts", f"spec.hostnames[{index}]", *_OUTSIDE_NAMESPACE, host)
+
+
 def forbid_host_wildcard(placed: Placed) -> Iterator[Finding]:
-    """A host that stands for all takes other tenants' traffic."""
+    """A host that stands for all takes other tenants' traffic. Those of routes are `forbid-shared-hosts`'."""
     for path, host in _hosts(placed):
         if host in {"*", "*.*"} or host.startswith("*:") or host.endswith("."):
             yield placed.finding(
@@ -55,10 +80,7 @@ def forbid_host_wildcard(placed: Placed) -> Iterator[Finding]:
 
 
 def _hosts(placed: Placed) -> Iterator[tuple[str, str]]:
-    if placed.kind in {"HTTPRoute", "GRPCRoute", "TLSRoute"}:
-        for index, host in enumerate(items(placed.spec.get("hostnames"))):
-            yield f"spec.hostnames[{index}]", str(host)
-    elif placed.kind in {"VirtualService", "ServiceEntry"}:
+    if placed.kind in {"VirtualService", "ServiceEntry"}:
         for index, host in enumerate(items(placed.spec.get("hosts"))):
             yield f"spec.hosts[{index}]", str(host)
     elif placed.kind == "AuthorizationPolicy":
@@ -81,4 +103,4 @@ def forbid_path_based_denial(placed: Placed) -> Iterator[Finding]:
                 )
 
 
-RULES = (forbid_host_wildcard, forbid_open_allow, forbid_path_based_denial, require_strict_mtls)
+RULES = (forbid_host_wildcard, forbid_open_allow, forbid_path_based_denial, forbid_shared_hosts, require_strict_mtls)
