@@ -7,14 +7,11 @@ from clusters.addons.add_on import AddOn, ClusterAddOn
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.releases import RELEASES
+from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("coredns")
-NAMESPACE = "kube-system"
 _LABELS = {"k8s-app": "kube-dns"}
 """Tenants' NetworkPolicies select it by this label, which EKS uses too."""
-
-_PORT = 53
-"""NetworkPolicies see the pod's port, not the Service's, and tenants' let 53 through, which EKS's pods listen on."""
 
 
 def corefile(region: Region) -> str:
@@ -23,11 +20,11 @@ def corefile(region: Region) -> str:
     It fails by SERVFAIL, because the plugin has no zone of its own to deny it in. Nothing is forwarded, so no loop can be.
     """
     entries = "\n".join(f"        {address} {host}" for host, address in sorted(region.facts.hosts.items()))
-    return f""".:{_PORT} {{
+    return f""".:{ports.DNS_PORT} {{
     errors
-    health :8080
-    ready :8181
-    prometheus :9153
+    health :{ports.COREDNS_HEALTH_PORT}
+    ready :{ports.COREDNS_READY_PORT}
+    prometheus :{ports.COREDNS_METRICS_PORT}
     cache 5
     hosts {{
 {entries}
@@ -59,7 +56,7 @@ def _adapt(_upstream: list[Document], region: Region) -> list[Document]:
         "kind": "ClusterRoleBinding",
         "metadata": {"name": "system:coredns"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"},
-        "subjects": [{"kind": "ServiceAccount", "name": "coredns", "namespace": NAMESPACE}],
+        "subjects": [{"kind": "ServiceAccount", "name": "coredns", "namespace": names.NAMESPACE_KUBERNETES}],
     }
     config: Document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "coredns"}, "data": {"Corefile": corefile(region)}}
     service: Document = {
@@ -70,9 +67,9 @@ def _adapt(_upstream: list[Document], region: Region) -> list[Document]:
             "clusterIP": str(region.facts.dns_address),
             "selector": _LABELS,
             "ports": [
-                {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": "dns"},
-                {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": "dns-tcp"},
-                {"name": "metrics", "port": 9153, "protocol": "TCP", "targetPort": "metrics"},
+                {"name": "dns", "port": ports.DNS_PORT, "protocol": "UDP", "targetPort": "dns"},
+                {"name": "dns-tcp", "port": ports.DNS_PORT, "protocol": "TCP", "targetPort": "dns-tcp"},
+                {"name": "metrics", "port": ports.COREDNS_METRICS_PORT, "protocol": "TCP", "targetPort": "metrics"},
             ],
         },
     }
@@ -86,12 +83,12 @@ def _deployment(region: Region) -> Document:
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
         "ports": [
-            {"name": "dns", "containerPort": _PORT, "protocol": "UDP"},
-            {"name": "dns-tcp", "containerPort": _PORT, "protocol": "TCP"},
-            {"name": "metrics", "containerPort": 9153, "protocol": "TCP"},
+            {"name": "dns", "containerPort": ports.DNS_PORT, "protocol": "UDP"},
+            {"name": "dns-tcp", "containerPort": ports.DNS_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": ports.COREDNS_METRICS_PORT, "protocol": "TCP"},
         ],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
-        "livenessProbe": {"httpGet": {"path": "/health", "port": 8080}, "initialDelaySeconds": 30},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": ports.COREDNS_READY_PORT}, "periodSeconds": 1},
+        "livenessProbe": {"httpGet": {"path": "/health", "port": ports.COREDNS_HEALTH_PORT}, "initialDelaySeconds": 30},
         "securityContext": documents.locked_down(),
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": True}],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
@@ -106,7 +103,7 @@ def _deployment(region: Region) -> Document:
             "template": {
                 "metadata": {
                     "labels": _LABELS,
-                    "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": "9153"},
+                    "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": str(ports.COREDNS_METRICS_PORT)},
                 },
                 "spec": {
                     "serviceAccountName": "coredns",
@@ -127,7 +124,7 @@ ADD_ON = AddOn(
     name="coredns",
     version=VERSION,
     wave=-95,
-    namespace=NAMESPACE,
+    namespace=names.NAMESPACE_KUBERNETES,
     production=ClusterAddOn("coredns", VERSION),
     embedded=(),
     images=("coredns",),

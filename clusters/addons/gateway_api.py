@@ -6,6 +6,7 @@ from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.releases import RELEASES
+from tidegate.facts import names
 
 VERSION = RELEASES.release("gateway-api")
 
@@ -20,7 +21,7 @@ ADD_ON = AddOn(
     name="gateway-api",
     version=VERSION,
     wave=-90,
-    namespace="kube-system",
+    namespace=names.NAMESPACE_KUBERNETES,
     production=ReleasedFiles(
         (f"https://github.com/kubernetes-sigs/gateway-api/releases/download/v{VERSION}/standard-install.yaml",), VERSION
     ),

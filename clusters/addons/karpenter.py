@@ -14,19 +14,16 @@ from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.objects.placement import CAPACITY_TYPE_LABEL
 from clusters.releases import RELEASES
-from tidegate.facts import names
+from tidegate.facts import names, ports
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes
+from tidegate.facts.prices import SPOT_SHARE_OF_ON_DEMAND
 
 VERSION = RELEASES.release("karpenter")
 MODULE = GoModule.pinned("sigs.k8s.io/karpenter", family="karpenter")
-NAMESPACE = "karpenter"
 
 FEATURE_GATES = "NodeOverlay=true"
 """Shared cards are NodeOverlays; the chart has no value for this gate, so the variable is set whole."""
-
-SPOT_SHARE_OF_PRICE = 0.35
-"""What spot costs of the on-demand price: a planning figure. Only the order matters here: spot is chosen first."""
 
 _INSTANCE_TYPES = "instance-types"
 _FOLDER = "/etc/tidegate/instance-types"
@@ -46,7 +43,7 @@ def instance_types(cluster: Cluster) -> str:
 
 
 def _instance_type(cluster: Cluster, name: str, shape: InstanceShape) -> Mapping[str, object]:
-    prices = {CapacityType.ON_DEMAND: shape.usd_per_hour, CapacityType.SPOT: round(shape.usd_per_hour * SPOT_SHARE_OF_PRICE, 4)}
+    prices = {CapacityType.ON_DEMAND: shape.usd_per_hour, CapacityType.SPOT: round(shape.usd_per_hour * SPOT_SHARE_OF_ON_DEMAND, 4)}
     offerings = [
         {
             "Price": price,
@@ -103,7 +100,11 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
     template = documents.section(deployment, "spec", "template", "metadata")
     machines_file = instance_types(region.cluster)
     documents.section(template, "annotations").update(
-        {"prometheus.io/scrape": "true", "prometheus.io/port": "8080", "tidegate.dev/config": documents.fingerprint(machines_file)}
+        {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(ports.KARPENTER_METRICS_PORT),
+            names.ANNOTATION_CONFIG: documents.fingerprint(machines_file),
+        }
     )
     machines: Document = {
         "apiVersion": "v1",
@@ -118,15 +119,15 @@ ADD_ON = AddOn(
     name="karpenter",
     version=VERSION,
     wave=-80,
-    namespace=NAMESPACE,
+    namespace=names.NAMESPACE_KARPENTER,
     production=ChartRelease(
         "oci://public.ecr.aws/karpenter", "karpenter", VERSION, {"settings": {"featureGates": {"nodeOverlay": True}}}
     ),
     embedded=(
-        HelmChart(MODULE, "kwok/charts", "karpenter", NAMESPACE, _values),
+        HelmChart(MODULE, "kwok/charts", "karpenter", names.NAMESPACE_KARPENTER, _values),
         YamlFiles(MODULE, ("kwok/apis/crds/*.yaml",)),
     ),
     images=("karpenter",),
     adapt=_adapt,
-    owned_namespaces=(NAMESPACE,),
+    owned_namespaces=(names.NAMESPACE_KARPENTER,),
 )  # fmt: skip

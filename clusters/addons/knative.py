@@ -16,7 +16,7 @@ from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.components.serving.model import KNATIVE_FEATURES
 from clusters.releases import RELEASES
-from tidegate.facts import names
+from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("knative")
 
@@ -33,7 +33,7 @@ _SPARED_AN_ELECTION = frozenset({"webhook"})
 """The activator elects nobody; autoscaler and controller know no such switch."""
 
 DISABLE_ELECTION = "--disable-ha=true"
-_METRICS_PORT = "9090"
+_METRICS_PORT = str(ports.KNATIVE_METRICS_PORT)
 _CA_CONFIG_MAP = "registry-ca"
 _CA_FOLDER = "/etc/tidegate/registry-ca"
 _IMAGES = {f"ko://knative.dev/serving/cmd/{part}": f"knative-{part}" for part in ("activator", "autoscaler", "controller", "webhook")}

@@ -14,7 +14,7 @@ from clusters.addons.documents import Document
 from clusters.addons.knative import DISABLE_ELECTION, drop_example, release_labels
 from clusters.addons.region import Region
 from clusters.releases import RELEASES
-from tidegate.facts import names
+from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("net-gateway-api")
 
@@ -41,7 +41,9 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
     controller = documents.find(upstream, "Deployment", "net-gateway-api-controller")
     at_rest.without_election(controller, DISABLE_ELECTION, region)
     template = documents.section(controller, "spec", "template", "metadata")
-    documents.section(template, "annotations").update({"prometheus.io/scrape": "true", "prometheus.io/port": "9090"})
+    documents.section(template, "annotations").update(
+        {"prometheus.io/scrape": "true", "prometheus.io/port": str(ports.KNATIVE_METRICS_PORT)}
+    )
     return upstream
 
 

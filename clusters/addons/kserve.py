@@ -15,11 +15,11 @@ from clusters.addons.region import Region
 from clusters.components.serving.runtimes import VAULT_TOKEN, container_security
 from clusters.components.tenancy import catalogue
 from clusters.releases import RELEASES
-from tidegate.facts import names
+from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("kserve")
 MODULE = GoModule.pinned("github.com/kserve/kserve", family="kserve")
-NAMESPACE = "kserve"
+NAMESPACE = names.NAMESPACE_KSERVE
 WEBHOOK_HOST = f"kserve-webhook-server-service.{NAMESPACE}.svc"
 """What the webhook's certificate must be made out to."""
 
@@ -135,10 +135,12 @@ def _adapt_manager(manager: Document, region: Region) -> None:
     documents.shrink([manager], {"manager": "128Mi"}, {"manager": documents.WAITED_FOR_CPU})
     container = documents.containers(manager)[0]
     # Without the RBAC proxy the metrics are scraped from the pod; they name no secrets.
-    container["args"] = ["--metrics-addr=:8080", *(["--leader-elect"] if at_rest.elects_a_leader(region) else [])]
+    container["args"] = [f"--metrics-addr=:{ports.KSERVE_METRICS_PORT}", *(["--leader-elect"] if at_rest.elects_a_leader(region) else [])]
     documents.section(container, "readinessProbe")["initialDelaySeconds"] = 1
     template = documents.section(manager, "spec", "template", "metadata")
-    documents.section(template, "annotations").update({"prometheus.io/scrape": "true", "prometheus.io/port": "8080"})
+    documents.section(template, "annotations").update(
+        {"prometheus.io/scrape": "true", "prometheus.io/port": str(ports.KSERVE_METRICS_PORT)}
+    )
     documents.section(manager, "spec")["replicas"] = region.facts.replicas
 
 
@@ -161,7 +163,7 @@ def _adapt_storage(storage: Document, region: Region) -> None:
         container,
         {
             "AWS_ENDPOINT_URL": region.facts.s3_endpoint, "AWS_DEFAULT_REGION": region.cluster.region,
-            "VAULT_ADDR": f"https://{vault.HOST}:{vault.PORT}", "VAULT_CACERT_BYTES": region.facts.ca_certificate,
+            "VAULT_ADDR": f"https://{vault.HOST}:{ports.VAULT_PORT}", "VAULT_CACERT_BYTES": region.facts.ca_certificate,
         },
     )  # fmt: skip
     container["volumeMounts"] = [{"name": VAULT_TOKEN, "mountPath": "/var/run/secrets/vault", "readOnly": True}]

@@ -15,18 +15,17 @@ from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart
 from clusters.addons.documents import Document
 from clusters.addons.region import Region
 from clusters.releases import RELEASES
-from tidegate.facts import names
+from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("vault")
 
 CHART_VERSION = RELEASES.chart("vault", "vault")
 
 MODULE = GoModule.pinned("github.com/hashicorp/vault-helm", family="vault")
-NAMESPACE = "vault"
+NAMESPACE = names.NAMESPACE_VAULT
 HOST = f"vault.{NAMESPACE}.svc"
 """What its certificate must be made out to."""
 
-PORT = 8200
 TLS_SECRET = "vault-tls"  # noqa: S105 - the name of a Secret, not its content
 SEAL_SECRET = "vault-seal-key"  # noqa: S105 - the name of a Secret, not its content
 SEAL_KEY = "key"
@@ -39,7 +38,7 @@ disable_mlock = true
 default_lease_ttl = "10m"
 max_lease_ttl = "768h"
 listener "tcp" {{
-  address = "[::]:{PORT}"
+  address = "[::]:{ports.VAULT_PORT}"
   tls_cert_file = "/vault/tls/tls.crt"
   tls_key_file = "/vault/tls/tls.key"
   tls_min_version = "tls12"
@@ -107,7 +106,7 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
     documents.section(claim, "spec")["storageClassName"] = ""  # no class: only the volume below fits
     config = documents.section(documents.find(upstream, "ConfigMap", "vault-config"), "data")
     template = documents.section(server, "spec", "template", "metadata")
-    documents.section(template, "annotations")["tidegate.dev/config"] = documents.fingerprint(str(config))
+    documents.section(template, "annotations")[names.ANNOTATION_CONFIG] = documents.fingerprint(str(config))
     for document in upstream:  # the chart writes the word with nothing behind it
         if documents.metadata(document).get("annotations", {}) is None:
             del documents.metadata(document)["annotations"]

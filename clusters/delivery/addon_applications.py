@@ -78,7 +78,7 @@ def _project(applied: list[AddOn], repositories: list[str]) -> AppProject:
     own = sorted(
         {
             "kube-node-lease",
-            "kube-system",
+            names.NAMESPACE_KUBERNETES,
             names.NAMESPACE_GPU_OPERATOR,
             *(namespace for add_on in applied for namespace in (add_on.namespace, *add_on.owned_namespaces)),
         }

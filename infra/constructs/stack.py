@@ -118,7 +118,7 @@ class Stack(TerraformStack):
         provider = TerraformProvider(
             self, "aws", terraform_resource_type="aws", terraform_provider_source="hashicorp/aws",
         )  # pyright: ignore[reportArgumentType] - jsii protocols, as above  # fmt: skip
-        tags = {names.LABEL_CLUSTER: self.cluster.name, "tidegate.dev/stack": self.name, "managed-by": "tidegate"}
+        tags = {names.LABEL_CLUSTER: self.cluster.name, names.LABEL_STACK: self.name, "managed-by": "tidegate"}
         body: dict[str, Value] = {
             "region": self.cluster.region,
             # A plan against somebody else's account stops here.

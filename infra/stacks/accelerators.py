@@ -19,7 +19,6 @@ from infra.constructs.stack import Resource, Stack
 from infra.outputs import AcceleratorsOutputs, ClusterOutputs
 from tidegate.facts import names
 
-NAMESPACE = "karpenter"
 SERVICE_ACCOUNT = "karpenter"
 
 NOTICES = {
@@ -42,7 +41,7 @@ def build(stack: Stack) -> None:
     profile = stack.add("aws_iam_instance_profile", "node", name=names.node_instance_profile(stack.cluster.name), role=node_role["name"])
     queue = _add_queue(stack)
     add_pod_role(
-        stack, "karpenter", role_name=f"{stack.cluster.name}-karpenter", namespace=NAMESPACE, service_account=SERVICE_ACCOUNT,
+        stack, "karpenter", role_name=f"{stack.cluster.name}-karpenter", namespace=names.NAMESPACE_KARPENTER, service_account=SERVICE_ACCOUNT,
         cluster_name=cluster.cluster_name,
         allows={
             "launch": _launch(stack), "tag-and-delete": _tag_and_delete(stack),

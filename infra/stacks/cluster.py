@@ -13,6 +13,7 @@ from infra.constructs.policy import Statement, pod_trust, policy, service_trust
 from infra.constructs.role import add_role
 from infra.constructs.stack import Resource, Stack, Value
 from infra.outputs import ClusterOutputs, NetworkOutputs
+from tidegate.facts import names
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All there are."""
@@ -107,7 +108,7 @@ def _add_addon(stack: Stack, cluster: Resource, addon: str, *after: Resource) ->
         service_account, managed = service_accounts[addon]
         role = add_role(
             stack, addon, role_name=f"{stack.cluster.name}-{addon}",
-            trust=pod_trust(stack.cluster, "kube-system", service_account), aws_managed=[managed],
+            trust=pod_trust(stack.cluster, names.NAMESPACE_KUBERNETES, service_account), aws_managed=[managed],
         )  # fmt: skip
         identity = [{"role_arn": role["arn"], "service_account": service_account}]
     return stack.add(
@@ -151,7 +152,7 @@ def _add_system_nodes(stack: Stack, cluster: Resource, network: NetworkOutputs, 
         scaling_config=[{"min_size": pool.min_nodes, "desired_size": pool.min_nodes, "max_size": pool.max_nodes}],
         update_config=[{"max_unavailable": 1}],
         taint=[{"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}],
-        labels={"tidegate.dev/node-pool": "system"},
+        labels={names.LABEL_NODE_POOL: "system"},
         launch_template=[{"id": template["id"], "version": template["latest_version"]}],
         # People and autoscalers move it between the bounds.
         lifecycle={"ignore_changes": ["scaling_config[0].desired_size"]},

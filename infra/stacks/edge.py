@@ -17,7 +17,7 @@ from infra.constructs.policy import Condition, Statement
 from infra.constructs.role import add_pod_role
 from infra.constructs.stack import Resource, Stack
 from infra.outputs import ClusterOutputs, EdgeOutputs
-from tidegate.facts import names
+from tidegate.facts import names, ports
 
 TTL_SECONDS = 30
 """How long callers may keep the old answer; part of the recovery time."""
@@ -27,7 +27,6 @@ CHECK_SECONDS = 10
 
 FAILURES = 3
 
-EXTERNAL_DNS_NAMESPACE = "external-dns"
 EXTERNAL_DNS_SERVICE_ACCOUNT = "external-dns"
 
 
@@ -37,7 +36,7 @@ def build(stack: Stack) -> None:
     zone_id = _zone_id(stack)
     health = stack.add(
         "aws_route53_health_check", "region",
-        type="HTTPS", fqdn=cluster.domain, port=443, resource_path=cluster.edge.health_path, enable_sni=True,
+        type="HTTPS", fqdn=cluster.domain, port=ports.HTTPS_PORT, resource_path=cluster.edge.health_path, enable_sni=True,
         request_interval=CHECK_SECONDS, failure_threshold=FAILURES, measure_latency=False,
         tags={"Name": cluster.name},
     )  # fmt: skip
@@ -90,6 +89,6 @@ def _add_external_dns(stack: Stack, zone_id: str) -> None:
     ]
     cluster = stack.read(ClusterOutputs)
     add_pod_role(
-        stack, "external-dns", role_name=f"{stack.cluster.name}-external-dns", namespace=EXTERNAL_DNS_NAMESPACE,
+        stack, "external-dns", role_name=f"{stack.cluster.name}-external-dns", namespace=names.NAMESPACE_EXTERNAL_DNS,
         service_account=EXTERNAL_DNS_SERVICE_ACCOUNT, cluster_name=cluster.cluster_name, allows={"own-names": statements},
     )  # fmt: skip

@@ -15,7 +15,6 @@ from infra.outputs import ClusterOutputs, IdentityOutputs, RegistryOutputs
 from tidegate.facts import cloud_names, names
 from tidegate.facts.tenant import Tenant
 
-VAULT_NAMESPACE = "vault"
 VAULT_SERVICE_ACCOUNT = "vault"
 
 
@@ -51,7 +50,7 @@ def _add_vault(stack: Stack, cluster: ClusterOutputs) -> str:
     """Vault's right to unseal itself after a restart, with the key that `cluster` keeps; returns the role's ARN."""
     unseal = Statement("Unseal", ["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey"], [cluster.vault_unseal_key_arn])
     role = add_pod_role(
-        stack, "vault", role_name=f"{stack.cluster.name}-vault", namespace=VAULT_NAMESPACE, service_account=VAULT_SERVICE_ACCOUNT,
+        stack, "vault", role_name=f"{stack.cluster.name}-vault", namespace=names.NAMESPACE_VAULT, service_account=VAULT_SERVICE_ACCOUNT,
         cluster_name=cluster.cluster_name, allows={"unseal": [unseal]},
     )  # fmt: skip
     return role["arn"]

@@ -16,6 +16,7 @@ from infra.constructs.policy import Condition, Statement, service_trust
 from infra.constructs.role import add_role
 from infra.constructs.stack import Resource, Stack
 from infra.outputs import NetworkOutputs
+from tidegate.facts import ports
 
 INTERFACE_ENDPOINTS = (
     "ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "elasticloadbalancing", "kms", "logs", "sqs", "sts",
@@ -108,7 +109,7 @@ def _add_endpoints(stack: Stack, vpc: Resource, private: Sequence[Resource], tab
     stack.add(
         "aws_vpc_security_group_ingress_rule", "endpoints",
         security_group_id=group["id"], description="HTTPS from the VPC", cidr_ipv4=vpc["cidr_block"],
-        from_port=443, to_port=443, ip_protocol="tcp", tags={"Name": f"{stack.cluster.name}-endpoints"},
+        from_port=ports.HTTPS_PORT, to_port=ports.HTTPS_PORT, ip_protocol="tcp", tags={"Name": f"{stack.cluster.name}-endpoints"},
     )  # fmt: skip
     stack.add(
         "aws_vpc_endpoint", "s3",

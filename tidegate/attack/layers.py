@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tidegate.attack import pods
 from tidegate.attack.cells import UNKNOWN, Outcome, Planned
 from tidegate.attack.paths import ACTIVATOR, API, ATTACKER, EDGE, LOCAL, NETWORK, SIDECAR
 from tidegate.attack.targets import Places
 from tidegate.errors import ToolError
-from tidegate.facts import names
+from tidegate.facts import names, ports
 from tidegate.live.kubernetes import Kubernetes
 
 _LINE = re.compile(r'" (?P<status>[0-9]+) (?P<flags>\S+) (?P<details>\S+) ')
@@ -23,7 +22,7 @@ _ENDS = re.compile(r" (?P<local>\S+) (?P<address>[0-9.]+:[0-9]+) \S+ \S+\s*$")
 _PASSED_ON = "via_upstream"
 """Envoy's word for an answer that somebody behind it gave."""
 
-_API_PORTS = (443, 6443, 10250, 15014)
+_API_PORTS = (ports.HTTPS_PORT, ports.API_SERVER_PORT, ports.KUBELET_PORT, ports.ISTIOD_METRICS_PORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def read_journal(cluster: Kubernetes, places: Places, elsewhere: Sequence[Kubern
         (ACTIVATOR, names.NAMESPACE_KNATIVE, "app=activator"),
         ("autoscaler", names.NAMESPACE_KNATIVE, "app=autoscaler"),
         *((SIDECAR, one.tenant.namespace_name, f"serving.knative.dev/service={one.service}") for one in places.targets),
-        *((ATTACKER, one.tenant.namespace_name, f"{pods.LABEL},sidecar.istio.io/inject!=false") for one in places.targets),
+        *((ATTACKER, one.tenant.namespace_name, f"{names.LABEL_ATTACK},sidecar.istio.io/inject!=false") for one in places.targets),
     ]
     logs: list[tuple[str, str]] = []
     for at, (layer, namespace, selector) in [*((cluster, one) for one in wanted), *((other, _EDGES) for other in elsewhere)]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tidegate.attack.cells import OPEN, Call, Mode, Planned
 from tidegate.attack.targets import Places, Target
-from tidegate.facts import names
+from tidegate.facts import names, ports
 from tidegate.facts.platform import Platform
 
 EDGE, LOCAL, ACTIVATOR, SIDECAR, ATTACKER = "edge", "local gateway", "activator", "target's sidecar", "attacker's sidecar"
@@ -20,14 +20,17 @@ _BROKEN: dict[Mode, frozenset[str]] = {"meshed": frozenset({"503", "reset"}), "o
 _SILENT = frozenset({"refused", "timeout", "unreachable", "reset", "503"})
 """Nobody answers; behind a sidecar that is a 503 or a reset."""
 
-POLICY_PORTS = (8012, 8013, 8080, 9000, 9090, 9091, 8022, 15000, 15001)
+POLICY_PORTS = (
+    *ports.SERVING_PORTS, ports.QUEUE_METRICS_PORT, ports.QUEUE_USER_METRICS_PORT, ports.QUEUE_ADMIN_PORT, ports.ENVOY_ADMIN_PORT,
+    ports.ENVOY_OUTBOUND_PORT,
+)  # fmt: skip
 """Queue-proxy's requests, HTTP/2, metrics for the autoscaler and for people, its admin port; the model's own two; Envoy's admin
 and outbound listener, which the inbound one must not lead to."""
 
-POOL_PORT = 8087
-"""Where the pods of a dense pool answer each other (tidegate/facts/ports.py). TCP for the mesh, so a refusal is a closed connection."""
-
-SIDECAR_PORTS = {15020: "/stats/prometheus", 15021: "/healthz/ready", 15090: "/stats/prometheus"}
+SIDECAR_PORTS = {
+    ports.SIDECAR_METRICS_PORT: "/stats/prometheus", ports.SIDECAR_HEALTH_PORT: "/healthz/ready",
+    ports.ENVOY_METRICS_PORT: "/stats/prometheus",
+}  # fmt: skip
 """The sidecar answers on these without mTLS; 15020 speaks for the application too."""
 
 _NAMESPACE, _REVISION, _PROBE = "Knative-Serving-Namespace", "Knative-Serving-Revision", "K-Network-Probe"
@@ -131,7 +134,7 @@ def to_activator(pair: Pair) -> Iterator[Planned]:
     yield _activator(pair, "activator by headers", expected=asked, headers=headers)
     if pair.own:
         return
-    yield _activator(pair, "activator by host, HTTP/2 port", expected=asked, port=8013)
+    yield _activator(pair, "activator by host, HTTP/2 port", expected=asked, port=ports.KNATIVE_DATA_PORTS[1])
     yield _activator(pair, "activator by headers, own first", expected=asked, headers=(mine, *headers))
     yield _activator(pair, "activator by headers, own last", expected=asked, headers=(*headers, mine))
     yield _activator(pair, "activator by headers, own host", expected=asked, headers=headers, host=pair.attacker.target.revision_host)
@@ -180,7 +183,7 @@ def to_pods(pair: Pair) -> Iterator[Planned]:
             yield pair.plan(f"pod, port {port}", pod, port, expected=_BROKEN[mode], layers=layers, host=target.revision_host, pod=pod)
     broken = frozenset({"reset", "503"})
     shut = broken | _BROKEN[mode]
-    yield pair.plan(f"pod, port {POOL_PORT}", pod, POOL_PORT, expected=shut, layers=layers, host=target.revision_host, pod=pod)
+    yield pair.plan(f"pod, port {ports.POOL_PORT}", pod, ports.POOL_PORT, expected=shut, layers=layers, host=target.revision_host, pod=pod)
     yield pair.plan("pod, port 15006", pod, 15006, expected=broken, layers=layers, host=target.revision_host, pod=pod)
     for port, url in SIDECAR_PORTS.items():
         if mode == "meshed" and port != 15020:

@@ -13,9 +13,6 @@ from tidegate.facts.tenant import Tenant, Tier
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.manifests.yaml_text import Manifest
 
-LABEL = "tidegate.dev/attack"
-"""On every pod of an attack, so that also what a killed run left is found."""
-
 LIFETIME_SECONDS = 1800
 """After this Kubernetes ends a pod whose attack was killed."""
 
@@ -45,7 +42,12 @@ def start(cluster: Kubernetes, tenants: Sequence[Tenant], image: str) -> dict[tu
     for tenant in tenants:
         if {mode for name, mode in refused if name == tenant.name} >= {"meshed", "outside"}:
             continue
-        where = [f"--namespace={tenant.namespace_name}", f"--selector={LABEL}", "--for=condition=Ready", f"--timeout={PATIENCE_SECONDS}s"]
+        where = [
+            f"--namespace={tenant.namespace_name}",
+            f"--selector={names.LABEL_ATTACK}",
+            "--for=condition=Ready",
+            f"--timeout={PATIENCE_SECONDS}s",
+        ]
         cluster.run("wait", "pods", *where, timeout_seconds=PATIENCE_SECONDS + 20)
     return refused
 
@@ -67,13 +69,13 @@ def name_of(mode: Mode) -> str:
 
 def remove(cluster: Kubernetes) -> None:
     """Takes every attacker away, those of an earlier run too, and waits until they are gone."""
-    options = [f"--selector={LABEL}", "--all-namespaces", "--grace-period=0", "--ignore-not-found", "--timeout=60s"]
+    options = [f"--selector={names.LABEL_ATTACK}", "--all-namespaces", "--grace-period=0", "--ignore-not-found", "--timeout=60s"]
     cluster.run("delete", "pods", *options, timeout_seconds=90)
 
 
 def left_over(cluster: Kubernetes) -> list[str]:
     """Attackers that are there now."""
-    return cluster.run("get", "pods", f"--selector={LABEL}", "--all-namespaces", "--output=name").split()
+    return cluster.run("get", "pods", f"--selector={names.LABEL_ATTACK}", "--all-namespaces", "--output=name").split()
 
 
 def _manifests(tenant: Tenant, image: str) -> tuple[tuple[Manifest, tuple[Mode, ...]], ...]:
@@ -98,7 +100,7 @@ def _pod(tenant: Tenant, name: str, labels: dict[str, str], annotations: dict[st
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": name, "namespace": tenant.namespace_name, "labels": {LABEL: "attacker", **labels}, "annotations": annotations,
+            "name": name, "namespace": tenant.namespace_name, "labels": {names.LABEL_ATTACK: "attacker", **labels}, "annotations": annotations,
         },
         "spec": {
             "activeDeadlineSeconds": LIFETIME_SECONDS,

@@ -18,8 +18,8 @@ from pathlib import Path
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.errors import EmulatorError
+from tidegate.facts.ports import EMULATOR_PORTS
 
-PORTS = range(5570, 5600)
 """Loopback ports tried in order; a second checkout on the machine takes the next one."""
 
 START_SECONDS = 60
@@ -62,7 +62,7 @@ def ensure_running(checkout: Checkout) -> tuple[Emulator, bool]:
         if found := _start(checkout, port):
             return found, True
     raise EmulatorError(
-        f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there, or see out/embedded/emulator.log"
+        f"no free loopback port between {EMULATOR_PORTS.start} and {EMULATOR_PORTS.stop - 1}; stop what listens there, or see out/embedded/emulator.log"
     )
 
 
@@ -96,7 +96,7 @@ def stop(checkout: Checkout) -> bool:
 
 
 def _free_ports() -> Iterator[int]:
-    for port in PORTS:
+    for port in EMULATOR_PORTS:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -40,7 +40,13 @@ LABEL_STACK = "tidegate.dev/stack"
 LABEL_COMPONENT = "tidegate.dev/component"
 LABEL_GPU_POOL = "tidegate.dev/gpu-pool"
 LABEL_CPU_POOL = "tidegate.dev/cpu-pool"
+LABEL_NODE_POOL = "tidegate.dev/node-pool"
+"""On nodes of the managed group that always runs."""
+LABEL_ATTACK = "tidegate.dev/attack"
+"""On every pod of an attack, so that also what a killed run left is found."""
 LABEL_ACCELERATOR = "tidegate.dev/accelerator"
+ANNOTATION_CONFIG = "tidegate.dev/config"
+"""The fingerprint of a pod's configuration, so that a change of it starts new pods."""
 ANNOTATION_MODEL_SHA256 = "tidegate.dev/model-sha256"
 ANNOTATION_OWNERS = "tidegate.dev/owners"
 ANNOTATION_BUDGET = "tidegate.dev/budget-usd-per-month"
@@ -56,20 +62,28 @@ ANNOTATION_DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
 """On an Application: the confirmation that namespaces and hot models are deleted only with; only a tombstone gives it."""
 
 GPU_TAINT_KEY = "nvidia.com/gpu"
+RESOURCE_GPU = "nvidia.com/gpu"
+"""A whole card, as its device plugin calls it; the taint of its nodes has the same name."""
 HEADER_TENANT, HEADER_SUBJECT = "x-tidegate-tenant", "x-tidegate-subject"
 """The verified caller, as models see it. The edge takes away what a caller sends under these names."""
 
 NAMESPACE_ARGOCD = "argocd"
+NAMESPACE_CERT_MANAGER = "cert-manager"
 NAMESPACE_EDGE = "istio-ingress"
 NAMESPACE_GPU_OPERATOR = "gpu-operator"
+NAMESPACE_EXTERNAL_DNS = "external-dns"
+NAMESPACE_KARPENTER = "karpenter"
 NAMESPACE_KNATIVE = "knative-serving"
+NAMESPACE_KSERVE = "kserve"
+NAMESPACE_KUBERNETES = "kube-system"
 NAMESPACE_MESH = "istio-system"
 NAMESPACE_MONITORING = "monitoring"
 NAMESPACE_PLATFORM = "platform"
+NAMESPACE_VAULT = "vault"
 
 PLATFORM_NAMESPACES = (
-    NAMESPACE_ARGOCD, "cert-manager", NAMESPACE_EDGE, NAMESPACE_GPU_OPERATOR, "karpenter", NAMESPACE_KNATIVE, "kserve", "kube-system",
-    NAMESPACE_MESH, NAMESPACE_MONITORING, NAMESPACE_PLATFORM, "vault",
+    NAMESPACE_ARGOCD, NAMESPACE_CERT_MANAGER, NAMESPACE_EDGE, NAMESPACE_GPU_OPERATOR, NAMESPACE_KARPENTER, NAMESPACE_KNATIVE,
+    NAMESPACE_KSERVE, NAMESPACE_KUBERNETES, NAMESPACE_MESH, NAMESPACE_MONITORING, NAMESPACE_PLATFORM, NAMESPACE_VAULT,
 )  # fmt: skip
 """Where the platform's own controllers run; no tenant can have one of these, because they are in `RESERVED_NAMES`."""
 
@@ -94,6 +108,9 @@ TIME_SLICING_CONFIG = "tidegate-time-slicing"
 PLATFORM_PROJECT = "platform"
 ADD_ONS_PROJECT = "add-ons"
 ROOT_APPLICATION = "root"
+
+TAG_NODE_IMAGE_GPU, TAG_NODE_IMAGE_CPU = "tidegate.dev/promoted-for", "tidegate.dev/promoted-for-cpu"
+"""On machine images: a node class takes the newest image that carries its tag."""
 
 KSERVE_LABEL_MODEL = "serving.kserve.io/inferenceservice"
 """KServe puts it on every pod of an InferenceService."""

@@ -27,6 +27,37 @@ Prometheus may reach it."""
 ISTIOD_PORT = 15012
 """Configuration and certificates of every sidecar."""
 
+DNS_PORT = 53
+"""NetworkPolicies see the pod's port, not the Service's: cluster DNS listens on it in EKS and here."""
+
+HTTP_PORT, HTTPS_PORT = 80, 443
+
+MODEL_PORT = CONTAINER_PORTS[0]
+"""Where a model server answers by REST, and is asked whether it is ready."""
+
+COREDNS_HEALTH_PORT, COREDNS_READY_PORT, COREDNS_METRICS_PORT = 8080, 8181, 9153
+KARPENTER_METRICS_PORT = 8080
+KNATIVE_METRICS_PORT = 9090
+KSERVE_METRICS_PORT = 8080
+PROMETHEUS_PORT = 9090
+TORCHSERVE_METRICS_PORT, TRITON_METRICS_PORT = 8082, 8002
+
+QUEUE_ADMIN_PORT, QUEUE_USER_METRICS_PORT = 8022, 9091
+"""Knative's queue-proxy: what drains it, and what people scrape."""
+
+ENVOY_ADMIN_PORT, ENVOY_OUTBOUND_PORT = 15000, 15001
+SIDECAR_HEALTH_PORT, ENVOY_METRICS_PORT = 15021, 15090
+"""Both answer without mTLS, as `SIDECAR_METRICS_PORT` does."""
+
+ISTIOD_METRICS_PORT = 15014
+API_SERVER_PORT, KUBELET_PORT = 6443, 10250
+
+EMULATOR_PORTS = range(5570, 5600)
+"""Of these on loopback the emulated AWS takes the first that is free."""
+
+RELAY_PORTS = range(16440, 16640)
+"""Of these on loopback the relays into the embedded regions take the first that are free."""
+
 POD_IDENTITY_ADDRESS = "169.254.170.23/32"
 """EKS Pod Identity's agent on each node; it answers on port 80."""
 

@@ -1,7 +1,7 @@
 """What an hour of a node costs, by instance type and by how it is paid for. Exact fractions: sums of them must agree to the cent.
 
-GPU machines are those of `accelerators`, with the same source and day; here are the machines without a card. A type that
-is in neither table has no price, and no price is a finding, never zero.
+Machines with cards are in `nodes.accelerators`, those without in `nodes.node_shapes`, with the same source and day. A type that is in
+neither table has no price, and no price is a finding, never zero.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from fractions import Fraction
 from tidegate.errors import Finding
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.nodes.accelerators import Accelerator, InstanceShape, instance_shapes
+from tidegate.facts.nodes.node_shapes import CPU_SHAPES
 
 PRICES_OF = date(2025, 6, 15)
 """The day whose list prices these are: US dollars on demand in us-east-1."""
@@ -24,16 +25,9 @@ EMBEDDED_INSTANCE_TYPE = "embedded"
 """What the node of an embedded region calls itself (`clusters/embedded/node/programs.yaml`)."""
 
 _WITHOUT_CARDS: Mapping[str, InstanceShape] = {
-    "m6i.large": InstanceShape(2, 8, 0, 0.096),
-    "m6i.xlarge": InstanceShape(4, 16, 0, 0.192),
-    "m6i.2xlarge": InstanceShape(8, 32, 0, 0.384),
-    "m6i.4xlarge": InstanceShape(16, 64, 0, 0.768),
-    "m7i.large": InstanceShape(2, 8, 0, 0.1008),
-    "m7i.xlarge": InstanceShape(4, 16, 0, 0.2016),
-    "m7i.2xlarge": InstanceShape(8, 32, 0, 0.4032),
-    "m7i.4xlarge": InstanceShape(16, 64, 0, 0.8064),
+    **CPU_SHAPES,
     # Whatever machine this is, it stands for the first of the system pool.
-    EMBEDDED_INSTANCE_TYPE: InstanceShape(4, 16, 0, 0.2016),
+    EMBEDDED_INSTANCE_TYPE: CPU_SHAPES["m7i.xlarge"],
 }
 
 _SHARE_OF_ON_DEMAND: Mapping[CapacityType, Fraction] = {
@@ -63,5 +57,5 @@ def price_findings(cluster: Cluster, source: str) -> Iterator[Finding]:
         if instance_type not in shapes:
             yield Finding(
                 source, f"system_pool.instance_types[{index}]", "price-missing", "has no price, so its cost is unknown",
-                "add it to tidegate/facts/prices.py", instance_type,
+                "add it to tidegate/facts/nodes/node_shapes.py", instance_type,
             )  # fmt: skip

@@ -49,7 +49,7 @@ def _unpriced_findings(files: Sequence[MonthFile]) -> list[Finding]:
     return [
         Finding(
             f"{file.path}:{number + 1}", "entry.nodes.instance_type", "price-missing", "has no price, so there is no bill",
-            "add it to tidegate/facts/prices.py", instance_type or "(none)",
+            "add it to tidegate/facts/nodes/node_shapes.py", instance_type or "(none)",
         )
         for file in files
         for instance_type, number in sorted(unpriced(file.entries).items())

@@ -26,7 +26,6 @@ _LABELS = {"app.kubernetes.io/name": _NAME}
 """Tenants' NetworkPolicies let this label in."""
 
 _ARGO_CD = {"argocd-metrics": 8082, "argocd-repo-server": 8084}
-_PORT = 9090
 _CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
 _KEPT_LABELS = {
     # Prometheus writes every character of a label's name that is not a letter, digit or underscore as an underscore.
@@ -54,7 +53,7 @@ def configuration(region: Region) -> Document:
 
 def _jobs() -> list[Document]:
     return [
-        {"job_name": "prometheus", "static_configs": [{"targets": [f"localhost:{_PORT}"]}]},
+        {"job_name": "prometheus", "static_configs": [{"targets": [f"localhost:{ports.PROMETHEUS_PORT}"]}]},
         {
             "job_name": "api-server",
             "kubernetes_sd_configs": [{"role": "endpointslice", "namespaces": {"names": ["default"]}}],
@@ -179,7 +178,7 @@ def _adapt(_upstream: list[Document], region: Region) -> list[Document]:
             "metadata": {"name": _NAME, "labels": labels},
             "spec": {
                 "selector": _LABELS,
-                "ports": [{"name": "http", "port": _PORT, "targetPort": "http"}],
+                "ports": [{"name": "http", "port": ports.PROMETHEUS_PORT, "targetPort": "http"}],
                 **({"clusterIP": str(address)} if (address := region.facts.prometheus_address) else {}),
             },
         },
@@ -196,10 +195,10 @@ def _deployment(region: Region, labels: dict[str, str], config_fingerprint: str)
             "--config.file=/etc/prometheus/prometheus.yml",
             "--storage.tsdb.path=/prometheus",
             f"--storage.tsdb.retention.time={RETENTION_HOURS}h",
-            f"--web.listen-address=:{_PORT}",
+            f"--web.listen-address=:{ports.PROMETHEUS_PORT}",
         ],
         "env": [{"name": "GOMEMLIMIT", "value": "300MiB"}],
-        "ports": [{"name": "http", "containerPort": _PORT}],
+        "ports": [{"name": "http", "containerPort": ports.PROMETHEUS_PORT}],
         "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http"}, "periodSeconds": 2},
         "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "http"}, "initialDelaySeconds": 30},
         "securityContext": documents.locked_down(),
@@ -219,7 +218,7 @@ def _deployment(region: Region, labels: dict[str, str], config_fingerprint: str)
             "selector": {"matchLabels": _LABELS},
             "template": {
                 # The fingerprint rolls the pod when its configuration changes.
-                "metadata": {"labels": labels, "annotations": {"tidegate.dev/config": config_fingerprint}},
+                "metadata": {"labels": labels, "annotations": {names.ANNOTATION_CONFIG: config_fingerprint}},
                 "spec": {
                     "serviceAccountName": _NAME,
                     "securityContext": {"fsGroup": 65534},

@@ -10,7 +10,7 @@ from clusters.objects import Metadata
 from clusters.objects.gateway_api import Gateway
 from clusters.objects.istio import DestinationRule
 from clusters.objects.wire_form import to_wire
-from tidegate.facts import names
+from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.manifests.yaml_text import Manifest
 
@@ -120,7 +120,7 @@ def _local() -> Gateway:
             "listeners": [
                 {
                     "name": "mesh",
-                    "port": 80,
+                    "port": ports.HTTP_PORT,
                     "protocol": "HTTPS",
                     "allowedRoutes": {"namespaces": {"from": "All"}},
                     "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},

@@ -67,7 +67,14 @@ def _network_policies(tenant: Tenant, callers: Sequence[Tenant], called: Sequenc
     among_own = _ports((*ports.SERVING_PORTS, *pooled))
     yield _policy(tenant, "default-deny", ingress=[], egress=[])
     yield _policy(
-        tenant, "allow-dns", egress=[{"to": [_pods("kube-system", {"k8s-app": "kube-dns"})], "ports": [_port(53, "UDP"), _port(53)]}]
+        tenant,
+        "allow-dns",
+        egress=[
+            {
+                "to": [_pods(names.NAMESPACE_KUBERNETES, {"k8s-app": "kube-dns"})],
+                "ports": [_port(ports.DNS_PORT, "UDP"), _port(ports.DNS_PORT)],
+            }
+        ],
     )
     yield _policy(
         tenant, "allow-same-tenant",
@@ -77,7 +84,7 @@ def _network_policies(tenant: Tenant, callers: Sequence[Tenant], called: Sequenc
     yield _policy(
         tenant, "allow-gateways",
         ingress=[{"from_": [gateways], "ports": _ports(ports.SERVING_PORTS)}],
-        egress=[{"to": [_pods(names.NAMESPACE_EDGE, {"gateway.networking.k8s.io/gateway-name": names.GATEWAY_LOCAL})], "ports": [_port(80)]}],
+        egress=[{"to": [_pods(names.NAMESPACE_EDGE, {"gateway.networking.k8s.io/gateway-name": names.GATEWAY_LOCAL})], "ports": [_port(ports.HTTP_PORT)]}],
     )  # fmt: skip
     yield _policy(
         tenant, "allow-knative",
@@ -95,11 +102,11 @@ def _network_policies(tenant: Tenant, callers: Sequence[Tenant], called: Sequenc
     yield _policy(
         tenant, "allow-model-store",
         egress=[
-            {"to": [{"ip_block": {"cidr": "0.0.0.0/0", "except_": list(PRIVATE_RANGES)}}], "ports": [_port(443)]},
-            {"to": [{"ip_block": {"cidr": ports.POD_IDENTITY_ADDRESS}}], "ports": [_port(80)]},
+            {"to": [{"ip_block": {"cidr": "0.0.0.0/0", "except_": list(PRIVATE_RANGES)}}], "ports": [_port(ports.HTTPS_PORT)]},
+            {"to": [{"ip_block": {"cidr": ports.POD_IDENTITY_ADDRESS}}], "ports": [_port(ports.HTTP_PORT)]},
         ],
     )  # fmt: skip
-    yield _policy(tenant, "allow-vault", egress=[{"to": [_pods("vault")], "ports": [_port(ports.VAULT_PORT)]}])
+    yield _policy(tenant, "allow-vault", egress=[{"to": [_pods(names.NAMESPACE_VAULT)], "ports": [_port(ports.VAULT_PORT)]}])
     if callers:
         sources = [_pods(caller.namespace_name) for caller in callers]
         yield _policy(tenant, "allow-callers", ingress=[{"from_": sources, "ports": _ports(ports.SERVING_PORTS)}])

@@ -74,7 +74,7 @@ def _local_gateway_rules(platform: Platform, cluster: Cluster) -> list[Rule]:
         rules.append(
             {
                 "from": [{"source": {"namespaces": namespaces}}, {"source": {"principals": [gateway_principal(names.GATEWAY_EDGE)]}}],
-                "to": [{"operation": {"hosts": tenant_hosts(tenant), "ports": ["80"]}}],
+                "to": [{"operation": {"hosts": tenant_hosts(tenant), "ports": [str(ports.HTTP_PORT)]}}],
             }
         )
     return rules

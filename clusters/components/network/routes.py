@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from clusters.components.network.edge_limits import subjects
 from clusters.components.network.gateways import metadata
 from clusters.objects.gateway_api import BackendRef, HttpRoute, ReferenceGrant, RouteRule
-from tidegate.facts import names
+from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
@@ -71,8 +71,8 @@ def _rule(tenant: Tenant, name: str, model: ServedModel, *, part: str, match: di
     """In Knative mode the local gateway takes the call, by the host that Knative gave the part."""
     service = names.inference_part(name, part)
     host = names.cluster_local_host(service, tenant.namespace_name)
-    backend: BackendRef = {"name": names.gateway_workload(names.GATEWAY_LOCAL), "port": 80}
+    backend: BackendRef = {"name": names.gateway_workload(names.GATEWAY_LOCAL), "port": ports.HTTP_PORT}
     if model.scaling.mode == "standard":
-        backend = {"name": service, "namespace": tenant.namespace_name, "port": 80}
+        backend = {"name": service, "namespace": tenant.namespace_name, "port": ports.HTTP_PORT}
     rewrite: dict[str, object] = {"type": "URLRewrite", "urlRewrite": {"hostname": host, "path": path}}
     return {"matches": [{"path": match}], "filters": [rewrite], "backendRefs": [backend]}

@@ -16,15 +16,13 @@ from tidegate.manifests.yaml_text import Manifest
 COMPONENT = "cpu-pools"
 
 _NODE_CLASS = "cpu"
-_IMAGE_TAG = "tidegate.dev/promoted-for-cpu"
-"""Another tag than that of the GPU image: a node class takes the newest image that carries its tag."""
 
 
 def objects(cluster: Cluster) -> Iterator[Manifest]:
     """NodePools and their node class; nothing for a cluster without CPU pools."""
     if not cluster.cpu_pools:
         return
-    yield ec2_node_class(cluster, _NODE_CLASS, _IMAGE_TAG, COMPONENT)
+    yield ec2_node_class(cluster, _NODE_CLASS, names.TAG_NODE_IMAGE_CPU, COMPONENT)
     node_class: NodeClassRef = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": _NODE_CLASS}
     for name, pool in sorted(cluster.cpu_pools.items()):
         yield node_pool(

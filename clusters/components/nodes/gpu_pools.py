@@ -35,7 +35,7 @@ def objects(cluster: Cluster, *, kwok: bool) -> Iterator[Manifest]:
     """NodePools, the overlays of shared cards and the node class; nothing for a cluster without GPU pools."""
     if not cluster.gpu_pools:
         return
-    yield _kwok_node_class() if kwok else ec2_node_class(cluster, _NODE_CLASS, "tidegate.dev/promoted-for", COMPONENT)
+    yield _kwok_node_class() if kwok else ec2_node_class(cluster, _NODE_CLASS, names.TAG_NODE_IMAGE_GPU, COMPONENT)
     node_class: NodeClassRef = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": _NODE_CLASS}
     if kwok:
         node_class = {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": _NODE_CLASS}
@@ -92,7 +92,7 @@ def node_pool(
 
 def _limits(pool: GpuPool) -> dict[str, str]:
     """In cards, and in shares where cards are shared: a node whose device plugin runs reports shares and no card any more."""
-    return {"nvidia.com/gpu": str(pool.max_gpus), resource_name(pool): str(pool.max_gpus * shares_per_card(pool))}
+    return {names.RESOURCE_GPU: str(pool.max_gpus), resource_name(pool): str(pool.max_gpus * shares_per_card(pool))}
 
 
 def requirement(key: str, *values: str) -> Requirement:

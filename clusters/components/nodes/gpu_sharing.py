@@ -35,7 +35,7 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
                 devices = {"devices": "all", "mig-enabled": True, "mig-devices": {profile: shares_per_card(pool)}}
                 profiles[names.mig_config(profile)] = [devices]
             case TimeSlicing(replicas=replicas):
-                shared = {"renameByDefault": True, "resources": [{"name": "nvidia.com/gpu", "replicas": replicas}]}
+                shared = {"renameByDefault": True, "resources": [{"name": names.RESOURCE_GPU, "replicas": replicas}]}
                 slicings[names.time_slicing_config(replicas)] = {"version": "v1", "sharing": {"timeSlicing": shared}}
             case None:
                 pass

@@ -52,8 +52,8 @@ PROTOCOLS = {
 }
 """What each server speaks, the preferred protocol first; vLLM and the n-gram server speak OpenAI's, which KServe has no name for."""
 
-_METRICS_PORTS = {Runtime.TRITON: "8002", Runtime.TORCHSERVE: "8082"}
-"""Where the servers publish metrics; 8080 for all others."""
+_METRICS_PORTS = {Runtime.TRITON: ports.TRITON_METRICS_PORT, Runtime.TORCHSERVE: ports.TORCHSERVE_METRICS_PORT}
+"""Where servers publish metrics that do not with their answers."""
 
 _ARGUMENTS = {
     Runtime.TRITON: [
@@ -134,7 +134,7 @@ def serving_runtime(runtime: Runtime) -> ClusterServingRuntime:
         mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})  # noqa: S108 - a path in the image
         volumes.append({"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}})
     container["volumeMounts"] = mounts
-    formats, port = [MODEL_FORMATS[runtime]], _METRICS_PORTS.get(runtime, "8080")
+    formats, port = [MODEL_FORMATS[runtime]], str(_METRICS_PORTS.get(runtime, ports.MODEL_PORT))
     described = _described(runtime, _SERVER_TYPES[runtime], port, formats, container)
     if protocols := PROTOCOLS.get(runtime):
         described["spec"]["protocolVersions"] = protocols
@@ -198,7 +198,7 @@ def _server(image: str, environment: list[EnvVar], ready_path: str) -> Container
     if ready_path:
         period = 10 if ready_path.startswith("/v1") else 1
         container["readinessProbe"] = {
-            "httpGet": {"path": ready_path, "port": 8080}, "periodSeconds": period, "failureThreshold": _SILENT_SECONDS // period,
+            "httpGet": {"path": ready_path, "port": ports.MODEL_PORT}, "periodSeconds": period, "failureThreshold": _SILENT_SECONDS // period,
         }  # fmt: skip
     container["securityContext"] = container_security()
     return container

@@ -243,6 +243,5 @@ def test_refusal_that_is_not_written_yet_is_looked_for_again(monkeypatch: pytest
 
 
 def test_port_of_dense_pools_is_tried_on_everybody_elses_pods() -> None:
-    assert paths.POOL_PORT == ports.POOL_PORT
     assert f"pod, port {ports.POOL_PORT}" in plans(pair("fraud", "merchants", "certificate"))
     assert f"pod, port {ports.POOL_PORT}" not in plans(pair("merchants", "merchants", "certificate"))

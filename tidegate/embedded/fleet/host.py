@@ -15,10 +15,10 @@ from tidegate.checkout import Checkout
 from tidegate.embedded.machines.facts import Program
 from tidegate.embedded.machines.machines import Machine, MachineSpec
 from tidegate.errors import MachineError
+from tidegate.facts.ports import RELAY_PORTS
 
 HOST = "host"
 
-PORTS = range(16440, 16640)
 """Loopback ports tried in order; a second checkout on the machine takes the next free ones. Below the range from which
 Linux gives ports to clients (32768)."""
 
@@ -78,10 +78,10 @@ def spec(machine: Machine, root: Path, relays: dict[str, tuple[int, str]], emula
 
 
 def _free_port(taken: set[int]) -> int:
-    for port in PORTS:
+    for port in RELAY_PORTS:
         if port not in taken and _is_free(port):
             return port
-    raise MachineError(f"no free loopback port between {PORTS.start} and {PORTS.stop - 1}; stop what listens there")
+    raise MachineError(f"no free loopback port between {RELAY_PORTS.start} and {RELAY_PORTS.stop - 1}; stop what listens there")
 
 
 def _is_free(port: int) -> bool:

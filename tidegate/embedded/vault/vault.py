@@ -25,7 +25,7 @@ from tidegate.facts.tenant import Tenant
 POLICIES = Path("clusters/embedded/vault")
 """What roles may do, in Vault's language."""
 
-NAMESPACE = "vault"
+NAMESPACE = names.NAMESPACE_VAULT
 AUDIENCE = "vault"
 """Tokens for anything else are refused, and a token for Vault opens nothing else."""
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from tidegate.facts import names
 from tidegate.facts.fact import Cpu, Fact, MemoryGib
 
 
@@ -56,7 +57,7 @@ class AcceleratorShare(Fact):
         """The extended resource a pod asks for, with the device plugin's `mixed` MIG strategy."""
         if self.share.startswith("mig-"):
             return f"nvidia.com/{self.share}"
-        return "nvidia.com/gpu.shared" if self.share == "time-slice" else "nvidia.com/gpu"
+        return f"{names.RESOURCE_GPU}.shared" if self.share == "time-slice" else names.RESOURCE_GPU
 
     @property
     def cards(self) -> float:

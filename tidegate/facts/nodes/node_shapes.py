@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from tidegate.facts import names
 from tidegate.facts.nodes.accelerators import Accelerator, InstanceShape, instance_shapes
 
 InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{1,15}$")]
@@ -17,9 +18,11 @@ InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,15}\
 
 CPU_SHAPES: Mapping[str, InstanceShape] = {
     # Prices as in `tidegate.facts.nodes.accelerators`: US dollars for one hour on demand in us-east-1, as published on 2025-06-15.
+    "m6i.large": InstanceShape(2, 8, 0, 0.096),
     "m6i.xlarge": InstanceShape(4, 16, 0, 0.192),
     "m6i.2xlarge": InstanceShape(8, 32, 0, 0.384),
     "m6i.4xlarge": InstanceShape(16, 64, 0, 0.768),
+    "m7i.large": InstanceShape(2, 8, 0, 0.1008),
     "m7i.xlarge": InstanceShape(4, 16, 0, 0.2016),
     "m7i.2xlarge": InstanceShape(8, 32, 0, 0.4032),
     "m7i.4xlarge": InstanceShape(16, 64, 0, 0.8064),
@@ -65,7 +68,7 @@ def allocatable(shape: InstanceShape) -> dict[str, int]:
         "ephemeral-storage": round(VOLUME_GIB * _GIB * 0.9) - _GIB,
         "pods": pods,
     }
-    return {**found, "nvidia.com/gpu": shape.gpus} if shape.gpus else found
+    return {**found, names.RESOURCE_GPU: shape.gpus} if shape.gpus else found
 
 
 def _reserved_millicores(vcpus: int) -> int:

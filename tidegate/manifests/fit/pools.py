@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
+from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.nodes.node_shapes import allocatable, known_instance_types, shape_of
 from tidegate.manifests.fit.amounts import Amounts, read_quantity
@@ -20,7 +21,7 @@ SYSTEM = "system"
 """The managed node group that always runs (infra/stacks/cluster.py, which gives it this taint and this label)."""
 
 _SYSTEM_TAINT: Fields = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
-_SYSTEM_LABELS = {"tidegate.dev/node-pool": SYSTEM}
+_SYSTEM_LABELS = {names.LABEL_NODE_POOL: SYSTEM}
 
 _AGENTS: tuple[Amounts, ...] = (
     {"cpu": 50},
@@ -35,7 +36,6 @@ kube-proxy, EBS driver and Pod Identity agent, and Istio's CNI plugin. The GPU O
 _INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 _CAPACITY_TYPE = "karpenter.sh/capacity-type"
 _ZONE = "topology.kubernetes.io/zone"
-_CARD = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _whole_machine(labels: Mapping[str, str]) -> Amounts:
     """What counts against a limit: the machine as it is sold, with its cards, however they are cut."""
     shape = shape_of(labels[_INSTANCE_TYPE])
     assert shape, "only machines of the tables are candidates"
-    return {"cpu": shape.vcpus * 1000, "memory": shape.memory_gib * 1024**3, _CARD: shape.gpus}
+    return {"cpu": shape.vcpus * 1000, "memory": shape.memory_gib * 1024**3, names.RESOURCE_GPU: shape.gpus}
 
 
 def _candidates(cluster: Cluster, own: Mapping[str, str], requirements: Sequence[Expression]) -> Iterator[dict[str, str]]:
@@ -120,7 +120,7 @@ def _capacity(labels: Mapping[str, str], overlays: Sequence[Fields]) -> dict[str
         if all(requirement.holds(labels) for requirement in read_expressions(overlay.get("requirements"))):
             shared = {resource: int(read_quantity(amount)) for resource, amount in fields(overlay.get("capacity")).items()}
             # A card that is cut or shared is no whole card any more: the device plugin then reports none.
-            offered = {**offered, **({_CARD: 0} if _CARD not in shared else {}), **shared}
+            offered = {**offered, **({names.RESOURCE_GPU: 0} if names.RESOURCE_GPU not in shared else {}), **shared}
     return offered
 
 
