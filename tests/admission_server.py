@@ -26,7 +26,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded.builds.go_programs import build
-from tidegate.embedded.machines.facts import Programs
+from tidegate.embedded.machines.facts import SupervisedPrograms
 from tidegate.facts.inventory.read import read_fact
 
 TOKEN = "of-a-server-that-lives-for-one-test-run"
@@ -170,7 +170,7 @@ def running_api_server(folder: Path, *, without: Sequence[str] = ()) -> Generato
 
 
 def _api_server_command(program: Path, folder: Path, etcd: str, port: int) -> list[str]:
-    region = read_fact(ROOT, Path("clusters/embedded/node/programs.yaml"), Programs).programs["kube-apiserver"].command
+    region = read_fact(ROOT, Path("clusters/embedded/node/programs.yaml"), SupervisedPrograms).programs["kube-apiserver"].command
     return [
         str(program),
         *(flag for flag in region if flag.startswith(_ADMISSION_FLAGS)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 
 
@@ -49,7 +49,7 @@ ProductionSource = ChartRelease | ReleasedFiles | UpstreamImage | ClusterAddOn
 
 
 @dataclass(frozen=True, slots=True)
-class GoModule:
+class SourceModule:
     """A module as the Go proxy serves it; `family` names the build that pins it (empty: no build of ours needs it)."""
 
     path: str
@@ -57,7 +57,7 @@ class GoModule:
     family: str = ""
 
     @classmethod
-    def pinned(cls, path: str, family: str = "") -> GoModule:
+    def pinned(cls, path: str, family: str = "") -> SourceModule:
         """In the version that `clusters/releases.yaml` names."""
         return cls(path, RELEASES.module(path), family)
 
@@ -71,18 +71,18 @@ class GoModule:
 class HelmChart:
     """A chart in a module, and its values in this region."""
 
-    module: GoModule
+    module: SourceModule
     folder: str
     release: str
     namespace: str
-    values: Callable[[Region], Mapping[str, object]]
+    values: Callable[[AddOnRegion], Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kustomization:
     """A kustomization in a module."""
 
-    module: GoModule
+    module: SourceModule
     folder: str
 
 
@@ -90,7 +90,7 @@ class Kustomization:
 class YamlFiles:
     """Files of a module by glob, each of which must match something, less those that end with an `excluded` name."""
 
-    module: GoModule
+    module: SourceModule
     globs: tuple[str, ...]
     excluded: tuple[str, ...] = ()
 
@@ -99,7 +99,7 @@ EmbeddedSource = HelmChart | Kustomization | YamlFiles
 
 
 @dataclass(frozen=True, slots=True)
-class IgnoredDifference:
+class Ignored:
     """Fields that a controller writes into an object of ours; Argo CD must not fight over them."""
 
     group: str
@@ -123,25 +123,25 @@ class AddOn:
     production: ProductionSource
     embedded: tuple[EmbeddedSource, ...]
     images: tuple[str, ...]
-    adapt: Callable[[list[Document], Region], Iterable[Document]]
+    adapt: Callable[[list[Document], AddOnRegion], Iterable[Document]]
     owned_namespaces: tuple[str, ...] = ()
     """Namespaces this add-on brings; a namespace has one owner, so that pruning one add-on cannot empty another."""
 
     privileged_namespaces: tuple[str, ...] = ()
     """Those of the owned ones whose pods set up the node itself."""
 
-    ignored_differences: tuple[IgnoredDifference, ...] = ()
+    ignored_differences: tuple[Ignored, ...] = ()
     by_hand: bool = False
     """Applied before there is an Argo CD, as production's `bootstrap` stack does."""
 
     @property
-    def modules(self) -> tuple[GoModule, ...]:
+    def modules(self) -> tuple[SourceModule, ...]:
         """The modules its objects are read from, each once."""
         return tuple(dict.fromkeys(source.module for source in self.embedded))
 
 
 @dataclass(frozen=True, slots=True)
-class Programs:
+class RenderPrograms:
     """The two programs that rendering runs."""
 
     helm: Path

@@ -9,14 +9,14 @@ import json
 from urllib.parse import urlsplit
 
 from clusters.addons import at_rest, documents
-from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, Kustomization, ReleasedFiles
+from clusters.addons.add_on import AddOn, Ignored, Kustomization, ReleasedFiles, SourceModule
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names
 
 VERSION = RELEASES.release("argo-cd")
-MODULE = GoModule.pinned("github.com/argoproj/argo-cd/v3", family="argocd")
+MODULE = SourceModule.pinned("github.com/argoproj/argo-cd/v3", family="argocd")
 
 _APPLICATION_HEALTH = """\
 local health = {status = "Progressing", message = "not judged yet"}
@@ -142,7 +142,7 @@ PARAMETERS = {
 """`argocd-cmd-params-cm`: fewer workers than upstream's 20 and 10, because two cores are for everything."""
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     argocd = region.image("argocd")
     # Redis is the distribution's own.
     documents.pin_images(
@@ -209,6 +209,6 @@ ADD_ON = AddOn(
     images=("argocd", "redis"),
     adapt=_adapt,
     owned_namespaces=(names.NAMESPACE_ARGOCD,),
-    ignored_differences=(IgnoredDifference("", "Secret", json_pointers=("/data",)),),
+    ignored_differences=(Ignored("", "Secret", json_pointers=("/data",)),),
     by_hand=True,
 )

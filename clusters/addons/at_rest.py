@@ -9,7 +9,7 @@ from typing import cast
 
 from clusters.addons import documents
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 
 PLATFORM_SCRAPE_SECONDS = 60
 """Between two scrapes of what no release is judged by. Models and gateways keep production's interval
@@ -57,7 +57,7 @@ def use_one_thread(document: Document) -> None:
         documents.set_environment(container, {"GOMAXPROCS": str(GO_THREADS)})
 
 
-def search_once(deployment: Document, region: Region) -> None:
+def search_once(deployment: Document, region: AddOnRegion) -> None:
     """For pods that ask cluster DNS for `<service>.<namespace>` every second: the search path in which that is found comes first.
 
     Knative's autoscaler looks at every revision so. The other paths, its own namespace's before all, only cost a refusal each time.
@@ -69,19 +69,19 @@ def search_once(deployment: Document, region: Region) -> None:
     spec["dnsConfig"] = {"nameservers": [str(region.facts.dns_address)], "searches": searches, "options": options}
 
 
-def elects_a_leader(region: Region) -> bool:
+def elects_a_leader(region: AddOnRegion) -> bool:
     """Whether controllers need an election: each renews a lease again and again, for nobody to compete with."""
     return region.facts.replicas > 1
 
 
-def without_election(deployment: Document, flag: str, region: Region) -> None:
+def without_election(deployment: Document, flag: str, region: AddOnRegion) -> None:
     """Adds `flag`, which turns a controller's election off, to the arguments of its first container where it is the only one."""
     if not elects_a_leader(region):
         container = documents.containers(deployment)[0]
         container["args"] = [*cast("list[str]", container.get("args") or []), flag]
 
 
-def sole_controller(region: Region) -> dict[str, str]:
+def sole_controller(region: AddOnRegion) -> dict[str, str]:
     """What tells Knative's controller that it is the only one: the first pod of a set, which shares its work by number, not by lease.
 
     It takes no flag against its nine elections. Each renews a lease every ten seconds, and waits a minute for the old one to end when the

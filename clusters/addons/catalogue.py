@@ -16,7 +16,7 @@ from clusters.addons import (
     kserve,
     vault,
 )
-from clusters.addons.add_on import AddOn, GoModule
+from clusters.addons.add_on import AddOn, SourceModule
 from clusters.addons.monitoring import kube_state_metrics, prometheus, prometheus_crds
 
 _MODULES = (
@@ -30,6 +30,6 @@ MODULES: Mapping[str, ModuleType] = {add_on.name: module for add_on, module in _
 """Which module defines an add-on."""
 
 
-def modules() -> tuple[GoModule, ...]:
+def modules() -> tuple[SourceModule, ...]:
     """Every module that rendering reads, each once."""
     return tuple(dict.fromkeys(module for add_on in ADD_ONS for module in add_on.modules))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clusters.addons import documents
 from clusters.addons.add_on import AddOn, ClusterAddOn
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
@@ -14,7 +14,7 @@ _LABELS = {"k8s-app": "kube-dns"}
 """Tenants' NetworkPolicies select it by this label, which EKS uses too."""
 
 
-def corefile(region: Region) -> str:
+def corefile(region: AddOnRegion) -> str:
     """Only plugins that are compiled in. Names outside the cluster are those of `hosts`; any other fails at once.
 
     It fails by SERVFAIL, because the plugin has no zone of its own to deny it in. Nothing is forwarded, so no loop can be.
@@ -40,7 +40,7 @@ def corefile(region: Region) -> str:
 """
 
 
-def _adapt(_upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(_upstream: list[Document], region: AddOnRegion) -> list[Document]:
     account: Document = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "coredns"}}
     role: Document = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -76,7 +76,7 @@ def _adapt(_upstream: list[Document], region: Region) -> list[Document]:
     return [account, role, binding, config, service, _deployment(region)]
 
 
-def _deployment(region: Region) -> Document:
+def _deployment(region: AddOnRegion) -> Document:
     container: Document = {
         "name": "coredns",
         "image": region.image("coredns"),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
+from clusters.addons.add_on import AddOn, ReleasedFiles, SourceModule, YamlFiles
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names
 
 VERSION = RELEASES.release("gateway-api")
 
-MODULE = GoModule.pinned("sigs.k8s.io/gateway-api", family="kserve")
+MODULE = SourceModule.pinned("sigs.k8s.io/gateway-api", family="kserve")
 
 
-def _adapt(upstream: list[Document], _region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], _region: AddOnRegion) -> list[Document]:
     return upstream
 
 

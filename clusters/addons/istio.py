@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clusters.addons import at_rest, documents
-from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, IgnoredDifference
+from clusters.addons.add_on import AddOn, ChartRelease, HelmChart, Ignored, SourceModule
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names
 
 VERSION = RELEASES.release("istio")
 
-MODULE = GoModule.pinned("istio.io/istio", family="istio")
+MODULE = SourceModule.pinned("istio.io/istio", family="istio")
 _CHARTS = "manifests/charts"
 _REPOSITORY = "https://istio-release.storage.googleapis.com/charts"
 
@@ -63,11 +63,11 @@ _ENVIRONMENT: Mapping[str, str] = {
 _CONTROL_PLANE: Mapping[str, object] = {"cni": {"enabled": True}, "env": _ENVIRONMENT, "meshConfig": _MESH}
 
 
-def _base_values(_region: Region) -> Mapping[str, object]:
+def _base_values(_region: AddOnRegion) -> Mapping[str, object]:
     return {"global": {"istioNamespace": names.NAMESPACE_MESH}}
 
 
-def _control_plane_values(region: Region) -> Mapping[str, object]:
+def _control_plane_values(region: AddOnRegion) -> Mapping[str, object]:
     proxy = region.image("proxyv2")
     resources = {"requests": {"cpu": "5m", "memory": "48Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
     return {
@@ -99,7 +99,7 @@ def _control_plane_values(region: Region) -> Mapping[str, object]:
     }
 
 
-def _cni_values(region: Region) -> Mapping[str, object]:
+def _cni_values(region: AddOnRegion) -> Mapping[str, object]:
     # Karpenter's nodes are played by KWOK here, and nothing can be installed on them.
     real = {"matchExpressions": [{"key": "karpenter.sh/nodepool", "operator": "DoesNotExist"}]}
     return {
@@ -119,7 +119,7 @@ def _cni_values(region: Region) -> Mapping[str, object]:
     }
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     """Images come through the charts' values; what is left is to prove that they did."""
     ours = {
         region.image(name).partition("@")[0].rpartition(":")[0]: region.image(name)
@@ -130,10 +130,10 @@ def _adapt(upstream: list[Document], region: Region) -> list[Document]:
     return upstream
 
 
-def _injected(webhooks: str) -> IgnoredDifference:
+def _injected(webhooks: str) -> Ignored:
     """The control plane writes its own certificate authority, and turns validation on once it is up."""
     expressions = (".webhooks[].clientConfig.caBundle", ".webhooks[].failurePolicy")
-    return IgnoredDifference("admissionregistration.k8s.io", webhooks, jq_path_expressions=expressions)
+    return Ignored("admissionregistration.k8s.io", webhooks, jq_path_expressions=expressions)
 
 
 BASE = AddOn(

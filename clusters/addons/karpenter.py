@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 
 from clusters.addons import at_rest, documents
-from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart, YamlFiles
+from clusters.addons.add_on import AddOn, ChartRelease, HelmChart, SourceModule, YamlFiles
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.objects.placement import CAPACITY_TYPE_LABEL
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
@@ -20,7 +20,7 @@ from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes
 from tidegate.facts.prices import SPOT_SHARE_OF_ON_DEMAND
 
 VERSION = RELEASES.release("karpenter")
-MODULE = GoModule.pinned("sigs.k8s.io/karpenter", family="karpenter")
+MODULE = SourceModule.pinned("sigs.k8s.io/karpenter", family="karpenter")
 
 FEATURE_GATES = "NodeOverlay=true"
 """Shared cards are NodeOverlays; the chart has no value for this gate, so the variable is set whole."""
@@ -72,7 +72,7 @@ def _in(key: str, value: str) -> Mapping[str, object]:
     return {"key": key, "operator": "In", "values": [value]}
 
 
-def _values(region: Region) -> Mapping[str, object]:
+def _values(region: AddOnRegion) -> Mapping[str, object]:
     return {
         "replicas": region.facts.replicas,
         # A region has one node to be on.
@@ -91,7 +91,7 @@ def _values(region: Region) -> Mapping[str, object]:
     }
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     documents.pin_images(upstream, {"karpenter": region.image("karpenter")})
     documents.shrink(upstream, {"controller": "96Mi"})
     deployment = documents.find(upstream, "Deployment", "karpenter")

@@ -11,18 +11,18 @@ from collections.abc import Mapping
 from typing import cast
 
 from clusters.addons import at_rest, documents
-from clusters.addons.add_on import AddOn, GoModule, IgnoredDifference, ReleasedFiles, YamlFiles
+from clusters.addons.add_on import AddOn, Ignored, ReleasedFiles, SourceModule, YamlFiles
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.components.serving.model import KNATIVE_FEATURES
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("knative")
 
-SERVING = GoModule.pinned("knative.dev/serving", family="knative")
-NETWORKING = GoModule.pinned("knative.dev/networking", family="knative")
-CACHING = GoModule.pinned("knative.dev/caching", family="knative")
+SERVING = SourceModule.pinned("knative.dev/serving", family="knative")
+NETWORKING = SourceModule.pinned("knative.dev/networking", family="knative")
+CACHING = SourceModule.pinned("knative.dev/caching", family="knative")
 
 INGRESS_CLASS = "gateway-api.ingress.networking.knative.dev"
 STABLE_WINDOW_SECONDS = 20
@@ -41,7 +41,7 @@ _IMAGES = {f"ko://knative.dev/serving/cmd/{part}": f"knative-{part}" for part in
 _RELEASE_URL = f"https://github.com/knative/serving/releases/download/knative-v{VERSION}"
 
 
-def configuration(region: Region) -> Mapping[str, Mapping[str, str]]:
+def configuration(region: AddOnRegion) -> Mapping[str, Mapping[str, str]]:
     """What we set, by ConfigMap; everything else keeps Knative's default."""
     enabled = (*KNATIVE_FEATURES, "secure-pod-defaults")
     return {
@@ -69,7 +69,7 @@ def configuration(region: Region) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     # The Image only asks for pre-pulling, which no controller of ours does.
     kept = documents.without(upstream, lambda document: documents.kind(document) in {"Image", "HorizontalPodAutoscaler"})
     for document in kept:
@@ -108,7 +108,7 @@ def release_labels(document: Document, version: str) -> None:
             labels[label] = version
 
 
-def _adapt_deployment(deployment: Document, region: Region) -> None:
+def _adapt_deployment(deployment: Document, region: AddOnRegion) -> None:
     template = documents.section(deployment, "spec", "template", "metadata")
     documents.section(template, "annotations").update({"prometheus.io/scrape": "true", "prometheus.io/port": _METRICS_PORT})
     if documents.name(deployment) in _IN_THE_MESH:
@@ -126,7 +126,7 @@ def _adapt_deployment(deployment: Document, region: Region) -> None:
     documents.section(deployment, "spec")["replicas"] = region.facts.replicas
 
 
-def _certificate_authority(region: Region) -> Document:
+def _certificate_authority(region: AddOnRegion) -> Document:
     """What the controller trusts when it asks the registry for a tag's digest."""
     return {
         "apiVersion": "v1",
@@ -138,7 +138,7 @@ def _certificate_authority(region: Region) -> Document:
 
 WEBHOOK_DIFFERENCES = tuple(
     # Knative's webhooks write certificate authority and rules into their own configurations.
-    IgnoredDifference(
+    Ignored(
         "admissionregistration.k8s.io",
         kind,
         jq_path_expressions=(".webhooks[].clientConfig.caBundle", ".webhooks[].rules", ".webhooks[].namespaceSelector"),
@@ -167,5 +167,5 @@ ADD_ON = AddOn(
     images=(*sorted(_IMAGES.values()), "knative-queue"),
     adapt=_adapt,
     owned_namespaces=(names.NAMESPACE_KNATIVE,),
-    ignored_differences=(*WEBHOOK_DIFFERENCES, IgnoredDifference("", "Secret", json_pointers=("/data",))),
+    ignored_differences=(*WEBHOOK_DIFFERENCES, Ignored("", "Secret", json_pointers=("/data",))),
 )  # fmt: skip

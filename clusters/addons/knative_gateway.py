@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 
 from clusters.addons import at_rest, documents
-from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
+from clusters.addons.add_on import AddOn, ReleasedFiles, SourceModule, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.knative import DISABLE_ELECTION, drop_example, release_labels
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("net-gateway-api")
 
-MODULE = GoModule.pinned("knative.dev/net-gateway-api", family="knative")
+MODULE = SourceModule.pinned("knative.dev/net-gateway-api", family="knative")
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     for document in upstream:
         drop_example(document)
         release_labels(document, VERSION)

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import cast
 
 from clusters.addons import at_rest, documents, vault
-from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
+from clusters.addons.add_on import AddOn, Kustomization, ReleasedFiles, SourceModule
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.components.serving.runtimes import VAULT_TOKEN, container_security
 from clusters.components.tenancy import catalogue
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
 VERSION = RELEASES.release("kserve")
-MODULE = GoModule.pinned("github.com/kserve/kserve", family="kserve")
+MODULE = SourceModule.pinned("github.com/kserve/kserve", family="kserve")
 NAMESPACE = names.NAMESPACE_KSERVE
 WEBHOOK_HOST = f"kserve-webhook-server-service.{NAMESPACE}.svc"
 """What the webhook's certificate must be made out to."""
@@ -40,7 +40,7 @@ _RBAC_PROXY = frozenset(
 """What leads to the RBAC proxy, and its rights."""
 
 
-def certificate_secret(region: Region) -> Document:
+def certificate_secret(region: AddOnRegion) -> Document:
     """The webhook's certificate and key as a Secret. It is applied by hand, before KServe, and never committed."""
     certificate = Path(region.facts.kserve_webhook_certificate_path).read_bytes()
     key = Path(region.facts.kserve_webhook_key_path).read_bytes()
@@ -54,7 +54,7 @@ def certificate_secret(region: Region) -> Document:
     }
 
 
-def configuration(region: Region) -> Mapping[str, Mapping[str, object]]:
+def configuration(region: AddOnRegion) -> Mapping[str, Mapping[str, object]]:
     """What we set in `inferenceservice-config`, by its key; each key holds JSON."""
     local_gateway = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
     return {
@@ -71,7 +71,7 @@ def configuration(region: Region) -> Mapping[str, Mapping[str, object]]:
     }
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     kept = documents.without(upstream, _is_unwanted)
     for document in kept:
         annotations = cast("Document", documents.metadata(document).get("annotations") or {})
@@ -115,7 +115,7 @@ _NOT_OURS = ("agent", "batcher", "logger", "router")
 """Parts that no service of ours asks for. KServe wants their settings to be there, so they name an image that does nothing."""
 
 
-def _configure(config: Document, region: Region) -> None:
+def _configure(config: Document, region: AddOnRegion) -> None:
     data = documents.section(config, "data")
     data.pop("_example", None)
     for key, values in configuration(region).items():
@@ -128,7 +128,7 @@ def _configure(config: Document, region: Region) -> None:
     data["localModel"] = json.dumps({**model_cache, "enabled": False, "defaultJobImage": region.image(_INITIALIZER)}, indent=2)
 
 
-def _adapt_manager(manager: Document, region: Region) -> None:
+def _adapt_manager(manager: Document, region: AddOnRegion) -> None:
     spec = documents.section(manager, "spec", "template", "spec")
     spec["containers"] = [container for container in documents.containers(manager) if container["name"] == "manager"]
     documents.pin_images([manager], {"kserve/kserve-controller": region.image("kserve-controller")})
@@ -144,7 +144,7 @@ def _adapt_manager(manager: Document, region: Region) -> None:
     documents.section(manager, "spec")["replicas"] = region.facts.replicas
 
 
-def _adapt_storage(storage: Document, region: Region) -> None:
+def _adapt_storage(storage: Document, region: AddOnRegion) -> None:
     """Models come from the emulated S3, with credentials from Vault; a production pod gets both from its identity instead."""
     container = documents.section(storage, "spec", "container")
     container["image"] = region.image(_INITIALIZER)

@@ -11,7 +11,7 @@ from tidegate.facts.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class AddOnRegion:
     """Inventory, facts and images of one region. Images are full references, by the names in `clusters.addons`."""
 
     cluster: Cluster

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from clusters.addons import at_rest, documents
-from clusters.addons.add_on import AddOn, EmbeddedSource, GoModule, HelmChart, Kustomization, Programs, YamlFiles
+from clusters.addons.add_on import AddOn, EmbeddedSource, HelmChart, Kustomization, RenderPrograms, SourceModule, YamlFiles
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate import tools
 from tidegate.errors import Finding, ManifestError
@@ -22,7 +22,7 @@ KUBERNETES_VERSION = RELEASES.release("kubernetes")
 """The version that charts render for; they leave out what an older one lacks."""
 
 
-def render(add_on: AddOn, modules: Mapping[str, Path], region: Region, programs: Programs) -> Sequence[Manifest]:
+def render(add_on: AddOn, modules: Mapping[str, Path], region: AddOnRegion, programs: RenderPrograms) -> Sequence[Manifest]:
     """Everything the Application of `add_on` applies, each object with its namespace, in a fixed order.
 
     `modules` gives the folder of each module by `GoModule.key`. Raises `ManifestError` when a module, a file, an image or
@@ -64,7 +64,7 @@ def emit_files(add_on: AddOn, manifests: Iterable[Manifest]) -> dict[str, bytes]
     return files
 
 
-def _read(source: EmbeddedSource, modules: Mapping[str, Path], region: Region, programs: Programs) -> Iterator[Document]:
+def _read(source: EmbeddedSource, modules: Mapping[str, Path], region: AddOnRegion, programs: RenderPrograms) -> Iterator[Document]:
     module = _folder(source.module, modules)
     match source:
         case HelmChart():
@@ -78,7 +78,7 @@ def _read(source: EmbeddedSource, modules: Mapping[str, Path], region: Region, p
                 yield from documents.parse_all(path.read_text(encoding="utf-8"))
 
 
-def _template(chart: HelmChart, module: Path, region: Region, programs: Programs) -> Iterator[Document]:
+def _template(chart: HelmChart, module: Path, region: AddOnRegion, programs: RenderPrograms) -> Iterator[Document]:
     with tempfile.TemporaryDirectory(prefix="tidegate-helm-") as folder:
         values = Path(folder) / "values.json"
         values.write_text(json.dumps(chart.values(region), sort_keys=True), encoding="utf-8")
@@ -104,7 +104,7 @@ def matching(source: YamlFiles, module: Path) -> list[Path]:
     return found
 
 
-def _folder(module: GoModule, modules: Mapping[str, Path]) -> Path:
+def _folder(module: SourceModule, modules: Mapping[str, Path]) -> Path:
     folder = modules.get(module.key)
     if folder is None or not folder.is_dir():
         remedy = f"go mod download {module.path}@{module.version}"

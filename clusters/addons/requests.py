@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from clusters.addons import kserve
-from clusters.addons.add_on import Programs
+from clusters.addons.add_on import RenderPrograms
 from clusters.addons.catalogue import ADD_ONS
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.addons.render import emit_files, render
 from tidegate.contracts.rendering import AddOnsRequest
 from tidegate.errors import Finding, InventoryError, UsageError
@@ -42,8 +42,8 @@ def fulfil(request: AddOnsRequest, clusters: Mapping[str, Cluster], only: Collec
         raise UsageError(f"no add-on {', '.join(sorted(unknown))}; there are {known}")
     if request.facts.cluster not in clusters:
         raise InventoryError([_finding("request", "facts.cluster", f"not in the inventory: {request.facts.cluster}")])
-    region = Region(clusters[request.facts.cluster], request.facts, request.images)
-    programs = Programs(request.helm, request.kubectl)
+    region = AddOnRegion(clusters[request.facts.cluster], request.facts, request.images)
+    programs = RenderPrograms(request.helm, request.kubectl)
     files: dict[str, bytes] = {}
     for add_on in ADD_ONS:
         if not only or add_on.name in only:

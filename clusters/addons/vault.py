@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import cast
 
 from clusters.addons import documents
-from clusters.addons.add_on import AddOn, ChartRelease, GoModule, HelmChart
+from clusters.addons.add_on import AddOn, ChartRelease, HelmChart, SourceModule
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
@@ -21,7 +21,7 @@ VERSION = RELEASES.release("vault")
 
 CHART_VERSION = RELEASES.chart("vault", "vault")
 
-MODULE = GoModule.pinned("github.com/hashicorp/vault-helm", family="vault")
+MODULE = SourceModule.pinned("github.com/hashicorp/vault-helm", family="vault")
 NAMESPACE = names.NAMESPACE_VAULT
 HOST = f"vault.{NAMESPACE}.svc"
 """What its certificate must be made out to."""
@@ -75,7 +75,7 @@ def production_values() -> Mapping[str, object]:
     return _server(VERSION, ha={"enabled": True, "replicas": 3, "raft": raft}, extraSecretEnvironmentVars=[key])
 
 
-def _values(_region: Region) -> Mapping[str, object]:
+def _values(_region: AddOnRegion) -> Mapping[str, object]:
     return _server(
         VERSION,
         standalone={"enabled": True, "config": _CONFIGURATION + _FILE_STORAGE},
@@ -86,7 +86,7 @@ def _values(_region: Region) -> Mapping[str, object]:
     )
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     documents.pin_images(upstream, {"hashicorp/vault": region.image("vault")})
     documents.shrink(upstream, {"vault": "128Mi"}, {"vault": documents.WAITED_FOR_CPU})
     server = documents.find(upstream, "StatefulSet", "vault")
@@ -123,7 +123,7 @@ def _configurer() -> Document:
     }
 
 
-def _volume(region: Region) -> Document:
+def _volume(region: AddOnRegion) -> Document:
     """A folder of the one real node, reserved for the first server's claim. It outlives pods, not `tidegate down`."""
     own_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [f"{region.cluster.name}-node-1"]}
     return {

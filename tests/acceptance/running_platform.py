@@ -149,7 +149,7 @@ class Running:
         assert found, f"no trained version {version or path} of {reference}"
         return read_sample(self.models, found)
 
-    def ask(self, region: str, reference: str, *, version: str | None = None, timeout_seconds: float = 120) -> prediction.Answer:
+    def ask(self, region: str, reference: str, *, version: str | None = None, timeout_seconds: float = 120) -> prediction.ModelAnswer:
         """The model's sample sent through the edge of that region as its first caller would."""
         tenant, _ = model_of(reference)
         sample = self.sample(reference, version)

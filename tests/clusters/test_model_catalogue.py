@@ -9,11 +9,11 @@ from typing import Any
 from clusters.components.tenancy import catalogue
 from tests.clusters.selection import Select
 from tidegate.facts.platform import Platform
-from tidegate.facts.signature import ApprovedModel, Catalogue
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue
 
 OLDER = "b" * 64
 KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
-RECORDED = Catalogue(
+RECORDED = ModelCatalogue(
     keys={"fraud-release": KEY, "credit-release": KEY},
     models=(
         ApprovedModel(model="fraud/scorer/0", uri="s3://tidegate-models/fraud/scorer/0", sha256=OLDER, key_id="fraud-release"),
@@ -22,14 +22,14 @@ RECORDED = Catalogue(
 )
 
 
-def listed(platform: Platform, recorded: Catalogue = RECORDED) -> dict[str, str]:
+def listed(platform: Platform, recorded: ModelCatalogue = RECORDED) -> dict[str, str]:
     objects = catalogue.objects(replace(platform, catalogue=recorded), platform.clusters["live-1"])
     (found,) = (one for one in objects if one["kind"] == "ConfigMap")
     manifest: Any = found
     return manifest["data"]
 
 
-def told(platform: Platform, recorded: Catalogue = RECORDED) -> Any:
+def told(platform: Platform, recorded: ModelCatalogue = RECORDED) -> Any:
     (found,) = catalogue.guard_rails(platform.clusters["live-1"], platform.tenants["fraud"], recorded)
     manifest: Any = found
     return json.loads(manifest["data"]["trust.json"])
@@ -41,7 +41,7 @@ def test_every_artefact_that_a_tenant_names_is_listed_by_digest(platform: Platfo
         for tenant in platform.tenants_of("live-1")
         for name, model in tenant.models.items()
     }
-    assert listed(platform, Catalogue()) == named
+    assert listed(platform, ModelCatalogue()) == named
 
 
 def test_earlier_versions_stay_listed_for_who_must_go_back(platform: Platform) -> None:
@@ -65,7 +65,7 @@ def test_pods_get_their_tenants_keys_and_no_others(platform: Platform) -> None:
 
 def test_what_the_tenants_file_says_wins_over_the_record(platform: Platform) -> None:
     entry = ApprovedModel(model="fraud/scorer/1", uri="s3://tidegate-models/fraud/scorer/1", sha256=OLDER, key_id="fraud-release")
-    assert OLDER not in listed(platform, Catalogue(models=(entry,)))
+    assert OLDER not in listed(platform, ModelCatalogue(models=(entry,)))
 
 
 def test_both_are_rendered_for_every_cluster(select: Select, platform: Platform) -> None:

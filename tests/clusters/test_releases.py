@@ -13,7 +13,7 @@ from tidegate import tools
 from tidegate.errors import InventoryError
 from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.inventory.releases import RELEASES, load_releases, read_with_releases
-from tidegate.facts.releases import Component, Releases
+from tidegate.facts.releases import ReleasedComponent, Releases
 
 COMPONENTS = load_releases(ROOT).components
 
@@ -32,14 +32,14 @@ LIBRARIES = {
 """What a family only takes a library from, in the version that its own upstream was released with."""
 
 
-def words_of(name: str, component: Component) -> re.Pattern[str]:
+def words_of(name: str, component: ReleasedComponent) -> re.Pattern[str]:
     """What a line says that is about the component."""
     parts = [[part for part in path.split("/") if not re.fullmatch(r"v[0-9]+", part)][-1] for path in component.modules]
     words = {name, name.replace("-", ""), name.replace("-", "_"), *parts}
     return re.compile("|".join(map(re.escape, sorted(words))), re.IGNORECASE)
 
 
-def versions_of(component: Component) -> re.Pattern[str]:
+def versions_of(component: ReleasedComponent) -> re.Pattern[str]:
     """Any of its numbers, alone."""
     numbers = {one.removeprefix("v") for one in (component.release, *component.modules.values(), *component.charts.values())}
     return re.compile(rf"(?<![\w.])v?({'|'.join(map(re.escape, sorted(numbers)))})(?!\w|\.[0-9])")
@@ -109,4 +109,4 @@ def test_a_reference_to_no_component_is_a_finding(tmp_path: Path) -> None:
         InventoryError,
         match=r"one\.yaml: release = argo-dc: is in no entry of clusters/releases\.yaml; write one of argo-cd, .*component-unknown",
     ):
-        read_with_releases(tmp_path, Path("one.yaml"), Component)
+        read_with_releases(tmp_path, Path("one.yaml"), ReleasedComponent)

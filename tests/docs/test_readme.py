@@ -19,7 +19,7 @@ from tidegate.cli.main import app
 from tidegate.cloud import toolchain
 from tidegate.embedded import lifecycle, regions
 from tidegate.embedded.fleet.region import read_addresses
-from tidegate.embedded.machines.facts import Programs
+from tidegate.embedded.machines.facts import SupervisedPrograms
 from tidegate.facts import inventory
 from tidegate.facts.embedding import Sizes
 from tidegate.facts.inventory.read import read_fact
@@ -119,8 +119,8 @@ def test_commands_that_documents_and_remedies_name_exist() -> None:
 
 
 def test_programs_whose_logs_documents_name_are_kept_by_their_machine() -> None:
-    regions = read_fact(ROOT, Path("clusters/embedded/node/programs.yaml"), Programs).programs.keys()
-    internet = read_fact(ROOT, Path("clusters/embedded/network/internet.yaml"), Programs).programs.keys()
+    regions = read_fact(ROOT, Path("clusters/embedded/node/programs.yaml"), SupervisedPrograms).programs.keys()
+    internet = read_fact(ROOT, Path("clusters/embedded/network/internet.yaml"), SupervisedPrograms).programs.keys()
     kept = {"live-1": regions, "live-2": regions, "internet": internet, "host": {"relay-s3"}}
     named = {tuple(match) for _, line in command_lines() for match in re.findall(r"^ local logs ([a-z0-9-]+)/([a-z0-9-]+)$", line)}
     assert named

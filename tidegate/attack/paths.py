@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tidegate.attack.cells import OPEN, Call, Mode, Planned
-from tidegate.attack.targets import Places, Target
+from tidegate.attack.targets import AttackTarget, Places
 from tidegate.facts import names, ports
 from tidegate.facts.platform import Platform
 
@@ -40,7 +40,7 @@ _NAMESPACE, _REVISION, _PROBE = "Knative-Serving-Namespace", "Knative-Serving-Re
 class Attacker:
     """Who attacks, and the token that the identity provider gave its first caller."""
 
-    target: Target
+    target: AttackTarget
     mode: Mode
     token: str
 
@@ -56,7 +56,7 @@ class Pair:
 
     places: Places
     attacker: Attacker
-    target: Target
+    target: AttackTarget
     called: bool
     """Whether the target's file names the attacker among its callers."""
 

@@ -12,7 +12,7 @@ from tidegate.attack import paths, pods, rights
 from tidegate.attack.attacked_region import AttackedRegion
 from tidegate.attack.cells import MODES, OPEN, UNKNOWN, Cell, Mode, Outcome, Planned, judge
 from tidegate.attack.layers import read_journal, refuser
-from tidegate.attack.targets import Places, Target, find_target, living_addresses, pods_of, read_places
+from tidegate.attack.targets import AttackTarget, Places, find_target, living_addresses, pods_of, read_places
 from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
 
@@ -85,10 +85,10 @@ class RegionAttack:
             if (tenant.name, mode) not in refused
         ]
 
-    def _pair(self, places: Places, attacker: paths.Attacker, target: Target) -> paths.Pair:
+    def _pair(self, places: Places, attacker: paths.Attacker, target: AttackTarget) -> paths.Pair:
         return paths.Pair(places, attacker, target, paths.is_caller(self.platform, attacker.name, target.tenant.name))
 
-    def _plan(self, places: Places, attackers: Sequence[paths.Attacker], sleepers: Sequence[Target]) -> Iterator[Planned]:
+    def _plan(self, places: Places, attackers: Sequence[paths.Attacker], sleepers: Sequence[AttackTarget]) -> Iterator[Planned]:
         """Every call that wakes nobody: what is allowed waits until those at zero have been seen to sleep on."""
         for attacker in attackers:
             for target in places.targets:
@@ -103,7 +103,7 @@ class RegionAttack:
         yield from paths.to_revision(pair)
         yield from paths.to_pods(pair)
 
-    def _wake(self, attackers: Sequence[paths.Attacker], sleeper: Target) -> list[Cell]:
+    def _wake(self, attackers: Sequence[paths.Attacker], sleeper: AttackTarget) -> list[Cell]:
         """Who was at zero must sleep on after all refused calls; then its own tenant wakes it, and all is tried while it is awake."""
         name = sleeper.tenant.name
         woken = bool(pods_of(self.cluster, sleeper.tenant, sleeper.service))

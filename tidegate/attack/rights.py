@@ -39,13 +39,13 @@ class _Attributes(Read):
     verb: str
 
 
-class _Spec(Read):
+class _ReviewSpec(Read):
     user: str
     attributes: _Attributes = Field(alias="resourceAttributes")
 
 
 class _Review(Read):
-    spec: _Spec
+    spec: _ReviewSpec
     status: _Status
 
 

@@ -14,13 +14,13 @@ from tidegate.facts import names
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.live.kubernetes import Kubernetes
-from tidegate.live.observation import Seen, look
-from tidegate.live.observed import Observed, Part
+from tidegate.live.observation import Look, look
+from tidegate.live.observed import Observed, ReadPart
 from tidegate.live.observed_pods import KNATIVE_LABEL_REVISION
 from tidegate.live.served import is_executed
 
 
-class _ServiceSpec(Part):
+class _ServiceSpec(ReadPart):
     cluster_ip: str = Field(default="", alias="clusterIP")
 
 
@@ -30,11 +30,11 @@ class _Service(Observed):
     spec: _ServiceSpec = _ServiceSpec()
 
 
-class _Address(Part):
+class _Address(ReadPart):
     ip: str = ""
 
 
-class _Subset(Part):
+class _Subset(ReadPart):
     addresses: list[_Address] = Field(default_factory=list[_Address])
 
 
@@ -48,7 +48,7 @@ class _Endpoints(Observed):
         return {address.ip for subset in self.subsets for address in subset.addresses}
 
 
-class _PodStatus(Part):
+class _PodStatus(ReadPart):
     pod_ip: str = Field(default="", alias="podIP")
     phase: str = ""
 
@@ -59,7 +59,7 @@ class _Pod(Observed):
     status: _PodStatus = _PodStatus()
 
 
-class _KnativeStatus(Part):
+class _KnativeStatus(ReadPart):
     revision: str = Field(default="", alias="latestReadyRevisionName")
 
 
@@ -70,7 +70,7 @@ class _KnativeService(Observed):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class AttackTarget:
     """The entry of a tenant's model. `direct` says whether its revision's Service leads to pods, or to the activator."""
 
     tenant: Tenant
@@ -122,7 +122,7 @@ class Places:
     istiod: str
     autoscaler: str
     image: str
-    targets: tuple[Target, ...]
+    targets: tuple[AttackTarget, ...]
     elsewhere: tuple[Elsewhere, ...]
 
 
@@ -134,7 +134,7 @@ def read_places(platform: Platform, attacked: AttackedRegion, cluster: Kubernete
     if not activators:
         raise MachineError(f"{attacked.name} has no running activator; `tidegate status` tells what it waits for")
     activator = activators[0].status.pod_ip
-    targets: list[Target] = []
+    targets: list[AttackTarget] = []
     for tenant in platform.tenants_of(attacked.name):
         model = next((name for name, one in sorted(tenant.models.items()) if is_executed(one)), None)
         if model is not None:
@@ -166,7 +166,7 @@ def living_addresses(cluster: Kubernetes) -> dict[str, tuple[str, str]]:
     return {pod.status.pod_ip: (pod.metadata.namespace, pod.metadata.name) for pod in seen.of(_Pod) if not pod.is_leaving}
 
 
-def _pods(seen: Seen, namespace: str) -> list[_Pod]:
+def _pods(seen: Look, namespace: str) -> list[_Pod]:
     return [
         pod
         for pod in seen.of(_Pod)
@@ -174,7 +174,7 @@ def _pods(seen: Seen, namespace: str) -> list[_Pod]:
     ]
 
 
-def _target(seen: Seen, knative: Seen, tenant: Tenant, name: str, *, activator: str, attacked: AttackedRegion) -> Target:
+def _target(seen: Look, knative: Look, tenant: Tenant, name: str, *, activator: str, attacked: AttackedRegion) -> AttackTarget:
     model, namespace = tenant.models[name], tenant.namespace_name
     service = names.inference_part(name, "transformer" if model.transformer else "predictor")
     found = next((one for one in knative.of(_KnativeService) if (one.metadata.namespace, one.metadata.name) == (namespace, service)), None)
@@ -186,7 +186,7 @@ def _target(seen: Seen, knative: Seen, tenant: Tenant, name: str, *, activator: 
         (one for one in seen.of(_Endpoints) if (one.metadata.namespace, one.metadata.name) == (namespace, revision)), None
     )  # fmt: skip
     request = attacked.request_for(tenant, name)
-    return Target(
+    return AttackTarget(
         tenant=tenant, model=name, service=service, revision=revision, pods=tuple(pod.status.pod_ip for pod in pods),
         revision_ip=_cluster_ip(seen, namespace, revision),
         private_ip=_cluster_ip(seen, namespace, f"{revision}-private"), direct=endpoints is not None and activator not in endpoints.addresses,
@@ -194,7 +194,7 @@ def _target(seen: Seen, knative: Seen, tenant: Tenant, name: str, *, activator: 
     )  # fmt: skip
 
 
-def _cluster_ip(seen: Seen, namespace: str, name: str) -> str:
+def _cluster_ip(seen: Look, namespace: str, name: str) -> str:
     found = next((one for one in seen.of(_Service) if (one.metadata.namespace, one.metadata.name) == (namespace, name)), None)
     if found is None:
         raise MachineError(f"there is no Service {namespace}/{name}; `tidegate status` tells what the region waits for")
@@ -209,6 +209,6 @@ def _image(cluster: Kubernetes) -> str:
     return str(json.loads(printed)["image"])
 
 
-def find_target(targets: Sequence[Target], tenant: str) -> Target:
+def find_target(targets: Sequence[AttackTarget], tenant: str) -> AttackTarget:
     """The target of a tenant."""
     return next(one for one in targets if one.tenant.name == tenant)

@@ -129,7 +129,7 @@ def explain(
     checkout = find_checkout()
     rows = explanation.explain_model(checkout, reference)
     screen.table(reference, ["value", "is", "from", "why"], [(row.path, row.value, row.source, row.why) for row in rows])
-    live: list[explanation.Explanation] = []
+    live: list[explanation.ExplainedValue] = []
     for region, diagnosis in diagnose(screen, checkout, reference):
         show_diagnosis(screen, region, diagnosis)
         live += explanation.explain_diagnosis(region, diagnosis)

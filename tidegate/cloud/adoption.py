@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tidegate.cloud.keys import is_named_by_arguments, key_of
-from tidegate.cloud.listed import Listed
+from tidegate.cloud.listed import ListedResource
 from tidegate.cloud.state import State
 
 PERSIST_SECONDS = 1
@@ -35,7 +35,7 @@ class Import:
     id: str
 
 
-def find_imports(configuration: Mapping[str, Any], stack: str, state: State | None, listed: Iterable[Listed]) -> list[Import]:
+def find_imports(configuration: Mapping[str, Any], stack: str, state: State | None, listed: Iterable[ListedResource]) -> list[Import]:
     """What the account lists as `stack`'s, or under a name only this stack uses, while `state` lacks it.
 
     `configuration` is the stack's Terraform JSON. The order is the configuration's.
@@ -85,7 +85,7 @@ def _resolved(arguments: Mapping[str, object], known: Mapping[str, Mapping[str, 
     return {key: _REFERENCE.sub(replace, value) if isinstance(value, str) else value for key, value in arguments.items()}
 
 
-def write_imports(folder: Path, stack: str, state: State | None, listed: Iterable[Listed]) -> int:
+def write_imports(folder: Path, stack: str, state: State | None, listed: Iterable[ListedResource]) -> int:
     """Writes the imports of `stack` beside its JSON in `folder`; returns how many there are."""
     configuration = json.loads((folder / "cdk.tf.json").read_text(encoding="utf-8"))
     already = {block["to"] for block in configuration.get("import", [])}

@@ -12,9 +12,9 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud import adoption, guard, listing
 from tidegate.cloud.account import Account
-from tidegate.cloud.progress import OnProgress, Progress
+from tidegate.cloud.progress import OnProgress, StackProgress
 from tidegate.cloud.schedule import by_urgency, run_in_order
-from tidegate.cloud.state import Marker, Record, State, StateStore, stores
+from tidegate.cloud.state import ApplyRecord, Marker, State, StateStore, stores
 from tidegate.cloud.synthesis import input_sha256, stack_folder, synthesise
 from tidegate.cloud.toolchain import terraform_environment
 from tidegate.contracts.stacks import LeftOut, StackEntry, Synthesis
@@ -71,7 +71,7 @@ def deploy(
     started = time.monotonic()
     on_progress("all stacks", "synthesising")
     synthesis = synthesise(checkout, account.environment())
-    run = _Run(checkout, account, synthesis, stores(platform, account), on_progress)
+    run = _DeployRun(checkout, account, synthesis, stores(platform, account), on_progress)
     chosen = [stack for stack in synthesis.stacks if only is None or stack.stack in only]
     applied = [stack for stack in chosen if stack.applied_locally or account.endpoint is None]
     needs = {stack.name: stack.depends_on for stack in applied}
@@ -88,7 +88,7 @@ def deploy(
     )
 
 
-class _Run:
+class _DeployRun:
     """One deploy under way."""
 
     def __init__(
@@ -109,7 +109,7 @@ class _Run:
             "TF_STATE_PERSIST_INTERVAL": str(adoption.PERSIST_SECONDS),
         }
         self._thread_lock = ThreadLock()
-        self._progress = Progress(on_progress)
+        self._progress = StackProgress(on_progress)
 
     def prepare(self) -> None:
         """Makes the state buckets and refuses to continue while any state is locked, missing, foreign or old."""
@@ -164,7 +164,7 @@ class _Run:
         state = store.read_state(stack.stack)
         if state is None:
             raise StateError(f"{name}: cdktf deploy succeeded but left no state in s3://{store.bucket}/{store.state_key(stack.stack)}")
-        record = Record(input_sha256=digest, lineage=state.lineage, serial=state.serial, resources=len(state.instances))
+        record = ApplyRecord(input_sha256=digest, lineage=state.lineage, serial=state.serial, resources=len(state.instances))
         store.write_record(stack.stack, record)
         store.remove_marker(stack.stack)
         self._finish(StackResult(name, action, seconds, len(state.instances), changed), state)
@@ -190,7 +190,7 @@ class _Run:
             raise ToolError(error.command, error.exit_code, _from_first_error(error.stderr)) from error
         return watch.changed, seconds
 
-    def _read(self, stack: StackEntry) -> tuple[State | None, Record | None, bool]:
+    def _read(self, stack: StackEntry) -> tuple[State | None, ApplyRecord | None, bool]:
         store = self._stores[stack.cluster]
         return store.read_state(stack.stack), store.read_record(stack.stack), store.read_marker(stack.stack) is not None
 

@@ -13,7 +13,7 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud import listing
 from tidegate.cloud.account import Account
-from tidegate.cloud.progress import OnProgress, Progress
+from tidegate.cloud.progress import OnProgress, StackProgress
 from tidegate.cloud.schedule import by_urgency, run_in_order
 from tidegate.cloud.state import StateStore, stores
 from tidegate.cloud.synthesis import stack_folder, synthesise
@@ -40,7 +40,7 @@ def destroy(checkout: Checkout, platform: Platform, account: Account, on_progres
         raise StateError("Tidegate destroys the emulated account only; a real region is taken down stack by stack, by hand")
     started = time.monotonic()
     by_cluster = stores(platform, account)
-    progress = Progress(on_progress)
+    progress = StackProgress(on_progress)
     synthesis = synthesise(checkout, account.environment())
     environment = {**terraform_environment(checkout), **account.environment()}
     in_state: dict[str, int] = {}
@@ -62,7 +62,7 @@ def _reversed_needs(stacks: list[StackEntry]) -> Mapping[str, list[str]]:
     return {stack.name: [other.name for other in stacks if stack.name in other.depends_on] for stack in stacks}
 
 
-def _destroy(folder: Path, name: str, environment: Mapping[str, str], progress: Progress) -> None:
+def _destroy(folder: Path, name: str, environment: Mapping[str, str], progress: StackProgress) -> None:
     """Destroys one stack with terraform itself: `cdktf destroy` plans first and so pays for the provider's schema twice."""
     progress.say(name, "destroying")
     if not (folder / ".terraform").is_dir():
@@ -75,7 +75,7 @@ def _destroy(folder: Path, name: str, environment: Mapping[str, str], progress: 
 
 
 def _destroy_state_stacks(
-    checkout: Checkout, stacks: Sequence[StackEntry], by_cluster: Mapping[str, StateStore], account: Account, progress: Progress
+    checkout: Checkout, stacks: Sequence[StackEntry], by_cluster: Mapping[str, StateStore], account: Account, progress: StackProgress
 ) -> None:
     """The stacks whose buckets hold their own state: the states move to files first, outside the buckets."""
     out = checkout.embedded / "state-teardown"

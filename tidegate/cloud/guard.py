@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from tidegate.cloud.state import Record, State
+from tidegate.cloud.state import ApplyRecord, State
 from tidegate.errors import Finding
 
 
@@ -27,7 +27,7 @@ class Evidence:
     """What is known about a stack besides its synthesised input. `living` are ids in the account that bear its tag."""
 
     state: State | None
-    record: Record | None
+    record: ApplyRecord | None
     was_cut_off: bool
     living: tuple[str, ...]
 

@@ -9,7 +9,7 @@ from tidegate.facts import cloud_names, names
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedResource:
     """One resource the account holds. `type` and `id` are Terraform's.
 
     `name` is its Name tag, empty where it has none; `stack` the stack whose tags it bears, empty where it has none.
@@ -22,9 +22,9 @@ class Listed:
     stack: str = ""
 
 
-def described(resource_type: str, resource_id: str, region: str, tags: Iterable[tuple[str, str]] = ()) -> Listed:
+def described(resource_type: str, resource_id: str, region: str, tags: Iterable[tuple[str, str]] = ()) -> ListedResource:
     """A listed resource, its name and stack taken from its tags."""
     by_key = dict(tags)
     cluster, stack = by_key.get(names.LABEL_CLUSTER, ""), by_key.get(names.LABEL_STACK, "")
     owner = cloud_names.stack(cluster, stack) if cluster and stack else ""
-    return Listed(resource_type, resource_id, region, by_key.get("Name", ""), owner)
+    return ListedResource(resource_type, resource_id, region, by_key.get("Name", ""), owner)

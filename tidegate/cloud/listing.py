@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 
 from tidegate.cloud.account import RegionClients
 from tidegate.cloud.keys import key_of
-from tidegate.cloud.listed import Listed
+from tidegate.cloud.listed import ListedResource
 from tidegate.cloud.listing_global import GLOBAL
 from tidegate.cloud.listing_regional import REGIONAL
 from tidegate.cloud.state import State
 
 
-def list_account(regions: Sequence[RegionClients]) -> list[Listed]:
+def list_account(regions: Sequence[RegionClients]) -> list[ListedResource]:
     """Everything the stacks could have made, in every region; what is global (IAM, Route 53) is listed once."""
     listed = [found for clients in regions for lister in REGIONAL for found in lister(clients)]
     for lister in GLOBAL:
@@ -25,13 +25,13 @@ def list_account(regions: Sequence[RegionClients]) -> list[Listed]:
     return sorted(set(listed), key=lambda one: (one.type, one.id, one.region))
 
 
-def missing_from(listed: Iterable[Listed], states: Iterable[State]) -> list[str]:
+def missing_from(listed: Iterable[ListedResource], states: Iterable[State]) -> list[str]:
     """What some state holds and the account does not list, as `<type> <key>`; empty is what one wants to see."""
     there = {(one.type, one.id) for one in listed}
     return sorted(f"{resource_type} {key}" for resource_type, key in _held(states) - there)
 
 
-def held_by_none(listed: Iterable[Listed], states: Iterable[State]) -> list[str]:
+def held_by_none(listed: Iterable[ListedResource], states: Iterable[State]) -> list[str]:
     """What the account lists and no state holds, as `<type> <id>`: orphans, or somebody else's."""
     held = _held(states)
     return sorted(f"{one.type} {one.id} ({one.region})" for one in listed if (one.type, one.id) not in held)

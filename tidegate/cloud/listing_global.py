@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from tidegate.cloud.account import RegionClients
-from tidegate.cloud.listed import Listed, described
+from tidegate.cloud.listed import ListedResource, described
 
 EVERYWHERE = "global"
 """What stands for the region of a global resource."""
 
 
-def _roles(clients: RegionClients) -> Iterator[Listed]:
+def _roles(clients: RegionClients) -> Iterator[ListedResource]:
     iam = clients.iam
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
@@ -24,12 +24,12 @@ def _roles(clients: RegionClients) -> Iterator[Listed]:
             tags = [(tag["Key"], tag["Value"]) for tag in iam.list_role_tags(RoleName=name)["Tags"]]
             yield described("aws_iam_role", name, EVERYWHERE, tags)
             for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-                yield Listed("aws_iam_role_policy", f"{name}:{policy}", EVERYWHERE)
+                yield ListedResource("aws_iam_role_policy", f"{name}:{policy}", EVERYWHERE)
             for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-                yield Listed("aws_iam_role_policy_attachment", f"{name}/{attached.get('PolicyArn', '')}", EVERYWHERE)
+                yield ListedResource("aws_iam_role_policy_attachment", f"{name}/{attached.get('PolicyArn', '')}", EVERYWHERE)
 
 
-def _policies(clients: RegionClients) -> Iterator[Listed]:
+def _policies(clients: RegionClients) -> Iterator[ListedResource]:
     for page in clients.iam.get_paginator("list_policies").paginate(Scope="Local"):
         for policy in page["Policies"]:
             arn = policy.get("Arn", "")
@@ -37,20 +37,20 @@ def _policies(clients: RegionClients) -> Iterator[Listed]:
             yield described("aws_iam_policy", arn, EVERYWHERE, tags)
 
 
-def _instance_profiles(clients: RegionClients) -> Iterator[Listed]:
+def _instance_profiles(clients: RegionClients) -> Iterator[ListedResource]:
     for profile in clients.iam.list_instance_profiles()["InstanceProfiles"]:
         tags = [(tag["Key"], tag["Value"]) for tag in profile.get("Tags", [])]
         yield described("aws_iam_instance_profile", profile["InstanceProfileName"], EVERYWHERE, tags)
 
 
-def _oidc_providers(clients: RegionClients) -> Iterator[Listed]:
+def _oidc_providers(clients: RegionClients) -> Iterator[ListedResource]:
     for provider in clients.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         arn = provider.get("Arn", "")
         tags = [(tag["Key"], tag["Value"]) for tag in clients.iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn)["Tags"]]
         yield described("aws_iam_openid_connect_provider", arn, EVERYWHERE, tags)
 
 
-def _zones(clients: RegionClients) -> Iterator[Listed]:
+def _zones(clients: RegionClients) -> Iterator[ListedResource]:
     route53 = clients.route53
     for zone in route53.list_hosted_zones()["HostedZones"]:
         zone_id = zone["Id"].removeprefix("/hostedzone/")
@@ -60,12 +60,12 @@ def _zones(clients: RegionClients) -> Iterator[Listed]:
             if record["Type"] in {"NS", "SOA"}:
                 continue
             parts = [zone_id, record["Name"].removesuffix("."), record["Type"], record.get("SetIdentifier", "")]
-            yield Listed("aws_route53_record", "_".join(part for part in parts if part), EVERYWHERE)
+            yield ListedResource("aws_route53_record", "_".join(part for part in parts if part), EVERYWHERE)
     for check in route53.list_health_checks()["HealthChecks"]:
         tags = route53.list_tags_for_resource(ResourceType="healthcheck", ResourceId=check["Id"])["ResourceTagSet"].get("Tags", [])
         pairs = [(tag.get("Key", ""), tag.get("Value", "")) for tag in tags]
         yield described("aws_route53_health_check", check["Id"], EVERYWHERE, pairs)
 
 
-GLOBAL: tuple[Callable[[RegionClients], Iterable[Listed]], ...] = (_roles, _policies, _instance_profiles, _oidc_providers, _zones)
+GLOBAL: tuple[Callable[[RegionClients], Iterable[ListedResource]], ...] = (_roles, _policies, _instance_profiles, _oidc_providers, _zones)
 """Every lister that answers for the whole account."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from tidegate.cloud.account import RegionClients
-from tidegate.cloud.listed import Listed, described
+from tidegate.cloud.listed import ListedResource, described
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -21,7 +21,7 @@ def _pairs(tags: Iterable[Any] | None) -> list[tuple[str, str]]:
     return [(tag["Key"], tag["Value"]) for tag in tags or ()]
 
 
-def _network(clients: RegionClients) -> Iterator[Listed]:
+def _network(clients: RegionClients) -> Iterator[ListedResource]:
     ec2, region = clients.ec2, clients.region
     vpcs = [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc.get("IsDefault")]
     ours = {vpc["VpcId"] for vpc in vpcs}
@@ -34,7 +34,7 @@ def _network(clients: RegionClients) -> Iterator[Listed]:
         yield described("aws_internet_gateway", gateway["InternetGatewayId"], region, _pairs(gateway.get("Tags")))
 
 
-def _ways_out(clients: RegionClients) -> Iterator[Listed]:
+def _ways_out(clients: RegionClients) -> Iterator[ListedResource]:
     ec2, region = clients.ec2, clients.region
     for address in ec2.describe_addresses()["Addresses"]:
         yield described("aws_eip", address["AllocationId"], region, _pairs(address.get("Tags")))
@@ -46,7 +46,7 @@ def _ways_out(clients: RegionClients) -> Iterator[Listed]:
             yield described("aws_vpc_endpoint", endpoint["VpcEndpointId"], region, _pairs(endpoint.get("Tags")))
 
 
-def _flow_logs_and_templates(clients: RegionClients) -> Iterator[Listed]:
+def _flow_logs_and_templates(clients: RegionClients) -> Iterator[ListedResource]:
     ec2, region = clients.ec2, clients.region
     for flow_log in ec2.describe_flow_logs()["FlowLogs"]:
         yield described("aws_flow_log", flow_log["FlowLogId"], region, _pairs(flow_log.get("Tags")))
@@ -54,7 +54,7 @@ def _flow_logs_and_templates(clients: RegionClients) -> Iterator[Listed]:
         yield described("aws_launch_template", template["LaunchTemplateId"], region, _pairs(template.get("Tags")))
 
 
-def _route_tables(clients: RegionClients) -> Iterator[Listed]:
+def _route_tables(clients: RegionClients) -> Iterator[ListedResource]:
     default_vpcs = {vpc["VpcId"] for vpc in clients.ec2.describe_vpcs()["Vpcs"] if vpc.get("IsDefault")}
     for table in clients.ec2.describe_route_tables()["RouteTables"]:
         # A VPC's main table is part of it, and goes with it.
@@ -63,13 +63,13 @@ def _route_tables(clients: RegionClients) -> Iterator[Listed]:
         yield described("aws_route_table", table["RouteTableId"], clients.region, _pairs(table.get("Tags")))
         for association in table["Associations"]:
             if subnet := association.get("SubnetId"):
-                yield Listed("aws_route_table_association", f"{subnet}/{table['RouteTableId']}", clients.region)
+                yield ListedResource("aws_route_table_association", f"{subnet}/{table['RouteTableId']}", clients.region)
         for route in table["Routes"]:
             if (destination := route.get("DestinationCidrBlock")) and route.get("GatewayId") != "local":
-                yield Listed("aws_route", f"{table['RouteTableId']}_{destination}", clients.region)
+                yield ListedResource("aws_route", f"{table['RouteTableId']}_{destination}", clients.region)
 
 
-def _security_groups(clients: RegionClients) -> Iterator[Listed]:
+def _security_groups(clients: RegionClients) -> Iterator[ListedResource]:
     default_vpcs = {vpc["VpcId"] for vpc in clients.ec2.describe_vpcs()["Vpcs"] if vpc.get("IsDefault")}
     ours: set[str] = set()
     for group in clients.ec2.describe_security_groups()["SecurityGroups"]:
@@ -88,7 +88,7 @@ def _security_groups(clients: RegionClients) -> Iterator[Listed]:
         yield described(f"aws_vpc_security_group_{direction}_rule", rule["SecurityGroupRuleId"], clients.region, _pairs(rule.get("Tags")))
 
 
-def _eks(clients: RegionClients) -> Iterator[Listed]:
+def _eks(clients: RegionClients) -> Iterator[ListedResource]:
     for name in clients.eks.list_clusters()["clusters"]:
         tags = clients.eks.describe_cluster(name=name)["cluster"].get("tags", {})
         yield described("aws_eks_cluster", name, clients.region, tags.items())
@@ -97,16 +97,16 @@ def _eks(clients: RegionClients) -> Iterator[Listed]:
             yield described("aws_eks_node_group", f"{name}:{group}", clients.region, tags.items())
 
 
-def _events(clients: RegionClients) -> Iterator[Listed]:
+def _events(clients: RegionClients) -> Iterator[ListedResource]:
     for rule in clients.events.list_rules()["Rules"]:
         name, arn = rule.get("Name", ""), rule.get("Arn", "")
         tags = _pairs(clients.events.list_tags_for_resource(ResourceARN=arn)["Tags"])
         yield described("aws_cloudwatch_event_rule", name, clients.region, tags)
         for target in clients.events.list_targets_by_rule(Rule=name)["Targets"]:
-            yield Listed("aws_cloudwatch_event_target", f"{name}/{target['Id']}", clients.region)
+            yield ListedResource("aws_cloudwatch_event_target", f"{name}/{target['Id']}", clients.region)
 
 
-def _keys(clients: RegionClients) -> Iterator[Listed]:
+def _keys(clients: RegionClients) -> Iterator[ListedResource]:
     for key in clients.kms.list_keys()["Keys"]:
         key_id = key.get("KeyId", "")
         facts = clients.kms.describe_key(KeyId=key_id)["KeyMetadata"]
@@ -118,23 +118,23 @@ def _keys(clients: RegionClients) -> Iterator[Listed]:
     for alias in clients.kms.list_aliases()["Aliases"]:
         name = alias.get("AliasName", "")
         if not name.startswith("alias/aws/"):
-            yield Listed("aws_kms_alias", name, clients.region)
+            yield ListedResource("aws_kms_alias", name, clients.region)
 
 
-def _log_groups(clients: RegionClients) -> Iterator[Listed]:
+def _log_groups(clients: RegionClients) -> Iterator[ListedResource]:
     for group in clients.logs.describe_log_groups()["logGroups"]:
         arn = group.get("arn", "").removesuffix(":*")
         tags = clients.logs.list_tags_for_resource(resourceArn=arn)["tags"]
         yield described("aws_cloudwatch_log_group", group.get("logGroupName", ""), clients.region, tags.items())
 
 
-def _queues(clients: RegionClients) -> Iterator[Listed]:
+def _queues(clients: RegionClients) -> Iterator[ListedResource]:
     for url in clients.sqs.list_queues().get("QueueUrls", []):
         tags = clients.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
         yield described("aws_sqs_queue", url, clients.region, tags.items())
 
 
-def _buckets(clients: RegionClients) -> Iterator[Listed]:
+def _buckets(clients: RegionClients) -> Iterator[ListedResource]:
     s3, region = clients.s3, clients.region
     for bucket in s3.list_buckets()["Buckets"]:
         name = bucket.get("Name", "")
@@ -157,7 +157,7 @@ def _buckets(clients: RegionClients) -> Iterator[Listed]:
         }
         for part, read in parts.items():
             if _or_none(read):
-                yield Listed(f"aws_s3_bucket_{part}", name, region)
+                yield ListedResource(f"aws_s3_bucket_{part}", name, region)
 
 
 def _or_none(read: Callable[[], object]) -> object:
@@ -171,7 +171,7 @@ def _or_none(read: Callable[[], object]) -> object:
         raise
 
 
-REGIONAL: tuple[Callable[[RegionClients], Iterable[Listed]], ...] = (
+REGIONAL: tuple[Callable[[RegionClients], Iterable[ListedResource]], ...] = (
     _network, _ways_out, _flow_logs_and_templates, _route_tables, _security_groups, _eks, _events, _keys, _log_groups, _queues, _buckets,
 )  # fmt: skip
 """Every lister that answers for one region."""

@@ -12,7 +12,7 @@ _COMPLETE = re.compile(r"([a-z0-9_]+\.[\w-]+)[^:]*: ((?:Creation|Modifications|D
 
 
 @dataclass
-class Progress:
+class StackProgress:
     """Hands events of parallel stacks to one listener."""
 
     listener: OnProgress
@@ -33,7 +33,7 @@ class Watch:
     """Counts the resources that one cdktf process finished; `on_line` takes its output line by line."""
 
     stack: str
-    progress: Progress
+    progress: StackProgress
     changed: int = 0
 
     def on_line(self, line: str) -> None:

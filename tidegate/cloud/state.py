@@ -21,7 +21,7 @@ from tidegate.facts import cloud_names
 from tidegate.facts.platform import Platform
 
 
-class Record(BaseModel):
+class ApplyRecord(BaseModel):
     """What the last successful apply of a stack left."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,7 +68,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class StateLock:
     """Who holds a stack's state: Terraform's lock id, `user@host`, and when it began (as Terraform wrote it)."""
 
     id: str
@@ -128,15 +128,15 @@ class StateStore:
         """The state object as it is, to be kept elsewhere."""
         return self._get(self.state_key(stack))
 
-    def read_record(self, stack: str) -> Record | None:
+    def read_record(self, stack: str) -> ApplyRecord | None:
         """The record of the last successful apply; None when there is none or it is unreadable (then we only work more)."""
         body = self._get(self._record_key(stack))
         try:
-            return Record.model_validate_json(body) if body else None
+            return ApplyRecord.model_validate_json(body) if body else None
         except ValidationError:
             return None
 
-    def write_record(self, stack: str, record: Record) -> None:
+    def write_record(self, stack: str, record: ApplyRecord) -> None:
         """Remembers a successful apply."""
         self.clients.s3.put_object(Bucket=self.bucket, Key=self._record_key(stack), Body=record.model_dump_json().encode())
 
@@ -156,18 +156,18 @@ class StateStore:
         """The apply ended well."""
         self.clients.s3.delete_object(Bucket=self.bucket, Key=self._marker_key(stack))
 
-    def read_lock(self, stack: str) -> Lock | None:
+    def read_lock(self, stack: str) -> StateLock | None:
         """Who holds the state now."""
         body = self._get(f"{self.state_key(stack)}.tflock")
         if body is None:
             return None
         try:
             info = json.loads(body)
-            return Lock(str(info["ID"]), str(info["Who"]), str(info["Operation"]), str(info["Created"]))
+            return StateLock(str(info["ID"]), str(info["Who"]), str(info["Operation"]), str(info["Created"]))
         except (ValueError, KeyError, TypeError):
-            return Lock("unreadable", "unknown", "unknown", "unknown")
+            return StateLock("unreadable", "unknown", "unknown", "unknown")
 
-    def remove_lock(self, stack: str, lock: Lock) -> None:
+    def remove_lock(self, stack: str, lock: StateLock) -> None:
         """Frees the state if `lock` still holds it. What `terraform force-unlock` does, without starting a provider."""
         if self.read_lock(stack) == lock:
             self.clients.s3.delete_object(Bucket=self.bucket, Key=f"{self.state_key(stack)}.tflock")

@@ -22,7 +22,7 @@ _REGISTRY_FOLDER = "registry.terraform.io"
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
+class RequiredTool:
     """A program, the least version that works, how to ask it and how to get it."""
 
     program: str
@@ -32,11 +32,11 @@ class Requirement:
 
 
 REQUIREMENTS = (
-    Requirement("git", (2, 30), ("--version",), "install Debian's package git"),
-    Requirement("node", (20,), ("--version",), "install Node.js 20 or newer"),
-    Requirement("npm", (9,), ("--version",), "install the npm that comes with Node.js"),
-    Requirement("terraform", (1, 10), ("version",), "install Terraform 1.10 or newer (native S3 lock files)"),
-    Requirement("go", (1, 26), ("version",), "install Go 1.26.6 or newer (the embedded region is built with it)"),
+    RequiredTool("git", (2, 30), ("--version",), "install Debian's package git"),
+    RequiredTool("node", (20,), ("--version",), "install Node.js 20 or newer"),
+    RequiredTool("npm", (9,), ("--version",), "install the npm that comes with Node.js"),
+    RequiredTool("terraform", (1, 10), ("version",), "install Terraform 1.10 or newer (native S3 lock files)"),
+    RequiredTool("go", (1, 26), ("version",), "install Go 1.26.6 or newer (the embedded region is built with it)"),
 )
 
 
@@ -55,7 +55,7 @@ def inspect_tools() -> list[Tool]:
     return [_inspect(requirement) for requirement in REQUIREMENTS]
 
 
-def _inspect(requirement: Requirement) -> Tool:
+def _inspect(requirement: RequiredTool) -> Tool:
     command = [requirement.program, *requirement.version_arguments]
     try:
         printed = tools.run(command, env={"CHECKPOINT_DISABLE": "1"}, timeout_seconds=30).stdout

@@ -36,7 +36,7 @@ class PredictionError(MachineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """What came back. `milliseconds` is from sending the request to the end of the answer; connecting is not in it."""
 
     status: int
@@ -74,7 +74,7 @@ def find_model(local: Local, reference: str) -> tuple[Tenant, str, ServedModel]:
 def call(
     local: Local, tenant: Tenant, model: str, body: object, *, path: str, region: str | None = None, token: str | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
-) -> Answer:  # fmt: skip
+) -> ModelAnswer:  # fmt: skip
     """POSTs `body` (bytes as they are, anything else as JSON) to `/<model><path>` at the edge of the nearest region that answers.
 
     With `region` only there. `token` None gets one for the tenant's first caller, empty sends none. Whatever the status
@@ -127,7 +127,7 @@ def _require_machines(local: Local) -> None:
 
 def _exchange(
     secured: ssl.SSLSocket, path: str, content: bytes, headers: dict[str, str], *, region: str, timeout_seconds: float,
-) -> Answer:  # fmt: skip
+) -> ModelAnswer:  # fmt: skip
     secured.settimeout(timeout_seconds)
     connection = http.client.HTTPConnection(headers["Host"])
     connection.sock = secured  # TLS is set up already, for a name that no resolver knows
@@ -141,7 +141,7 @@ def _exchange(
         raise PredictionError(f"the edge of {region} took the request and did not answer ({waited:.1f} s): {error!r}") from error
     finally:
         connection.close()
-    return Answer(answer.status, body, (time.monotonic() - started) * 1000, region)
+    return ModelAnswer(answer.status, body, (time.monotonic() - started) * 1000, region)
 
 
 def predict(

@@ -106,7 +106,7 @@ def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with
     with phases.phase("build"):
         prepared = bring_up.prepare(checkout, say)
         registry = sign_registry(example_models.train(checkout, say), key_ids(platform), say)
-    run = _Run(local, prepared, registry, phases, say)
+    run = _RegionsRun(local, prepared, registry, phases, say)
     outside = local.machine(network.INTERNET)
     internet.own_authority(outside)  # both halves below read it, and whoever comes first would make it
     with ThreadPoolExecutor(2, "beside") as beside:
@@ -130,7 +130,7 @@ def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with
 
 
 @dataclass
-class _Run:
+class _RegionsRun:
     """One bring-up under way, from when everything is built."""
 
     local: Local

@@ -15,7 +15,7 @@ from tidegate.checkout import cache_folder
 from tidegate.embedded.model_index import INDEX, TrainedVersion, read_index
 from tidegate.errors import UsageError
 from tidegate.facts import names
-from tidegate.facts.signature import ApprovedModel, Catalogue
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue
 from tidegate.signing.bundles import sign_version
 from tidegate.signing.keys import Signer, embedded_signer
 
@@ -50,7 +50,7 @@ def sign_registry(
     return folder
 
 
-def catalogue_of(trained: Path, keys: Mapping[str, str], signer: Callable[[str], Signer] = embedded_signer) -> Catalogue:
+def catalogue_of(trained: Path, keys: Mapping[str, str], signer: Callable[[str], Signer] = embedded_signer) -> ModelCatalogue:
     """Every version of the registry whose tenant has a key, as the embedded region approves it, and the public keys."""
     models = tuple(
         ApprovedModel(
@@ -59,7 +59,7 @@ def catalogue_of(trained: Path, keys: Mapping[str, str], signer: Callable[[str],
         for version in read_index(trained)
         if version.tenant in keys
     )
-    return Catalogue(keys={key_id: signer(key_id).public_pem() for key_id in sorted({one.key_id for one in models})}, models=models)
+    return ModelCatalogue(keys={key_id: signer(key_id).public_pem() for key_id in sorted({one.key_id for one in models})}, models=models)
 
 
 def _sign(registry: Path, version: TrainedVersion, signer: Signer) -> None:

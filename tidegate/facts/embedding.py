@@ -14,7 +14,7 @@ from tidegate.facts.fact import Fact
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.names import ClusterName
 from tidegate.facts.platform import Platform
-from tidegate.facts.signature import Catalogue
+from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.tenant import Tenant
 
 
@@ -43,7 +43,7 @@ class Embedding(Fact):
     """Of the images built on this machine, by `repository:tag`."""
     model_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
     """Of the models trained on this machine, by their URI in the registry."""
-    catalogue: Catalogue = Catalogue()
+    catalogue: ModelCatalogue = ModelCatalogue()
     """Every version trained and signed on this machine, and the keys."""
 
 

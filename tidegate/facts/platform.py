@@ -14,7 +14,7 @@ from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import instance_shapes
 from tidegate.facts.prices import price_findings
-from tidegate.facts.signature import Catalogue
+from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.facts.tiers import tier_findings
 from tidegate.facts.tombstone import Tombstone, life_findings, tombstone_source
@@ -27,7 +27,7 @@ class Platform:
     clusters: Mapping[str, Cluster]
     tenants: Mapping[str, Tenant]
     tombstones: Mapping[str, Tombstone] = dataclass_field(default_factory=dict[str, Tombstone])
-    catalogue: Catalogue = dataclass_field(default_factory=Catalogue)
+    catalogue: ModelCatalogue = dataclass_field(default_factory=ModelCatalogue)
     """Models that may be served beside those that tenants name now, and the keys of both."""
 
     def tenants_of(self, cluster: str) -> list[Tenant]:

@@ -15,7 +15,7 @@ ModulePath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+\.[a-z]+(/[A
 ModuleVersion = Annotated[str, StringConstraints(pattern=r"^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$")]
 
 
-class Component(Fact):
+class ReleasedComponent(Fact):
     """One upstream: its release, and what that is called elsewhere."""
 
     release: ReleaseName
@@ -30,7 +30,7 @@ class Component(Fact):
 class Releases(Fact):
     """Every component by name."""
 
-    components: Annotated[dict[ComponentName, Component], Field(min_length=1)]
+    components: Annotated[dict[ComponentName, ReleasedComponent], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _modules_are_pinned_once(self) -> Self:

@@ -54,7 +54,7 @@ class ApprovedModel(Fact):
         return self.model.split("/")[0]
 
 
-class Catalogue(Fact):
+class ModelCatalogue(Fact):
     """Models that may be served beside those that tenants name now, and the public keys they are signed with.
 
     Earlier versions belong here for as long as a rollout may return to them: their pods restart too.
@@ -64,7 +64,7 @@ class Catalogue(Fact):
     models: tuple[ApprovedModel, ...] = ()
 
     @model_validator(mode="after")
-    def _lists_each_once(self) -> Catalogue:
+    def _lists_each_once(self) -> ModelCatalogue:
         for what in ("model", "uri"):
             seen: set[str] = set()
             for number, entry in enumerate(self.models):
@@ -92,7 +92,7 @@ def model_id(tenant: str, name: str, artefact: Artefact) -> str:
     return f"{tenant}/{name}/{artefact.uri.rstrip('/').rpartition('/')[2]}"
 
 
-def approved(tenants: Iterable[Tenant], recorded: Catalogue) -> list[ApprovedModel]:
+def approved(tenants: Iterable[Tenant], recorded: ModelCatalogue) -> list[ApprovedModel]:
     """Every model of `tenants` that may be served: what their files name, and what the catalogue records of them; by model.
 
     Where both know a URI the tenant's file wins, as it is what was reviewed last.

@@ -12,7 +12,7 @@ from tidegate.facts.fact import Cpu, Email, Fact, MemoryGib, Subject, refuse
 from tidegate.facts.github import GithubTeam
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.names import ClusterName, Host, Namespace, ServedModelName, TenantName
-from tidegate.facts.nodes.accelerators import Resources
+from tidegate.facts.nodes.accelerators import ReplicaResources
 
 
 class Tier(StrEnum):
@@ -119,11 +119,11 @@ class Tenant(Fact):
         return self.host or names.tenant_host(self.name, cluster_domain)
 
 
-SIDECAR = Resources(cpu=0.1, memory_gib=0.125)
+SIDECAR = ReplicaResources(cpu=0.1, memory_gib=0.125)
 """What Istio's proxy asks for beside every pod (the chart's own default request)."""
 
 
-def replica_parts(model: ServedModel) -> tuple[tuple[int, int, Resources], ...]:
+def replica_parts(model: ServedModel) -> tuple[tuple[int, int, ReplicaResources], ...]:
     """(min replicas, max replicas, resources of one replica) of the predictor and each companion, sidecar included."""
     companions: list[Companion] = [part for part in (model.transformer, model.explainer) if part]
     parts = [(model.scaling.min_replicas, model.scaling.max_replicas, model.resources)]
@@ -131,6 +131,6 @@ def replica_parts(model: ServedModel) -> tuple[tuple[int, int, Resources], ...]:
     return tuple((low, high, _with_sidecar(own)) for low, high, own in parts)
 
 
-def _with_sidecar(own: Resources) -> Resources:
+def _with_sidecar(own: ReplicaResources) -> ReplicaResources:
     # Not validated: the largest allowed replica and its sidecar together are above what one replica may ask for.
-    return Resources.model_construct(cpu=round(own.cpu + SIDECAR.cpu, 3), memory_gib=own.memory_gib + SIDECAR.memory_gib)
+    return ReplicaResources.model_construct(cpu=round(own.cpu + SIDECAR.cpu, 3), memory_gib=own.memory_gib + SIDECAR.memory_gib)

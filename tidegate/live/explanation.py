@@ -12,7 +12,7 @@ from tidegate.live.causes import Cause, Inquiry, pod_cause, refusal, revision_ca
 from tidegate.live.diagnosis import Diagnosis, Step
 from tidegate.live.kubernetes import Condition, Kubernetes
 from tidegate.live.log_lines import one_line
-from tidegate.live.observation import Seen, event_reader, log_reader, look, look_up
+from tidegate.live.observation import Look, event_reader, log_reader, look, look_up
 from tidegate.live.observed import Application, InferenceService, Judged, Node
 from tidegate.live.observed_pods import Pod
 from tidegate.live.observed_routes import Gateway, HttpRoute, KnativeService, ReplicaSet, Revision
@@ -44,10 +44,10 @@ def explain_live(cluster: Kubernetes, tenant: Tenant, name: str) -> Diagnosis:
 @dataclass
 class _Walk:
     inquiry: Inquiry
-    seen: Seen
+    seen: Look
     pods: Sequence[Pod]
     application: Application | None
-    edge: Seen
+    edge: Look
     nodes: dict[str, Node]
     steps: list[Step] = field(default_factory=list[Step])
     causes: list[Cause] = field(default_factory=list[Cause])

@@ -23,7 +23,7 @@ ObservedT = TypeVar("ObservedT", bound=Observed)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Look:
     """The objects of one look."""
 
     objects: Sequence[Observed] = field(default_factory=tuple[Observed, ...])
@@ -37,7 +37,7 @@ class Seen:
         return next((one for one in self.of(kind) if one.metadata.name == name), None)
 
 
-def look(cluster: Kubernetes, kinds: Sequence[type[Observed]], *options: str) -> Seen:
+def look(cluster: Kubernetes, kinds: Sequence[type[Observed]], *options: str) -> Look:
     """Every object of the kinds, where `options` say (default: all namespaces); kinds that the cluster does not know yet have none.
 
     Raises `ToolError` when the API server does not answer.
@@ -45,7 +45,7 @@ def look(cluster: Kubernetes, kinds: Sequence[type[Observed]], *options: str) ->
     return _read(cluster, {kind.RESOURCE: kind for kind in kinds}, {kind.RESOURCE: () for kind in kinds}, options or ("--all-namespaces",))
 
 
-def look_up(cluster: Kubernetes, wanted: Sequence[tuple[type[Observed], str]], *, namespace: str) -> Seen:
+def look_up(cluster: Kubernetes, wanted: Sequence[tuple[type[Observed], str]], *, namespace: str) -> Look:
     """The objects of that kind and name that are there."""
     by_name: dict[str, tuple[str, ...]] = {}
     for kind, name in wanted:
@@ -87,7 +87,7 @@ def event_reader(cluster: Kubernetes) -> Callable[[Pod], Sequence[Event]]:
 
 def _read(
     cluster: Kubernetes, kinds: dict[str, type[Observed]], by_name: dict[str, tuple[str, ...]], options: Sequence[str],
-) -> Seen:  # fmt: skip
+) -> Look:  # fmt: skip
     left = dict(kinds)
     while left:
         named = [f"{resource}/{name}" for resource in left for name in by_name[resource]]
@@ -102,8 +102,8 @@ def _read(
             for resource in missing:
                 del left[resource]
         else:
-            return Seen(tuple(_objects(printed, kinds)))
-    return Seen()
+            return Look(tuple(_objects(printed, kinds)))
+    return Look()
 
 
 def _objects(printed: str, kinds: dict[str, type[Observed]]) -> list[Observed]:

@@ -16,7 +16,7 @@ _NAMED = 3
 """An add-on has a hundred objects; the first few tell which kind of difference it is."""
 
 
-class Part(Read):
+class ReadPart(Read):
     """Part of an object; null reads as absent."""
 
     @model_validator(mode="before")
@@ -27,19 +27,19 @@ class Part(Read):
         return {key: each for key, each in cast("dict[str, Any]", value).items() if each is not None}
 
 
-class Life(Metadata, Part):
+class ObjectMetadata(Metadata, ReadPart):
     """Who the object is, and whether somebody is deleting it."""
 
     deletion_timestamp: str = Field(default="", alias="deletionTimestamp")
 
 
-class Observed(Part):
+class Observed(ReadPart):
     """An object of its own. `RESOURCE` is its kind's name for kubectl, `KIND` the one in the object."""
 
     RESOURCE: ClassVar[str]
     KIND: ClassVar[str]
 
-    metadata: Life
+    metadata: ObjectMetadata
 
     @property
     def is_leaving(self) -> bool:
@@ -47,7 +47,7 @@ class Observed(Part):
         return bool(self.metadata.deletion_timestamp)
 
 
-class Judged(Part):
+class Judged(ReadPart):
     """A status with conditions."""
 
     conditions: list[Condition] = Field(default_factory=list[Condition])
@@ -74,21 +74,21 @@ class Node(Observed):
         return self.metadata.annotations.get(FAKE_NODE_ANNOTATION) == "fake"
 
 
-class SyncStatus(Part):
+class SyncStatus(ReadPart):
     """How an Application stands to Git."""
 
     status: str = "Unknown"
     revision: str = ""
 
 
-class HealthStatus(Part):
+class HealthStatus(ReadPart):
     """How an Application's objects are."""
 
     status: str = "Unknown"
     message: str = ""
 
 
-class SyncedObject(Part):
+class SyncedObject(ReadPart):
     """One object of an Application: what became of it in a sync, or how it stands."""
 
     kind: str = ""
@@ -97,13 +97,13 @@ class SyncedObject(Part):
     message: str = ""
 
 
-class SyncResult(Part):
+class SyncResult(ReadPart):
     """What became of the objects of a sync."""
 
     resources: list[SyncedObject] = Field(default_factory=list[SyncedObject])
 
 
-class Operation(Part):
+class SyncOperation(ReadPart):
     """The last sync of an Application."""
 
     phase: str = ""
@@ -111,12 +111,12 @@ class Operation(Part):
     result: SyncResult = Field(default=SyncResult(), alias="syncResult")
 
 
-class ApplicationStatus(Part):
+class ApplicationStatus(ReadPart):
     """What Argo CD says of an Application."""
 
     sync: SyncStatus = SyncStatus()
     health: HealthStatus = HealthStatus()
-    operation: Operation = Field(default=Operation(), alias="operationState")
+    operation: SyncOperation = Field(default=SyncOperation(), alias="operationState")
     conditions: list[Condition] = Field(default_factory=list[Condition])
     resources: list[SyncedObject] = Field(default_factory=list[SyncedObject])
 
@@ -155,7 +155,7 @@ class Application(Observed):
         return "; ".join(dict.fromkeys(" ".join(one.split()) for one in said if one))
 
 
-class Traffic(Part):
+class Traffic(ReadPart):
     """A share of a model's traffic."""
 
     revision: str = Field(default="", alias="revisionName")
@@ -163,7 +163,7 @@ class Traffic(Part):
     tag: str = ""
 
 
-class Component(Part):
+class ServiceComponent(ReadPart):
     """Predictor, transformer or explainer as KServe sees it."""
 
     latest_created: str = Field(default="", alias="latestCreatedRevision")
@@ -171,7 +171,7 @@ class Component(Part):
     traffic: list[Traffic] = Field(default_factory=list[Traffic])
 
 
-class LoadFailure(Part):
+class LoadFailure(ReadPart):
     """Why a model could not be loaded; the message is the end of a container's log."""
 
     exit_code: int = Field(default=0, alias="exitCode")
@@ -179,7 +179,7 @@ class LoadFailure(Part):
     reason: str = ""
 
 
-class ModelStatus(Part):
+class ModelStatus(ReadPart):
     """How loading a model went."""
 
     last_failure: LoadFailure = Field(default=LoadFailure(), alias="lastFailureInfo")
@@ -190,7 +190,7 @@ class InferenceServiceStatus(Judged):
     """What KServe says of a served model."""
 
     url: str = ""
-    components: dict[str, Component] = Field(default_factory=dict[str, Component])
+    components: dict[str, ServiceComponent] = Field(default_factory=dict[str, ServiceComponent])
     model: ModelStatus = Field(default=ModelStatus(), alias="modelStatus")
 
     @property
@@ -200,25 +200,25 @@ class InferenceServiceStatus(Judged):
         As Argo CD judges it (`clusters/addons/argo_cd.py`): a failed load is past when the newest revision is the one that serves.
         """
         if self.model.transition == "BlockedByFailedLoad":
-            predictor = self.components.get("predictor", Component())
+            predictor = self.components.get("predictor", ServiceComponent())
             return not (self.is_true("Ready") and predictor.latest_created and predictor.latest_created == predictor.latest_ready)
         return self.model.transition == "InvalidSpec"
 
 
-class ModelSource(Part):
+class ModelSource(ReadPart):
     """What a predictor loads and with what."""
 
     storage_uri: str = Field(default="", alias="storageUri")
     runtime: str = ""
 
 
-class Predictor(Part):
+class Predictor(ReadPart):
     """The predictor's part of an InferenceService."""
 
     model: ModelSource = ModelSource()
 
 
-class InferenceServiceSpec(Part):
+class InferenceServiceSpec(ReadPart):
     """What was asked for."""
 
     predictor: Predictor = Predictor()

@@ -5,27 +5,27 @@ from __future__ import annotations
 from pydantic import Field
 
 from tidegate.facts import names
-from tidegate.live.observed import Judged, Observed, Part
+from tidegate.live.observed import Judged, Observed, ReadPart
 
 KNATIVE_LABEL_REVISION = "serving.knative.dev/revision"
 """Knative puts it on every pod of a Revision."""
 
 
-class PodSpec(Part):
+class PodSpec(ReadPart):
     """Where a pod runs."""
 
     node_name: str = Field(default="", alias="nodeName")
     node_selector: dict[str, str] = Field(default_factory=dict[str, str], alias="nodeSelector")
 
 
-class Waiting(Part):
+class Waiting(ReadPart):
     """Why a container does not run yet."""
 
     reason: str = ""
     message: str = ""
 
 
-class Terminated(Part):
+class Terminated(ReadPart):
     """How a container ended."""
 
     reason: str = ""
@@ -33,15 +33,15 @@ class Terminated(Part):
     exit_code: int = Field(default=0, alias="exitCode")
 
 
-class ContainerState(Part):
+class ContainerState(ReadPart):
     """What a container does now; none of the three before kubelet has seen it."""
 
     waiting: Waiting | None = None
-    running: Part | None = None
+    running: ReadPart | None = None
     terminated: Terminated | None = None
 
 
-class ContainerStatus(Part):
+class ContainerStatus(ReadPart):
     """A container of a pod."""
 
     name: str

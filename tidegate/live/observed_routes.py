@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tidegate.live.kubernetes import Condition
-from tidegate.live.observed import Judged, Observed, Part
+from tidegate.live.observed import Judged, Observed, ReadPart
 
 
 class KnativeStatus(Judged):
@@ -39,7 +39,7 @@ class ReplicaSet(Observed):
     status: Judged = Judged()
 
 
-class EventObject(Part):
+class EventObject(ReadPart):
     """What an event is about."""
 
     kind: str = ""
@@ -59,25 +59,25 @@ class Event(Observed):
     last_seen: str = Field(default="", alias="lastTimestamp")
 
 
-class PathMatch(Part):
+class PathMatch(ReadPart):
     """A path that a route takes."""
 
     value: str = "/"
 
 
-class RouteMatch(Part):
+class RouteMatch(ReadPart):
     """What a request must look like."""
 
     path: PathMatch = PathMatch()
 
 
-class RouteRule(Part):
+class RouteRule(ReadPart):
     """One way of a route."""
 
     matches: list[RouteMatch] = Field(default_factory=list[RouteMatch])
 
 
-class RouteSpec(Part):
+class RouteSpec(ReadPart):
     """What a route leads where."""
 
     hostnames: list[str] = Field(default_factory=list[str])
@@ -88,7 +88,7 @@ class RouteParent(Judged):
     """What a gateway says of a route."""
 
 
-class RouteStatus(Part):
+class RouteStatus(ReadPart):
     """What every gateway says of a route."""
 
     parents: list[RouteParent] = Field(default_factory=list[RouteParent])

@@ -12,7 +12,7 @@ from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import look
-from tidegate.live.observed import Application, Component, InferenceService, Judged, Node
+from tidegate.live.observed import Application, InferenceService, Judged, Node, ServiceComponent
 from tidegate.live.observed_pods import Pod
 
 SCHEDULED_ONLY = "scheduled, not executed"
@@ -117,7 +117,7 @@ def _model(
     name: str, model: ServedModel, service: InferenceService | None, pods: Sequence[Pod], *, region: str, url: str, executed: bool,
 ) -> ModelState:  # fmt: skip
     alternative = model.also_on_cpu
-    traffic = service.status.components.get("predictor", Component()).traffic if service else ()
+    traffic = service.status.components.get("predictor", ServiceComponent()).traffic if service else ()
     shares: dict[str, int] = {}
     for one in traffic:
         # A revision stands there twice, once by its tag, while a canary is judged.

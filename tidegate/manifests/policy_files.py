@@ -32,14 +32,14 @@ class _Validation(BaseModel):
     message: str
 
 
-class _Spec(BaseModel):
+class _PolicySpec(BaseModel):
     validations: tuple[_Validation, ...]
 
 
 class _Policy(BaseModel):
     """What is read of a policy here; the rest is `clusters.components.admission.policies`'."""
 
-    spec: _Spec
+    spec: _PolicySpec
 
 
 def placeholders(text: str) -> set[str]:

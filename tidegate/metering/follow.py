@@ -11,7 +11,7 @@ from tidegate import tools
 from tidegate.errors import TidegateError
 from tidegate.facts.platform import Platform
 from tidegate.live.kubernetes import Kubernetes
-from tidegate.metering.billing.entries import Entry
+from tidegate.metering.billing.entries import LedgerEntry
 from tidegate.metering.ledger import open_ledger
 from tidegate.metering.meter import meter
 from tidegate.metering.metrics import Metrics
@@ -42,7 +42,7 @@ def follow(platform: Platform, clusters: Mapping[str, Kubernetes], options: Foll
     tenancy = tenancy_of(platform)
 
     def meter_one(region: str, cluster: Kubernetes) -> None:
-        def on_entry(entry: Entry) -> None:
+        def on_entry(entry: LedgerEntry) -> None:
             metrics.add(entry)
             on_progress(region, f"closed {(entry.end_ms - entry.start_ms) / 1000:.0f} s")
 

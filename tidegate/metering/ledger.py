@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tidegate.errors import Finding, LedgerError, UsageError
-from tidegate.metering.billing.entries import Entry
-from tidegate.metering.records import Record, first_digest, read_record, written
+from tidegate.metering.billing.entries import LedgerEntry
+from tidegate.metering.records import LedgerLine, first_digest, read_record, written
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
@@ -27,7 +27,7 @@ class MonthFile:
     """One region's lines of one month."""
 
     path: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     digest: str
     """That of the last line, which the next one has to name."""
     whole_bytes: int
@@ -68,12 +68,12 @@ def read_file(path: Path) -> MonthFile:
     content = path.read_bytes()
     *lines, tail = content.split(b"\n")
     digest = first_digest(region, month)
-    entries: list[Entry] = []
+    entries: list[LedgerEntry] = []
     findings: list[Finding] = []
     for number, line in enumerate(lines, start=1):
         source = f"{path}:{number}"
         record = read_record(line, source, digest)
-        if isinstance(record, Record):
+        if isinstance(record, LedgerLine):
             digest = record.sha256
             findings += _misplaced(record.entry, entries[-1] if entries else None, source, region, month)
             entries.append(record.entry)
@@ -85,7 +85,7 @@ def read_file(path: Path) -> MonthFile:
     return MonthFile(path, tuple(entries), digest, len(content) - len(tail), tail)
 
 
-def _misplaced(entry: Entry, before: Entry | None, source: str, region: str, month: str) -> Iterator[Finding]:
+def _misplaced(entry: LedgerEntry, before: LedgerEntry | None, source: str, region: str, month: str) -> Iterator[Finding]:
     remedy = "restore the file from a copy"
     if entry.region != region:
         yield Finding(source, "entry.region", "ledger-region", f"stands in the ledger of {region}", remedy, entry.region)
@@ -110,7 +110,7 @@ class Ledger:
             self.end_ms = max((file.entries[-1].end_ms for file in earlier if file.entries), default=None)
         self._digests = {month: file.digest for month, file in self._months.items()}
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: LedgerEntry) -> None:
         """Writes `entry` behind the others and waits until the disk has it. Raises `LedgerError` when it cannot."""
         month = month_of(entry.start_ms)
         path = self._folder / f"{month}.jsonl"

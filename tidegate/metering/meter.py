@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tidegate.metering.billing.entries import Entry
+from tidegate.metering.billing.entries import LedgerEntry
 from tidegate.metering.billing.events import Event
 from tidegate.metering.billing.roster import Roster
 from tidegate.metering.ledger import Ledger
@@ -16,7 +16,7 @@ region takes some 9,000 lines."""
 
 def meter(
     events: Iterable[Event], ledger: Ledger, region: str, *, close_seconds: int = CLOSE_SECONDS,
-    on_entry: Callable[[Entry], None] = lambda _entry: None,
+    on_entry: Callable[[LedgerEntry], None] = lambda _entry: None,
 ) -> None:  # fmt: skip
     """Writes what `events` come to until they end, or until it is interrupted; what is open then is closed first.
 

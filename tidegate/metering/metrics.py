@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from tidegate.errors import UsageError
 from tidegate.facts.prices import usd_per_hour
 from tidegate.metering.billing.bill import cost
-from tidegate.metering.billing.entries import Entry
+from tidegate.metering.billing.entries import LedgerEntry
 
 _ACCOUNT = ("region", "owner", "tenant", "model", "capacity", "reason")
 
@@ -34,7 +34,7 @@ class Metrics:
         self._requests = Counter("tidegate_requests", "Requests", ("region", "tenant", "model"), registry=self.registry)
         self._end = Gauge("tidegate_ledger_end_seconds", "Until when everything is metered", ("region",), registry=self.registry)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LedgerEntry) -> None:
         """Counts a closed line."""
         for use in entry.uses:
             account = (entry.region, use.owner, use.tenant, use.model, use.capacity, use.reason)

@@ -13,8 +13,8 @@ from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices import priced_shapes
-from tidegate.live.observed import Life, Part
-from tidegate.metering.billing.events import GPU_PREFIX, Node, Pod
+from tidegate.live.observed import ObjectMetadata, ReadPart
+from tidegate.metering.billing.events import GPU_PREFIX, BilledNode, BilledPod
 from tidegate.metering.quantities import amounts
 
 _INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
@@ -27,38 +27,38 @@ _FLOOR_ANNOTATION = "autoscaling.knative.dev/min-scale"
 _TENANT_NAMESPACE = names.tenant_namespace("")
 
 
-class _Named(Life):
+class _Named(ObjectMetadata):
     uid: str
 
 
-class _Timed(Part):
+class _Timed(ReadPart):
     type: str
     status: str = "Unknown"
     since: str = Field(default="", alias="lastTransitionTime")
 
 
-class _NodeStatus(Part):
+class _NodeStatus(ReadPart):
     allocatable: dict[str, str] = Field(default_factory=dict[str, str])
     conditions: list[_Timed] = Field(default_factory=list[_Timed])
 
 
-class NodeRead(Part):
+class NodeRead(ReadPart):
     """A node."""
 
     metadata: _Named
     status: _NodeStatus = _NodeStatus()
 
 
-class _Resources(Part):
+class _Resources(ReadPart):
     requests: dict[str, str] = Field(default_factory=dict[str, str])
 
 
-class _Container(Part):
+class _Container(ReadPart):
     resources: _Resources = _Resources()
     restart_policy: str = Field(default="", alias="restartPolicy")
 
 
-class _PodSpec(Part):
+class _PodSpec(ReadPart):
     node_name: str = Field(default="", alias="nodeName")
     priority_class_name: str = Field(default="", alias="priorityClassName")
     containers: list[_Container] = Field(default_factory=list[_Container])
@@ -66,18 +66,18 @@ class _PodSpec(Part):
     overhead: dict[str, str] = Field(default_factory=dict[str, str])
 
 
-class _PodStatus(Part):
+class _MeteredPodStatus(ReadPart):
     phase: str = ""
     start_time: str = Field(default="", alias="startTime")
     conditions: list[_Timed] = Field(default_factory=list[_Timed])
 
 
-class PodRead(Part):
+class PodRead(ReadPart):
     """A pod."""
 
     metadata: _Named
     spec: _PodSpec = _PodSpec()
-    status: _PodStatus = _PodStatus()
+    status: _MeteredPodStatus = _MeteredPodStatus()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,13 @@ def tenancy_of(platform: Platform) -> Tenancy:
     return Tenancy({tenant.namespace_name: tenant.name for tenant in platform.tenants.values()}, floors)
 
 
-def to_node(read: NodeRead) -> Node:
+def to_node(read: NodeRead) -> BilledNode:
     """A node; without the label of its instance type it has no price, and the ledger says so. `ValueError` for bad amounts."""
     labels, allocatable = read.metadata.labels, amounts(read.status.allocatable, round_up=False)
     instance_type = labels.get(_INSTANCE_TYPE_LABEL, "")
     shape = priced_shapes().get(instance_type)
     created_ms = to_ms(read.metadata.creation_timestamp)
-    return Node(
+    return BilledNode(
         uid=read.metadata.uid,
         name=read.metadata.name,
         instance_type=instance_type,
@@ -128,12 +128,12 @@ def to_node(read: NodeRead) -> Node:
     )
 
 
-def to_pod(read: PodRead, tenancy: Tenancy) -> Pod:
+def to_pod(read: PodRead, tenancy: Tenancy) -> BilledPod:
     """A pod, with its namespace telling whose it is: labels are a tenant's to write. `ValueError` for bad amounts."""
     labels, tenant = read.metadata.labels, tenancy.tenant_of(read.metadata.namespace)
     model, part = labels.get(names.KSERVE_LABEL_MODEL, ""), labels.get(names.KSERVE_LABEL_PART, "predictor")
     bound_ms, said = _became_true(read.status.conditions, "PodScheduled"), read.metadata.annotations.get(_FLOOR_ANNOTATION, "")
-    return Pod(
+    return BilledPod(
         uid=read.metadata.uid,
         name=read.metadata.name,
         namespace=read.metadata.namespace,

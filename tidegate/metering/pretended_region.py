@@ -16,19 +16,19 @@ from tidegate.facts.prices import priced_shapes
 from tidegate.metering.billing.events import (
     CPU,
     MEMORY,
+    AllListed,
+    BilledNode,
+    BilledPod,
     Event,
-    Listed,
-    Node,
     NodeGone,
     NodeSeen,
-    Pod,
     PodGone,
     PodSeen,
     RequestsCounted,
     Tick,
 )
 from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
-from tidegate.metering.replicas import STEP_SECONDS, Group, Machine, Replica, groups_of, system_machine
+from tidegate.metering.replicas import STEP_SECONDS, Group, PricedMachine, Replica, groups_of, system_machine
 
 EMPTY_SECONDS = 300
 """How long a node without models is kept, as GPU pools have it (`IDLE_SECONDS` in clusters/components/nodes/gpu_pools.py)."""
@@ -53,8 +53,8 @@ _CONTROLLERS, _CONTROLLER = 12, {CPU: 100, MEMORY: 256}
 class _Here:
     """A machine that is there, and what is held of it."""
 
-    node: Node
-    kind: Machine
+    node: BilledNode
+    kind: PricedMachine
     held: dict[str, int] = field(default_factory=dict[str, int])
     platform_pods: list[str] = field(default_factory=list[str])
     tenants_pods: int = 0
@@ -82,7 +82,7 @@ class PretendedRegion:
 
     def __iter__(self) -> Iterator[Event]:
         """The day's events, in order."""
-        yield Listed(self._now_ms, (), ())
+        yield AllListed(self._now_ms, (), ())
         system = system_machine(self._cluster)
         for _ in range(self._cluster.system_pool.min_nodes):
             yield from self._bring(system, boot_seconds=0)
@@ -122,7 +122,7 @@ class PretendedRegion:
         machine = self._machines[replica.machine]
         start_seconds = GPU_START_SECONDS if machine.node.cards else CPU_START_SECONDS
         if replica.pod is None and machine.node.ready_ms is not None:
-            replica.pod = Pod(
+            replica.pod = BilledPod(
                 replica.uid, f"{group.model}-{group.part}-{replica.uid}", group.tenant.namespace_name, machine.node.name, group.tenant.name,
                 group.model, self._now_ms, None, floor=group.low, part=group.part, requests=group.requests,
             )  # fmt: skip
@@ -149,7 +149,7 @@ class PretendedRegion:
         if replica.pod:
             yield PodGone(self._now_ms, replica.uid)
 
-    def _bring(self, kind: Machine, *, boot_seconds: int = BOOT_SECONDS) -> Iterator[Event]:
+    def _bring(self, kind: PricedMachine, *, boot_seconds: int = BOOT_SECONDS) -> Iterator[Event]:
         shape, uid = priced_shapes()[kind.instance_type], self._next_uid()
         allocatable = {
             CPU: shape.vcpus * 1000 - _RESERVED_CPU_MILLI,
@@ -157,7 +157,7 @@ class PretendedRegion:
             **({kind.resource: kind.pieces} if kind.resource else {}),
         }
         ready_ms = None if boot_seconds else self._now_ms
-        node = Node(uid, f"node-{uid}", kind.instance_type, kind.capacity, self._now_ms, ready_ms, allocatable, shape.gpus)
+        node = BilledNode(uid, f"node-{uid}", kind.instance_type, kind.capacity, self._now_ms, ready_ms, allocatable, shape.gpus)
         self._machines[uid] = here = _Here(node, kind, empty_since_ms=self._now_ms)
         yield NodeSeen(self._now_ms, node)
         yield self._run_platform_pod(here, "daemons", _DAEMONS)
@@ -186,9 +186,9 @@ class PretendedRegion:
         here.hold(requests)
         here.platform_pods.append(uid)
         now = self._now_ms
-        return PodSeen(now, Pod(uid, f"{name}-{uid}", names.NAMESPACE_PLATFORM, here.node.name, "", "", now, now, requests=requests))
+        return PodSeen(now, BilledPod(uid, f"{name}-{uid}", names.NAMESPACE_PLATFORM, here.node.name, "", "", now, now, requests=requests))
 
-    def _is_full(self, kind: Machine) -> bool:
+    def _is_full(self, kind: PricedMachine) -> bool:
         return kind.most is not None and sum(here.kind == kind for here in self._machines.values()) >= kind.most
 
     def _next_uid(self) -> str:

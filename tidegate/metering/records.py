@@ -12,16 +12,16 @@ from pydantic import ValidationError
 from tidegate.errors import Finding
 from tidegate.facts.fact import Fact, Sha256
 from tidegate.facts.inventory.refusals import findings_of
-from tidegate.metering.billing.entries import Entry
+from tidegate.metering.billing.entries import LedgerEntry
 
 _SEAL = ',"sha256":"'
 _SEAL_LENGTH = len(_SEAL) + 64 + len('"}')
 
 
-class Record(Fact):
+class LedgerLine(Fact):
     """A line. `sha256` is that of all that stands before it."""
 
-    entry: Entry
+    entry: LedgerEntry
     previous: Sha256
     """The `sha256` of the line before; of the first line, the digest of the file's name."""
     sha256: Sha256
@@ -32,23 +32,23 @@ def first_digest(region: str, month: str) -> str:
     return hashlib.sha256(f"{region}/{month}".encode()).hexdigest()
 
 
-def written(entry: Entry, previous: str) -> tuple[bytes, str]:
+def written(entry: LedgerEntry, previous: str) -> tuple[bytes, str]:
     """The line of `entry` with its end of line, and its digest."""
     sealed = f'{{"entry":{entry.model_dump_json(exclude_defaults=True)},"previous":"{previous}"'
     digest = hashlib.sha256(sealed.encode()).hexdigest()
     return f'{sealed}{_SEAL}{digest}"}}\n'.encode(), digest
 
 
-def read_record(line: bytes, source: str, previous: str) -> Record | list[Finding]:
+def read_record(line: bytes, source: str, previous: str) -> LedgerLine | list[Finding]:
     """The record of a line without its end; findings, under the name `source`, when it is not what a meter wrote after `previous`."""
     remedy = "restore the file from a copy"
     sealed = line[:-_SEAL_LENGTH]
     if not line.endswith(f'{_SEAL}{hashlib.sha256(sealed).hexdigest()}"}}'.encode()):
         return [Finding(source, "", "ledger-line-damaged", "is not what the meter wrote", remedy)]
     try:
-        record = Record.model_validate_json(line)
+        record = LedgerLine.model_validate_json(line)
     except ValidationError as error:
-        return findings_of(error, source, Record, None)
+        return findings_of(error, source, LedgerLine, None)
     if record.previous != previous:
         problem = "does not follow the line before: lines are lost, doubled or in another order"
         return [Finding(source, "previous", "ledger-chain-broken", problem, remedy, record.previous)]

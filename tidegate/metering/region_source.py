@@ -19,12 +19,12 @@ from tidegate.errors import ToolError
 from tidegate.facts import names
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.metering.billing.events import (
+    AllListed,
+    BilledNode,
+    BilledPod,
     Event,
-    Listed,
-    Node,
     NodeGone,
     NodeSeen,
-    Pod,
     PodGone,
     PodSeen,
     RequestsCounted,
@@ -88,12 +88,12 @@ class RegionSource:
             yield listed
             yield from self._watch(versions)
 
-    def _list(self) -> tuple[Listed, dict[str, str]]:
+    def _list(self) -> tuple[AllListed, dict[str, str]]:
         found = {kind: json.loads(self.cluster.run("get", f"--raw={path}")) for kind, path in _PATHS.items()}
         versions = {kind: str(document["metadata"]["resourceVersion"]) for kind, document in found.items()}
         nodes = tuple(node for each in found["nodes"]["items"] if (node := self._node(each)))
         pods = tuple(pod for each in found["pods"]["items"] if (pod := self._pod(each)))
-        return Listed(self.clock_ms(), nodes, pods), versions
+        return AllListed(self.clock_ms(), nodes, pods), versions
 
     def _watch(self, versions: dict[str, str]) -> Iterator[Event]:
         """Every change after `versions`, until either watch ends."""
@@ -138,13 +138,13 @@ class RegionSource:
         pod = self._pod(change.get("object"))
         return None if pod is None else PodGone(now, pod.uid) if gone else PodSeen(now, pod)
 
-    def _node(self, document: object) -> Node | None:
+    def _node(self, document: object) -> BilledNode | None:
         try:
             return to_node(NodeRead.model_validate(document))
         except ValueError:  # pydantic's errors are, too
             return None
 
-    def _pod(self, document: object) -> Pod | None:
+    def _pod(self, document: object) -> BilledPod | None:
         try:
             return to_pod(PodRead.model_validate(document), self.tenancy)
         except ValueError:

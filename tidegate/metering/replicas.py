@@ -13,7 +13,7 @@ from tidegate.facts.nodes.accelerators import AcceleratorShare
 from tidegate.facts.platform import Platform, pools_for
 from tidegate.facts.prices import priced_shapes
 from tidegate.facts.tenant import Tenant, replica_parts
-from tidegate.metering.billing.events import CPU, MEMORY, Pod
+from tidegate.metering.billing.events import CPU, MEMORY, BilledPod
 
 STEP_SECONDS = 30
 """How often anything is decided."""
@@ -23,7 +23,7 @@ STABLE_STEPS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class PricedMachine:
     """A kind of machine: what it is, how it is paid for, what its cards are asked for as, and how many there may be."""
 
     instance_type: str
@@ -39,7 +39,7 @@ class Replica:
 
     uid: str
     machine: str
-    pod: Pod | None = None
+    pod: BilledPod | None = None
     taken: int = 0
     """Requests."""
 
@@ -54,7 +54,7 @@ class Group:
     low: int
     high: int
     requests: dict[str, int]
-    machine: Machine
+    machine: PricedMachine
     scaling: Scaling
     wanted: int = 0
     replicas: list[Replica] = field(default_factory=list[Replica])
@@ -101,16 +101,16 @@ def _groups(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> 
         yield Group(tenant, name, part, low, high, requests, machine, model.scaling)
 
 
-def system_machine(cluster: Cluster) -> Machine:
+def system_machine(cluster: Cluster) -> PricedMachine:
     """What models without a card run on: the inventory has no other machines for them, so there may be more than `max_nodes`."""
-    return Machine(cluster.system_pool.instance_types[0], CapacityType.ON_DEMAND)
+    return PricedMachine(cluster.system_pool.instance_types[0], CapacityType.ON_DEMAND)
 
 
-def _gpu_machine(cluster: Cluster, model: ServedModel) -> Machine:
+def _gpu_machine(cluster: Cluster, model: ServedModel) -> PricedMachine:
     """The cheapest machine of the first pool that can host the model."""
     pool = next(iter(pools_for(cluster, model).values()))
     shapes = {name: priced_shapes()[name] for name in pool.instance_types}
     instance_type, shape = min(shapes.items(), key=lambda item: (item[1].usd_per_hour, item[0]))
     share = AcceleratorShare(accelerator=pool.accelerator, share=pool.share)
     per_card = pool.sharing.replicas if isinstance(pool.sharing, TimeSlicing) else round(1 / share.cards)
-    return Machine(instance_type, pool.capacity_types[0], share.resource_name, shape.gpus * per_card, pool.max_gpus // shape.gpus)
+    return PricedMachine(instance_type, pool.capacity_types[0], share.resource_name, shape.gpus * per_card, pool.max_gpus // shape.gpus)

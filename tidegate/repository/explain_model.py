@@ -22,7 +22,7 @@ from tidegate.live.diagnosis import Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class ExplainedValue:
     """One value: its dotted path, the value, where it comes from and, where known, why it is so."""
 
     path: str
@@ -31,7 +31,7 @@ class Explanation:
     why: str = ""
 
 
-def explain_model(checkout: Checkout, reference: str) -> list[Explanation]:
+def explain_model(checkout: Checkout, reference: str) -> list[ExplainedValue]:
     """Explains `<tenant>/<name>`. Raises `UsageError` naming the models there are when it is unknown."""
     platform = inventory.load(checkout.root)
     tenant_name, _, model_name = reference.partition("/")
@@ -46,57 +46,63 @@ def explain_model(checkout: Checkout, reference: str) -> list[Explanation]:
     return [*written, *_derived(platform, tenant, model_name, model)]
 
 
-def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[Explanation]:
+def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[ExplainedValue]:
     """What a look at the model in a region found, as rows among its other values."""
     source = f"API server of {region}"
-    rows = [Explanation(f"{region}.live.{step.object}", step.state, source, step.why) for step in diagnosis.steps]
-    return [*rows, Explanation(f"{region}.live.cause", diagnosis.cause, source, diagnosis.next_step)]
+    rows = [ExplainedValue(f"{region}.live.{step.object}", step.state, source, step.why) for step in diagnosis.steps]
+    return [*rows, ExplainedValue(f"{region}.live.cause", diagnosis.cause, source, diagnosis.next_step)]
 
 
-def _walk(fact: BaseModel, path: str, source: str, lines: Mapping[str, int]) -> Iterator[Explanation]:
+def _walk(fact: BaseModel, path: str, source: str, lines: Mapping[str, int]) -> Iterator[ExplainedValue]:
     for name, field in type(fact).model_fields.items():
         value, at = getattr(fact, name), f"{path}.{name}"
         why = " ".join((field.description or "").split())
         if isinstance(value, BaseModel):
             yield from _walk(value, at, source, lines)
         elif name in fact.model_fields_set:
-            yield Explanation(at, _shown(value), f"{source}:{lines.get(at, 0)}", why)
+            yield ExplainedValue(at, _shown(value), f"{source}:{lines.get(at, 0)}", why)
         elif value is not None:
-            yield Explanation(at, _shown(value), f"default of {type(fact).__name__}.{name}", why)
+            yield ExplainedValue(at, _shown(value), f"default of {type(fact).__name__}.{name}", why)
 
 
-def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Explanation]:
+def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[ExplainedValue]:
     source = tenant_source(tenant.name)
     own = f"{source} (namespace)" if tenant.namespace else "rule: tenant-<name>"
-    yield Explanation("namespace", tenant.namespace_name, own)
-    yield Explanation("service_account", names.serving_service_account(tenant.name), "rule: <tenant>-serving")
-    yield Explanation("priority_class", names.priority_class(tenant.tier), f"{source} (tier)", f"tier {tenant.tier} decides who gives way")
+    yield ExplainedValue("namespace", tenant.namespace_name, own)
+    yield ExplainedValue("service_account", names.serving_service_account(tenant.name), "rule: <tenant>-serving")
+    yield ExplainedValue(
+        "priority_class", names.priority_class(tenant.tier), f"{source} (tier)", f"tier {tenant.tier} decides who gives way"
+    )
     for cluster_name in tenant.clusters:
         cluster = platform.clusters[cluster_name]
         host = f"{source} (host)" if tenant.host else f"rule: <tenant>.<domain> of {cluster_source(cluster_name)}"
-        yield Explanation(f"{cluster_name}.host", tenant.host_in(cluster.domain), host)
-        yield Explanation(f"{cluster_name}.iam_role", cloud_names.tenant_role(cluster_name, tenant.name), "rule: <cluster>-tenant-<name>")
+        yield ExplainedValue(f"{cluster_name}.host", tenant.host_in(cluster.domain), host)
+        yield ExplainedValue(
+            f"{cluster_name}.iam_role", cloud_names.tenant_role(cluster_name, tenant.name), "rule: <cluster>-tenant-<name>"
+        )
         reads = cloud_names.in_models_bucket(model.artefact.uri, cluster_name, cluster.account_id)
-        yield Explanation(f"{cluster_name}.storage_uri", reads, "rule: the replica in the region's own models bucket")
+        yield ExplainedValue(f"{cluster_name}.storage_uri", reads, "rule: the replica in the region's own models bucket")
         for pool_name, pool in pools_for(cluster, model).items():
             at, why = f"{cluster_source(cluster_name)} (gpu_pools.{pool_name})", f"offers {pool.accelerator} {pool.share}"
-            yield Explanation(f"{cluster_name}.gpu_pool", pool_name, at, why)
+            yield ExplainedValue(f"{cluster_name}.gpu_pool", pool_name, at, why)
         yield from _cold_start(cluster_name, source, name, cold_start(cluster, model))
     if model.accelerator:
-        yield Explanation("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
+        yield ExplainedValue("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
     floor = model_floor(model, len(tenant.clusters))
-    yield Explanation("floor.usd_per_month", f"{floor.usd_per_month:g}", "rule: floors x planning prices of tidegate/facts/money.py")
-    yield Explanation("floor.gpu_cards", f"{floor.gpu_cards:g}", "rule: min_replicas x share, in all clusters")
+    yield ExplainedValue("floor.usd_per_month", f"{floor.usd_per_month:g}", "rule: floors x planning prices of tidegate/facts/money.py")
+    yield ExplainedValue("floor.gpu_cards", f"{floor.gpu_cards:g}", "rule: min_replicas x share, in all clusters")
 
 
-def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iterator[Explanation]:
+def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iterator[ExplainedValue]:
     """The budget from nothing to the first answer, phase by phase."""
     for one in budget.phases:
         measured = f"{source} (models.{name}.cold_start), measured on {one.measured_on}"
         origin = measured if one.measured_on else "table of tidegate/facts/cold_start.py"
-        yield Explanation(f"{cluster}.cold_start.{one.phase}_seconds", f"{one.seconds:g}", origin)
+        yield ExplainedValue(f"{cluster}.cold_start.{one.phase}_seconds", f"{one.seconds:g}", origin)
     why = f"Knative gives up after {budget.deadline_seconds} s"
-    yield Explanation(f"{cluster}.cold_start.seconds", f"{budget.seconds:g}", "rule: node, image, weights and load, one after another", why)
+    yield ExplainedValue(
+        f"{cluster}.cold_start.seconds", f"{budget.seconds:g}", "rule: node, image, weights and load, one after another", why
+    )
 
 
 def _lines(path: Path) -> dict[str, int]:

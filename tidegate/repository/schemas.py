@@ -33,7 +33,7 @@ OPENAPI_FILE = "api/openapi-spec/swagger.json"
 
 
 @dataclass(frozen=True, slots=True)
-class GoModule:
+class SchemaModule:
     """A module that holds definitions: its checksum as in go.sum, and where the definitions are inside."""
 
     module: str
@@ -51,31 +51,31 @@ class GoModule:
         return f"{self.module}@{self.version}"
 
 
-KUBERNETES = GoModule("k8s.io/kubernetes", "h1:o/8dBC/pHVpYoGV4OAIytAlNPZbdYVTXJHoYvXC4qzM=", (OPENAPI_FILE,))
+KUBERNETES = SchemaModule("k8s.io/kubernetes", "h1:o/8dBC/pHVpYoGV4OAIytAlNPZbdYVTXJHoYvXC4qzM=", (OPENAPI_FILE,))
 
 OPERATORS = (
-    GoModule("sigs.k8s.io/karpenter", "h1:GjqvOHLjl2+OXM0ti5VEZSQuvcitB0pETd8zdChXEtI=",
+    SchemaModule("sigs.k8s.io/karpenter", "h1:GjqvOHLjl2+OXM0ti5VEZSQuvcitB0pETd8zdChXEtI=",
         ("pkg/apis/crds/*.yaml", "kwok/apis/crds/karpenter.kwok.sh_kwoknodeclasses.yaml"),
     ),
-    GoModule("github.com/aws/karpenter-provider-aws", "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs=",
+    SchemaModule("github.com/aws/karpenter-provider-aws", "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs=",
         ("pkg/apis/crds/karpenter.k8s.aws_ec2nodeclasses.yaml",),
     ),
-    GoModule("github.com/kserve/kserve", "h1:Bs7HxmGV4KFqqptDcWseKv+mwD4YOYHJWcuVgPG2Gug=",
+    SchemaModule("github.com/kserve/kserve", "h1:Bs7HxmGV4KFqqptDcWseKv+mwD4YOYHJWcuVgPG2Gug=",
         ("config/crd/full/serving.kserve.io_*.yaml", "config/crd/full/clusterstoragecontainer/serving.*.yaml"),
     ),
-    GoModule("github.com/argoproj/argo-cd/v3", "h1:kngQVnz+M+ytW/urkUWTSh8+zI+Hi/XhLespL5roYK0=",
+    SchemaModule("github.com/argoproj/argo-cd/v3", "h1:kngQVnz+M+ytW/urkUWTSh8+zI+Hi/XhLespL5roYK0=",
         ("manifests/crds/*-crd.yaml",),
     ),
-    GoModule("istio.io/istio", "h1:ui9TJjRMAV/hb5ehQaZDq7IUGxuQP6dra9lapT/VjHI=",
+    SchemaModule("istio.io/istio", "h1:ui9TJjRMAV/hb5ehQaZDq7IUGxuQP6dra9lapT/VjHI=",
         ("manifests/charts/base/files/crd-all.gen.yaml",),
     ),
-    GoModule("github.com/prometheus-operator/prometheus-operator", "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+    SchemaModule("github.com/prometheus-operator/prometheus-operator", "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
         ("example/prometheus-operator-crd/*.yaml",),
     ),
-    GoModule("sigs.k8s.io/gateway-api", "h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0=",
+    SchemaModule("sigs.k8s.io/gateway-api", "h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0=",
         ("config/crd/standard/gateway.networking.k8s.io_*.yaml",),
     ),
-    GoModule("knative.dev/serving", "h1:Tm8s/KbtnGp/8srGa+r4ETyO+2+8FhG6qX/NPeRyTJo=",
+    SchemaModule("knative.dev/serving", "h1:Tm8s/KbtnGp/8srGa+r4ETyO+2+8FhG6qX/NPeRyTJo=",
         ("config/core/300-resources/*.yaml",),
     ),
 )  # fmt: skip
@@ -145,7 +145,7 @@ def _build(on_progress: Callable[[str], None]) -> dict[str, dict[str, Schema]]:
     return {"definitions": definitions, "kinds": kinds}
 
 
-def _download(module: GoModule, on_progress: Callable[[str], None]) -> Path:
+def _download(module: SchemaModule, on_progress: Callable[[str], None]) -> Path:
     """The module's folder in Go's own cache, after its checksum was compared."""
     on_progress(f"reading {module.reference}")
     work = cache_folder() / "schemas"
@@ -164,7 +164,7 @@ def _download(module: GoModule, on_progress: Callable[[str], None]) -> Path:
     return Path(answer["Dir"])
 
 
-def _documents(folder: Path, module: GoModule) -> Iterator[Mapping[str, object]]:
+def _documents(folder: Path, module: SchemaModule) -> Iterator[Mapping[str, object]]:
     for pattern in module.files:
         paths = sorted(folder.glob(pattern))
         if not paths:

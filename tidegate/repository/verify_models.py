@@ -13,7 +13,7 @@ from tidegate.errors import InventoryError, UsageError
 from tidegate.facts import inventory, names
 from tidegate.facts.inventory.catalogue import FOLDER, KEYS, load_catalogue
 from tidegate.facts.platform import Platform
-from tidegate.facts.signature import ApprovedModel, Catalogue, approved
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue, approved
 from tidegate.signing import committed, review
 from tidegate.signing.bundles import SigningError, sign_catalogue
 from tidegate.signing.checks.files import refuse_name
@@ -68,7 +68,7 @@ def write_catalogue(
     if tenant not in ids:
         raise UsageError(f"tenant {tenant} serves no model")
     before = load_catalogue(checkout.root)
-    named = {entry.model for entry in approved([platform.tenants[tenant]], Catalogue())}
+    named = {entry.model for entry in approved([platform.tenants[tenant]], ModelCatalogue())}
     if served := sorted(set(retired) & named):
         raise UsageError(f"{served[0]} is what the tenant's file names; serve another version first")
     kept = [entry for entry in approved([platform.tenants[tenant]], before) if entry.model not in retired]
@@ -77,7 +77,7 @@ def write_catalogue(
     path = checkout.root / FOLDER / f"{tenant}.json"
     (checkout.root / KEYS).mkdir(parents=True, exist_ok=True)
     (checkout.root / KEYS / f"{ids[tenant]}.pem").write_text(chosen.public_pem(), encoding="utf-8")
-    path.write_bytes(sign_catalogue(Catalogue(models=listed), tenant, chosen) + b"\n")
+    path.write_bytes(sign_catalogue(ModelCatalogue(models=listed), tenant, chosen) + b"\n")
     return path, listed
 
 

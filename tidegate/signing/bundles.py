@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from tidegate.errors import TidegateError, UsageError
-from tidegate.facts.signature import BUNDLE, STATEMENT, ApprovedModel, Catalogue, ModelId, SignedStatement
+from tidegate.facts.signature import BUNDLE, STATEMENT, ApprovedModel, ModelCatalogue, ModelId, SignedStatement
 from tidegate.signing.checks import archives, envelopes, files, verification
 from tidegate.signing.checks.refusal import Refusal
 from tidegate.signing.keys import Signer
@@ -58,7 +58,7 @@ def verify_version(folder: Path, model: str, sha256: str, key_id: str, public_pe
         raise SigningError(f"{model}: {refused}") from refused
 
 
-def sign_catalogue(catalogue: Catalogue, tenant: str, signer: Signer) -> bytes:
+def sign_catalogue(catalogue: ModelCatalogue, tenant: str, signer: Signer) -> bytes:
     """The tenant's part of a catalogue as a signed document, to be committed."""
     models = [entry.model_dump() for entry in sorted(catalogue.models, key=lambda one: one.model) if entry.tenant == tenant]
     listed = json.dumps(models, sort_keys=True).encode()
@@ -71,7 +71,7 @@ def read_catalogue(content: bytes, tenant: str, key_id: str, public_pem: str) ->
     """What a signed catalogue of `tenant` lists; raises `SigningError` when it is not that tenant's, or its signature does not hold."""
     what = f"the catalogue of {tenant}"
     try:
-        models = Catalogue.model_validate_json(json.dumps({"models": _listed(content, what, tenant, key_id, public_pem)})).models
+        models = ModelCatalogue.model_validate_json(json.dumps({"models": _listed(content, what, tenant, key_id, public_pem)})).models
     except (Refusal, ValidationError) as refused:
         raise SigningError(f"{what}: {refused}") from refused
     if other := next((entry.model for entry in models if entry.tenant != tenant), None):
@@ -79,7 +79,7 @@ def read_catalogue(content: bytes, tenant: str, key_id: str, public_pem: str) ->
     return models
 
 
-def _read(folder: Path) -> tuple[dict[str, files.Seen], dict[str, str]]:
+def _read(folder: Path) -> tuple[dict[str, files.FileState], dict[str, str]]:
     seen = files.look(folder)
     archives.packed(seen)
     for name, one in seen.items():

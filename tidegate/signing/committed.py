@@ -8,12 +8,12 @@ from pathlib import Path
 from tidegate.errors import Finding
 from tidegate.facts.inventory.catalogue import FOLDER, KEYS
 from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.signature import Catalogue, approved
+from tidegate.facts.signature import ModelCatalogue, approved
 from tidegate.facts.tenant import Tenant
 from tidegate.signing.bundles import SigningError, read_catalogue
 
 
-def check_catalogue(root: Path, platform: Platform, recorded: Catalogue) -> list[Finding]:
+def check_catalogue(root: Path, platform: Platform, recorded: ModelCatalogue) -> list[Finding]:
     """What is wrong with the committed catalogue: a list whose signature does not hold, and models that it leaves out.
 
     A tenant without a list is not judged, so that one can begin with it tenant by tenant.
@@ -26,7 +26,7 @@ def check_catalogue(root: Path, platform: Platform, recorded: Catalogue) -> list
     return findings
 
 
-def _list_findings(tenant: Tenant, content: bytes, source: str, recorded: Catalogue) -> Iterator[Finding]:
+def _list_findings(tenant: Tenant, content: bytes, source: str, recorded: ModelCatalogue) -> Iterator[Finding]:
     for key_id in sorted({model.artefact.signature.key_id for model in tenant.models.values()}):
         if key_id not in recorded.keys:
             remedy = f"commit {(KEYS / key_id).as_posix()}.pem"
@@ -38,7 +38,7 @@ def _list_findings(tenant: Tenant, content: bytes, source: str, recorded: Catalo
             yield Finding(source, "", "catalogue-signature", str(refused), "sign it again with `tidegate model catalogue`")
             continue
         known = {(entry.model, entry.sha256, entry.key_id) for entry in listed}
-        for entry in approved([tenant], Catalogue()):
+        for entry in approved([tenant], ModelCatalogue()):
             if entry.key_id == key_id and (entry.model, entry.sha256, entry.key_id) not in known:
                 yield Finding(
                     tenant_source(tenant.name), f"models.{entry.served_model}.artefact", "model-not-catalogued", f"{source} does not list it",

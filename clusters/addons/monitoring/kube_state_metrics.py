@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from clusters.addons import documents
-from clusters.addons.add_on import AddOn, GoModule, Kustomization, ReleasedFiles
+from clusters.addons.add_on import AddOn, Kustomization, ReleasedFiles, SourceModule
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names
 
 VERSION = RELEASES.release("kube-state-metrics")
-MODULE = GoModule.pinned("k8s.io/kube-state-metrics/v2", family="kube-state-metrics")
+MODULE = SourceModule.pinned("k8s.io/kube-state-metrics/v2", family="kube-state-metrics")
 
 
-def _adapt(upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     """Beside Prometheus instead of in kube-system, where upstream's example puts it."""
     for document in upstream:
         documents.move(document, names.NAMESPACE_MONITORING)

@@ -13,7 +13,7 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, UpstreamImage
 from clusters.addons.documents import Document
 from clusters.addons.monitoring import kept_metrics
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.components.tenancy.monitors import SCRAPE_SECONDS
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
@@ -39,7 +39,7 @@ _KEPT_LABELS = {
 """A canary is distinguished by revision; tenants, models and gateways by name."""
 
 
-def configuration(region: Region) -> Document:
+def configuration(region: AddOnRegion) -> Document:
     """`prometheus.yml`."""
     return {
         "global": {
@@ -151,7 +151,7 @@ def _label(label: str) -> str:
     return "__meta_kubernetes_pod_label_" + "".join(character if character.isalnum() else "_" for character in label)
 
 
-def _adapt(_upstream: list[Document], region: Region) -> list[Document]:
+def _adapt(_upstream: list[Document], region: AddOnRegion) -> list[Document]:
     labels = {**_LABELS, **names.component_labels("add-ons")}
     config = json.dumps(configuration(region), indent=2)  # JSON is YAML
     rules = [
@@ -186,7 +186,7 @@ def _adapt(_upstream: list[Document], region: Region) -> list[Document]:
     ]
 
 
-def _deployment(region: Region, labels: dict[str, str], config_fingerprint: str) -> Document:
+def _deployment(region: AddOnRegion, labels: dict[str, str], config_fingerprint: str) -> Document:
     container: Document = {
         "name": _NAME,
         "image": region.image("prometheus"),

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from clusters.addons import documents
-from clusters.addons.add_on import AddOn, GoModule, ReleasedFiles, YamlFiles
+from clusters.addons.add_on import AddOn, ReleasedFiles, SourceModule, YamlFiles
 from clusters.addons.documents import Document
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.releases import RELEASES
 from tidegate.facts import names
 
 VERSION = RELEASES.release("prometheus-operator")
-MODULE = GoModule.pinned("github.com/prometheus-operator/prometheus-operator")
+MODULE = SourceModule.pinned("github.com/prometheus-operator/prometheus-operator")
 
 KEPT = ("podmonitors", "prometheusrules", "servicemonitors")
 """What our objects are written in. The operator's own kinds would promise servers that nobody starts here."""
 
 
-def _adapt(upstream: list[Document], _region: Region) -> list[Document]:
+def _adapt(upstream: list[Document], _region: AddOnRegion) -> list[Document]:
     return [document for document in upstream if documents.name(document).startswith(KEPT)]
 
 

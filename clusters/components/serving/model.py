@@ -15,8 +15,7 @@ from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.cold_start import deadline_seconds
 from tidegate.facts.models.served_model import Companion, ServedModel
-from tidegate.facts.nodes.accelerators import AcceleratorShare
-from tidegate.facts.nodes.accelerators import Resources as ResourceFacts
+from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
 from tidegate.facts.storm import start_waves
 from tidegate.facts.tenant import Tenant
 
@@ -144,7 +143,7 @@ def _companion(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel, 
     }
 
 
-def _resources(cluster: Cluster, facts: ResourceFacts, accelerator: AcceleratorShare | None = None) -> Resources:
+def _resources(cluster: Cluster, facts: ReplicaResources, accelerator: AcceleratorShare | None = None) -> Resources:
     """Memory's limit is its request, because a pod over its request dies first; CPU may burst to twice its request.
 
     Where a cluster promises its cores several times over, requests shrink and limits stay.

@@ -15,7 +15,7 @@ from clusters.objects.wire_form import to_wire
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform
-from tidegate.facts.signature import ApprovedModel, Catalogue, approved, trusted
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue, approved, trusted
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
 
@@ -48,7 +48,7 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     yield _config_map(names.MODEL_CATALOGUE, names.NAMESPACE_PLATFORM, names.component_labels(COMPONENT), data)
 
 
-def guard_rails(cluster: Cluster, tenant: Tenant, recorded: Catalogue) -> Iterator[Manifest]:
+def guard_rails(cluster: Cluster, tenant: Tenant, recorded: ModelCatalogue) -> Iterator[Manifest]:
     """What the verifier in a pod of `tenant` believes: the tenant's models by URI, and the public keys they are signed with."""
     told = trusted(cluster.name, cluster.account_id, approved([tenant], recorded), recorded.keys)
     data = {TRUST_KEY: json.dumps(told, indent=1, sort_keys=True) + "\n"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from .catalogue import Entry
+from .catalogue import PoolModel
 from .residency import NoRoomError, Residency
 
 logger = logging.getLogger("mlserver")
@@ -49,7 +49,7 @@ class DiskCache:
             except (NoRoomError, ValueError):  # the limit was lowered, or the file is empty
                 path.unlink(missing_ok=True)
 
-    def get(self, entry: Entry) -> bytes | None:
+    def get(self, entry: PoolModel) -> bytes | None:
         """The bytes of `entry`, None when they are not here; damaged ones are deleted."""
         path = self._folder / entry.sha256
         try:
@@ -64,7 +64,7 @@ class DiskCache:
         self._kept.remove(entry.sha256)
         return None
 
-    def put(self, entry: Entry, content: bytes) -> None:
+    def put(self, entry: PoolModel, content: bytes) -> None:
         """Keeps `content` if there is room. A killed write leaves a file that is never taken for an object."""
         unfinished = self._folder / f"{UNFINISHED}{entry.sha256}"
         try:
@@ -94,7 +94,7 @@ class Artefacts:
         self._session: aiohttp.ClientSession | None = None
         self._disk = asyncio.Lock()
 
-    async def content(self, entry: Entry) -> bytes:
+    async def content(self, entry: PoolModel) -> bytes:
         """The bytes of `entry`. Raises `RefusedError` or `UnavailableError`."""
         async with self._disk:
             kept = await asyncio.to_thread(self._cache.get, entry)
@@ -108,7 +108,7 @@ class Artefacts:
             await asyncio.to_thread(self._cache.put, entry, fetched)
         return fetched
 
-    async def _fetched(self, entry: Entry) -> bytes:
+    async def _fetched(self, entry: PoolModel) -> bytes:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_SECONDS)
             self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
@@ -135,7 +135,7 @@ class BroughtArtefacts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def content(self, entry: Entry) -> bytes:
+    async def content(self, entry: PoolModel) -> bytes:
         """The bytes of `entry`. Raises `RefusedError` or `UnavailableError`."""
         try:
             content = await asyncio.to_thread((self._folder / entry.sha256).read_bytes)
@@ -151,7 +151,7 @@ class BroughtArtefacts:
         """Has nothing open."""
 
 
-def is_it(content: bytes, entry: Entry) -> bool:
+def is_it(content: bytes, entry: PoolModel) -> bool:
     """Whether `content` is what the catalogue names."""
     return len(content) == entry.size_bytes and hashlib.sha256(content).hexdigest() == entry.sha256
 

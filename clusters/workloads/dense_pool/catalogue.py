@@ -32,7 +32,7 @@ class CatalogueError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PoolModel:
     """One model's bytes."""
 
     name: str
@@ -46,18 +46,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class PoolCatalogue:
     """Every model by its name."""
 
     version: str
     implementation: str
     extra: Mapping[str, int]
-    models: Mapping[str, Entry]
+    models: Mapping[str, PoolModel]
     sha256: str
     """Of the file: pods with the same one can answer for each other."""
 
 
-def read(folder: Path) -> Catalogue:
+def read(folder: Path) -> PoolCatalogue:
     """The catalogue in `folder`; `CatalogueError` with the first thing that is wrong."""
     try:
         return parse((folder / FILE).read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def read(folder: Path) -> Catalogue:
         raise CatalogueError(f"{FILE} cannot be read: {error}") from error
 
 
-def parse(text: str) -> Catalogue:
+def parse(text: str) -> PoolCatalogue:
     """The catalogue that `text` is; `CatalogueError` when it says anything but what the format knows."""
     try:
         document: object = json.loads(text)
@@ -79,7 +79,7 @@ def parse(text: str) -> Catalogue:
         raise CatalogueError(f"{FILE}: extra = {extra!r}: must have names and whole numbers")
     if not isinstance(models, dict) or not models:
         raise CatalogueError(f"{FILE}: models: none")
-    return Catalogue(
+    return PoolCatalogue(
         _text(top["version"], "version", re.compile(r"[0-9A-Za-z.-]{1,32}")),
         _text(top["implementation"], "implementation", _IMPLEMENTATION),
         cast("dict[str, int]", extra),
@@ -88,13 +88,13 @@ def parse(text: str) -> Catalogue:
     )
 
 
-def _entry(name: str, entry: object) -> Entry:
+def _entry(name: str, entry: object) -> PoolModel:
     where = f"models.{name}"
     fields = _mapping(entry, where, {"sha256", "bytes"})
     size = fields["bytes"]
     if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
         raise CatalogueError(f"{FILE}: {where}.bytes = {size!r}: is no size")
-    return Entry(_text(name, where, _NAME), _text(fields["sha256"], f"{where}.sha256", _SHA256), size)
+    return PoolModel(_text(name, where, _NAME), _text(fields["sha256"], f"{where}.sha256", _SHA256), size)
 
 
 def _mapping(value: object, where: str, keys: set[str]) -> dict[str, object]:

@@ -77,7 +77,7 @@ def homes(sizes: Mapping[str, int], pods: Collection[str], imbalance: float) -> 
 
 
 @dataclass(slots=True)
-class Placement:
+class PoolPlacement:
     """What a placer knows, and the choice that follows."""
 
     sizes: Mapping[str, int]

@@ -24,7 +24,7 @@ import uvloop
 from aiohttp import web
 
 from . import catalogue
-from .placement import Limits, Placement
+from .placement import Limits, PoolPlacement
 from .router import HEADER_CATALOGUE, HEADER_POD
 
 logger = logging.getLogger("placer")
@@ -43,7 +43,7 @@ _MODEL = re.compile(r"/v2/models/([a-z0-9-]+)(?:/.*)?")
 class Placer:
     """The placement, kept up to date."""
 
-    def __init__(self, placement: Placement, pods: list[tuple[str, int]], catalogue_sha256: str) -> None:
+    def __init__(self, placement: PoolPlacement, pods: list[tuple[str, int]], catalogue_sha256: str) -> None:
         self._placement = placement
         self._pods = pods
         self._loading: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -117,7 +117,7 @@ async def application(folder: Path, pods: list[tuple[str, int]], limits: Limits)
     """The placer as a web application."""
     known = catalogue.read(folder)
     sizes = {entry.name: entry.resident_bytes for entry in known.models.values()}
-    placer = Placer(Placement(sizes, limits), pods, known.sha256)
+    placer = Placer(PoolPlacement(sizes, limits), pods, known.sha256)
     watching = asyncio.create_task(placer.watch())
 
     async def end(_app: web.Application) -> None:

@@ -17,7 +17,7 @@ from mlserver.settings import ModelSettings
 from prometheus_client import Counter, Gauge
 
 from .artefacts import Artefacts, BroughtArtefacts, RefusedError, UnavailableError
-from .catalogue import Catalogue, Entry
+from .catalogue import PoolCatalogue, PoolModel
 from .residency import NoRoomError, Residency
 
 logger = logging.getLogger("mlserver")
@@ -34,7 +34,7 @@ _resident_bytes = Gauge("dense_pool_resident_bytes", "What the resident models a
 class PoolRegistry(MultiModelRegistry):
     """MLServer's registry, in which every model of the catalogue can be had, though few are in memory."""
 
-    def __init__(self, catalogue: Catalogue, budget_bytes: int, artefacts: Artefacts | BroughtArtefacts, **hooks: object) -> None:
+    def __init__(self, catalogue: PoolCatalogue, budget_bytes: int, artefacts: Artefacts | BroughtArtefacts, **hooks: object) -> None:
         super().__init__(**hooks)
         self.catalogue = catalogue
         self.artefacts = artefacts
@@ -82,7 +82,7 @@ class PoolRegistry(MultiModelRegistry):
     def _is_resident(self, name: str) -> bool:
         return name not in self._loading and self.residency.touch(name)
 
-    def _entry(self, name: str) -> Entry:
+    def _entry(self, name: str) -> PoolModel:
         entry = self.catalogue.models.get(name)
         if entry is None:
             raise ModelNotFound(name)
@@ -98,7 +98,7 @@ class PoolRegistry(MultiModelRegistry):
             task = self._loading[name] = asyncio.create_task(self._load(entry))
         await asyncio.shield(task)  # who asked may go; the others still wait for it
 
-    async def _load(self, entry: Entry) -> None:
+    async def _load(self, entry: PoolModel) -> None:
         try:
             content = await self.artefacts.content(entry)
             async with self._changing:
@@ -118,7 +118,7 @@ class PoolRegistry(MultiModelRegistry):
         _loads.labels("loaded").inc()
         self._note_size()
 
-    async def _replace(self, entry: Entry, content: bytes) -> None:
+    async def _replace(self, entry: PoolModel, content: bytes) -> None:
         """Under the lock: what leaves has left before the model comes, so the budget holds at any moment."""
         leaving = self.residency.admit(entry.name, entry.resident_bytes)
         for name in leaving:

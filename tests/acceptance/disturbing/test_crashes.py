@@ -15,7 +15,7 @@ from tests.acceptance.edge_client import load
 from tests.acceptance.running_platform import Running, wait_for
 from tests.root import ROOT
 from tidegate.embedded.fleet.region import NODE_FOLDER
-from tidegate.embedded.machines.facts import Programs
+from tidegate.embedded.machines.facts import SupervisedPrograms
 from tidegate.facts.inventory.read import read_fact
 
 IN_EVERY_RUN = {"etcd", "kubelet", "kube-proxy", "activator", "argocd-application-controller", "istiod"}
@@ -26,7 +26,7 @@ REGION, MODEL = "live-1", "fraud/scorer"
 pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION])]
 RecordProperty = Callable[[str, object], None]
 
-PROGRAMS = sorted(read_fact(ROOT, Path(NODE_FOLDER) / "programs.yaml", Programs).programs)
+PROGRAMS = sorted(read_fact(ROOT, Path(NODE_FOLDER) / "programs.yaml", SupervisedPrograms).programs)
 
 ON_THE_WAY = ("edge-istio", "knative-local-istio")
 """Single gateways here (production runs three of each): while they are away nobody can be answered."""

@@ -75,13 +75,13 @@ def resident(running: Running, pod: str) -> set[str]:
     )))  # fmt: skip
 
 
-def ask(running: Running, model: str) -> prediction.Answer:
+def ask(running: Running, model: str) -> prediction.ModelAnswer:
     """Asks one merchant's model through the edge."""
     request = running.sample("merchants/anomaly").request
     return prediction.call(running.local, TENANT, "anomaly", request, path=f"/v2/models/{model}/infer", region=REGION)
 
 
-def ask_all(running: Running, models: Sequence[str]) -> list[prediction.Answer]:
+def ask_all(running: Running, models: Sequence[str]) -> list[prediction.ModelAnswer]:
     """Asks many, some at once; the answers in order."""
     with ThreadPoolExecutor(CALLERS) as callers:
         return list(callers.map(functools.partial(ask, running), models))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from clusters.addons.add_on import AddOn, GoModule, Programs
+from clusters.addons.add_on import AddOn, RenderPrograms, SourceModule
 from clusters.addons.catalogue import ADD_ONS, modules
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.addons.render import render
 from tests.clusters.addons.addon_objects import BUILDS, CA_CERTIFICATE, IMAGES
 from tidegate import tools
@@ -30,14 +30,14 @@ class Inputs:
     """What rendering needs beside a region."""
 
     modules: Mapping[str, Path]
-    programs: Programs
+    programs: RenderPrograms
 
-    def render(self, add_on: AddOn, region: Region) -> Sequence[Manifest]:
+    def render(self, add_on: AddOn, region: AddOnRegion) -> Sequence[Manifest]:
         return render(add_on, self.modules, region, self.programs)
 
 
 @pytest.fixture(scope="session")
-def region(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Region:
+def region(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AddOnRegion:
     folder = tmp_path_factory.mktemp("webhook")
     (folder / "tls.crt").write_text("certificate", encoding="utf-8")
     (folder / "tls.key").write_text("key", encoding="utf-8")
@@ -49,7 +49,7 @@ def region(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Regi
         dns_address=IPv4Address("10.96.0.10"),
         hosts={"registry.example.com": IPv4Address("10.250.0.2"), "s3.emulated.example.com": IPv4Address("10.250.0.3")},
     )
-    return Region(platform.clusters["live-1"], facts, IMAGES)
+    return AddOnRegion(platform.clusters["live-1"], facts, IMAGES)
 
 
 @pytest.fixture(scope="session")
@@ -57,16 +57,16 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     """Modules from Go's cache (downloaded when they are not there), helm and kubectl built once by the pinned builds."""
     work = tmp_path_factory.mktemp("go")
     built = build(Checkout(BUILDS.parents[2]), lambda _subject, _what: None, only=("helm", "kubectl"))
-    programs = Programs(built["helm"], built["kubectl"])
+    programs = RenderPrograms(built["helm"], built["kubectl"])
     return Inputs({module.key: _downloaded(module, work) for module in modules()}, programs)
 
 
 @pytest.fixture(scope="session")
-def addons(inputs: Inputs, region: Region) -> Rendered:
+def addons(inputs: Inputs, region: AddOnRegion) -> Rendered:
     return {add_on.name: inputs.render(add_on, region) for add_on in ADD_ONS}
 
 
-def _downloaded(module: GoModule, work: Path) -> Path:
+def _downloaded(module: SourceModule, work: Path) -> Path:
     # go.sum of the build that uses the module pins it; the database of checksums may be out of reach.
     environment = {"GOSUMDB": "off", "GOFLAGS": "-mod=mod", "GOWORK": "off"}
     printed = tools.run(["go", "mod", "download", "-json", f"{module.path}@{module.version}"], cwd=work, env=environment).stdout

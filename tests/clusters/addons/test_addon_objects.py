@@ -11,7 +11,7 @@ import pytest
 from clusters.addons.add_on import AddOn
 from clusters.addons.catalogue import ADD_ONS
 from clusters.addons.documents import without_descriptions
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.addons.render import emit_files
 from clusters.delivery import applications
 from tests.clusters.addons.addon_objects import images_of, pick, walk
@@ -30,7 +30,7 @@ def test_every_object_fits_its_strict_schema(add_on: AddOn, addons: Any, schemas
 
 
 @each_add_on
-def test_every_image_is_one_of_ours_by_digest(add_on: AddOn, addons: Any, region: Region) -> None:
+def test_every_image_is_one_of_ours_by_digest(add_on: AddOn, addons: Any, region: AddOnRegion) -> None:
     used = {image for manifest in addons[add_on.name] for image in images_of(manifest)}
     assert used == {region.images[name] for name in add_on.images}
 
@@ -119,7 +119,7 @@ def test_every_container_asks_for_little_and_no_cpu_limit_slows_its_start(add_on
 
 
 @each_add_on
-def test_a_second_rendering_gives_the_same_bytes(add_on: AddOn, addons: Any, inputs: Any, region: Region) -> None:
+def test_a_second_rendering_gives_the_same_bytes(add_on: AddOn, addons: Any, inputs: Any, region: AddOnRegion) -> None:
     again = emit_files(add_on, inputs.render(add_on, region))
     assert again == emit_files(add_on, addons[add_on.name])
     assert list(again) == list(emit_files(add_on, addons[add_on.name]))

@@ -13,14 +13,14 @@ from clusters.addons import __main__ as program
 from clusters.addons import documents, kserve
 from clusters.addons.catalogue import ADD_ONS
 from clusters.addons.monitoring import kube_state_metrics
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from tests.clusters.addons.addon_objects import IMAGES
 from tests.root import ROOT
 from tidegate.contracts.rendering import AddOnsRequest
 from tidegate.errors import ManifestError
 
 
-def test_image_without_digest_is_refused(inputs: Any, region: Region) -> None:
+def test_image_without_digest_is_refused(inputs: Any, region: AddOnRegion) -> None:
     by_tag = replace(
         region, images={**IMAGES, "kube-state-metrics": f"registry.example.com/tidegate/kube-state-metrics:{kube_state_metrics.VERSION}"}
     )
@@ -28,12 +28,12 @@ def test_image_without_digest_is_refused(inputs: Any, region: Region) -> None:
         inputs.render(kube_state_metrics.ADD_ON, by_tag)
 
 
-def test_missing_image_is_refused(inputs: Any, region: Region) -> None:
+def test_missing_image_is_refused(inputs: Any, region: AddOnRegion) -> None:
     with pytest.raises(ManifestError, match=r"kube-state-metrics: no such image"):
         inputs.render(kube_state_metrics.ADD_ON, replace(region, images={}))
 
 
-def test_missing_module_is_refused_with_the_command_that_brings_it(inputs: Any, region: Region) -> None:
+def test_missing_module_is_refused_with_the_command_that_brings_it(inputs: Any, region: AddOnRegion) -> None:
     with pytest.raises(
         ManifestError, match=rf"go mod download k8s.io/kube-state-metrics/v2@v{kube_state_metrics.VERSION} \[module-missing\]"
     ):
@@ -73,7 +73,7 @@ def test_list_tells_both_sources_of_every_add_on(capsys: pytest.CaptureFixture[s
 
 
 @pytest.fixture
-def files(tmp_path: Path, inputs: Any, region: Region) -> list[str]:
+def files(tmp_path: Path, inputs: Any, region: AddOnRegion) -> list[str]:
     """The program's arguments, its request written as a file."""
     request = AddOnsRequest(
         facts=region.facts, images=dict(IMAGES), modules=dict(inputs.modules), helm=inputs.programs.helm, kubectl=inputs.programs.kubectl,

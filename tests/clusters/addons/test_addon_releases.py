@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clusters.addons import istio, vault
-from clusters.addons.add_on import AddOn, ChartRelease, GoModule, ReleasedFiles
+from clusters.addons.add_on import AddOn, ChartRelease, ReleasedFiles, SourceModule
 from clusters.addons.catalogue import ADD_ONS, modules
 from clusters.releases import RELEASES
 from tests.clusters.addons.addon_objects import BUILDS, TAGS
@@ -82,7 +82,7 @@ def test_what_is_built_without_upstream_objects_is_of_the_release_too(family: st
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.path)
-def test_objects_come_from_the_very_module_that_is_built(module: GoModule) -> None:
+def test_objects_come_from_the_very_module_that_is_built(module: SourceModule) -> None:
     if module.family:
         assert pinned_in(BUILDS / module.family / "go.mod")[module.path] == module.version
     else:  # nothing of it is built here; the schemas pin it

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clusters.addons import kserve, vault
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.components.network import isolation
 from clusters.components.nodes import gpu_pools
 from clusters.components.serving import runtimes
@@ -107,7 +107,7 @@ def test_every_webhook_of_kserve_trusts_the_regions_authority(addons: Any) -> No
     assert [base64.b64decode(bundle).decode() for bundle in bundles] == [CA_CERTIFICATE]
 
 
-def test_kserves_webhook_certificate_is_a_secret_outside_the_tree(addons: Any, region: Region) -> None:
+def test_kserves_webhook_certificate_is_a_secret_outside_the_tree(addons: Any, region: AddOnRegion) -> None:
     secret: Any = kserve.certificate_secret(region)
     assert base64.b64decode(secret["data"]["tls.key"]).decode() == "key"
     [volume] = pick(addons["kserve"], "Deployment", "kserve-controller-manager")["spec"]["template"]["spec"]["volumes"]
@@ -115,7 +115,7 @@ def test_kserves_webhook_certificate_is_a_secret_outside_the_tree(addons: Any, r
     assert not [manifest for manifest in addons["kserve"] if manifest["kind"] == "Secret"]
 
 
-def test_models_are_fetched_from_the_emulator_under_the_restricted_level(addons: Any, region: Region) -> None:
+def test_models_are_fetched_from_the_emulator_under_the_restricted_level(addons: Any, region: AddOnRegion) -> None:
     container = pick(addons["kserve"], "ClusterStorageContainer", "default")["spec"]["container"]
     assert environment(container)["AWS_ENDPOINT_URL"] == region.facts.s3_endpoint
     assert environment(container)["AWS_DEFAULT_REGION"] == region.cluster.region
@@ -125,7 +125,7 @@ def test_models_are_fetched_from_the_emulator_under_the_restricted_level(addons:
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
-def test_what_fetches_models_verifies_them_by_the_platforms_word(addons: Any, region: Region) -> None:
+def test_what_fetches_models_verifies_them_by_the_platforms_word(addons: Any, region: AddOnRegion) -> None:
     container = pick(addons["kserve"], "ClusterStorageContainer", "default")["spec"]["container"]
     told = {variable["name"]: variable["valueFrom"] for variable in container["env"] if "valueFrom" in variable}
     assert told == {
@@ -149,7 +149,7 @@ def test_argo_cd_acts_as_the_tenants_account_or_not_at_all(addons: Any) -> None:
     assert settings["application.sync.impersonation.enabled"] == settings["application.sync.impersonation.enforced"] == "true"
 
 
-def test_argo_cd_trusts_the_regions_git_server(addons: Any, region: Region) -> None:
+def test_argo_cd_trusts_the_regions_git_server(addons: Any, region: AddOnRegion) -> None:
     certificates = pick(addons["argo-cd"], "ConfigMap", "argocd-tls-certs-cm")["data"]
     assert certificates == {"git.example.com": CA_CERTIFICATE}
     assert region.cluster.repository_url.startswith("https://git.example.com/")
@@ -165,7 +165,7 @@ def test_argo_cd_excludes_no_kind_that_we_apply(addons: Any) -> None:
         assert hidden == set()
 
 
-def test_karpenter_offers_every_machine_that_a_pool_names(addons: Any, region: Region) -> None:
+def test_karpenter_offers_every_machine_that_a_pool_names(addons: Any, region: AddOnRegion) -> None:
     offered = json.loads(pick(addons["karpenter"], "ConfigMap", "instance-types")["data"]["instance-types.json"])
     pairs: set[tuple[str, str]] = set()
     for machine in offered:

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from clusters.addons import __main__ as program
-from clusters.addons.add_on import GoModule, HelmChart, Kustomization, YamlFiles
+from clusters.addons.add_on import HelmChart, Kustomization, SourceModule, YamlFiles
 from clusters.addons.catalogue import ADD_ONS
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.addons.render import render
 from clusters.addons.sources import described, files_read
 from tidegate.errors import ManifestError
 
-MODULE = GoModule("example.org/upstream", "v1.0.0")
+MODULE = SourceModule("example.org/upstream", "v1.0.0")
 ADD_ON = next(add_on for add_on in ADD_ONS if add_on.name == "kube-state-metrics")
 
 
@@ -82,7 +82,9 @@ def test_source_that_upstream_no_longer_has_is_refused(module: Path, source: Kus
         files_read((replace(ADD_ON, embedded=(source,)),), {MODULE.key: module})
 
 
-def test_add_ons_render_the_same_from_what_is_kept(inputs: Any, region: Region, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_add_ons_render_the_same_from_what_is_kept(
+    inputs: Any, region: AddOnRegion, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Those that are kustomized; a chart is kept whole, and files are found by the same globs."""
     (tmp_path / "modules.json").write_text(json.dumps({key: str(folder) for key, folder in inputs.modules.items()}))
     assert program.main(["files", "--modules", str(tmp_path / "modules.json")]) == 0

@@ -13,12 +13,12 @@ import pytest
 
 from clusters.addons import at_rest, documents
 from clusters.addons.monitoring import kept_metrics
-from clusters.addons.region import Region
+from clusters.addons.region import AddOnRegion
 from clusters.components.tenancy.monitors import SCRAPE_SECONDS
 from tests.clusters.addons.addon_objects import pick
 from tests.root import ROOT
 from tidegate.embedded.fleet.region import NODE_FOLDER
-from tidegate.embedded.machines.facts import Programs
+from tidegate.embedded.machines.facts import SupervisedPrograms
 from tidegate.facts.inventory.read import read_fact
 from tidegate.metering.region_source import REQUESTS_QUERY
 
@@ -57,7 +57,7 @@ def test_controllers_that_are_told_otherwise_elect_nobody(addons: Any) -> None:
     assert "--leader-elect" not in manager["args"]
 
 
-def test_several_replicas_elect_a_leader(region: Region) -> None:
+def test_several_replicas_elect_a_leader(region: AddOnRegion) -> None:
     several = replace(region, facts=region.facts.model_copy(update={"replicas": 2}))
     deployment: Any = {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [{"name": "controller"}]}}}}
     at_rest.without_election(deployment, "--disable-ha=true", several)
@@ -99,7 +99,7 @@ def test_argo_cd_waits_to_be_told(addons: Any) -> None:
     assert {"name": "ARGOCD_CLUSTER_CACHE_WATCH_RESYNC_DURATION", "value": "12h"} in controller["env"]
 
 
-def test_autoscaler_finds_revisions_in_the_first_search_path(addons: Any, region: Region) -> None:
+def test_autoscaler_finds_revisions_in_the_first_search_path(addons: Any, region: AddOnRegion) -> None:
     spec = pick(addons["knative"], "Deployment", "autoscaler")["spec"]["template"]["spec"]
     assert spec["dnsPolicy"] == "None"
     assert spec["dnsConfig"]["searches"][0] == "svc.cluster.local"
@@ -116,7 +116,7 @@ def test_go_programs_use_one_thread_and_keep_their_other_variables(addons: Any) 
 
 
 def test_go_programs_of_the_node_use_as_many_threads_as_those_of_add_ons() -> None:
-    programs = read_fact(ROOT, Path(NODE_FOLDER) / "programs.yaml", Programs).programs
+    programs = read_fact(ROOT, Path(NODE_FOLDER) / "programs.yaml", SupervisedPrograms).programs
     in_go = {name: one for name, one in programs.items() if one.command[0].startswith(("/opt/bin/", "/usr/bin/containerd"))}
     assert len(in_go) == 8
     assert {name: one.environment.get("GOMAXPROCS") for name, one in in_go.items()} == dict.fromkeys(in_go, str(at_rest.GO_THREADS))

@@ -14,7 +14,7 @@ from tests.root import ROOT
 from tidegate.attack import paths, region_attack
 from tidegate.attack.cells import MODES, Cell, Mode, Outcome, Planned, judge
 from tidegate.attack.layers import Journal, journal_of, refuser
-from tidegate.attack.targets import Elsewhere, Places, Target
+from tidegate.attack.targets import AttackTarget, Elsewhere, Places
 from tidegate.facts import inventory, ports
 from tidegate.facts.platform import Platform
 
@@ -30,10 +30,10 @@ def platform() -> Platform:
     return inventory.load(ROOT)
 
 
-def target(tenant: str, *, pods: Sequence[str] = ("10.101.0.9",), direct: bool = True) -> Target:
+def target(tenant: str, *, pods: Sequence[str] = ("10.101.0.9",), direct: bool = True) -> AttackTarget:
     facts = platform().tenants[tenant]
     model = next(iter(facts.models))
-    return Target(
+    return AttackTarget(
         tenant=facts, model=model, service=f"{model}-predictor", revision=f"{model}-predictor-00001", pods=tuple(pods), revision_ip="10.102.0.5",
         private_ip="10.102.0.6", direct=direct, path=f"/v2/models/{model}/infer", body="{}",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.cloud.adoption import IMPORTS_FILE, Import, find_imports, remove_imports, write_imports
-from tidegate.cloud.listed import Listed
+from tidegate.cloud.listed import ListedResource
 from tidegate.cloud.state import Instance, State
 
 STACK = "live-1-network"
@@ -23,22 +23,22 @@ CONFIGURATION: dict[str, Any] = {
 
 
 def test_resource_is_recognised_by_the_tags_of_its_stack() -> None:
-    ours = Listed("aws_vpc", "vpc-1", "eu-west-1", "live-1", STACK)
-    theirs = Listed("aws_vpc", "vpc-2", "eu-west-1", "live-1", "live-2-network")
+    ours = ListedResource("aws_vpc", "vpc-1", "eu-west-1", "live-1", STACK)
+    theirs = ListedResource("aws_vpc", "vpc-2", "eu-west-1", "live-1", "live-2-network")
     assert find_imports(CONFIGURATION, STACK, None, [theirs, ours]) == [Import("aws_vpc.main", "vpc-1")]
 
 
 def test_resource_is_recognised_by_the_arguments_that_name_it() -> None:
-    listed = [Listed("aws_iam_role", "live-1-flow-logs", "global")]
+    listed = [ListedResource("aws_iam_role", "live-1-flow-logs", "global")]
     assert find_imports(CONFIGURATION, STACK, None, listed) == [Import("aws_iam_role.logs", "live-1-flow-logs")]
 
 
 def test_resource_is_recognised_by_what_it_refers_to() -> None:
     state = State("lineage", 1, {}, (Instance(address="aws_vpc.main", type="aws_vpc", attributes={"id": "vpc-1"}),))
     listed = [
-        Listed("aws_route", "rtb-1_0.0.0.0/0", "eu-west-1"),
-        Listed("aws_route", "rtb-9_0.0.0.0/0", "eu-west-1"),
-        Listed("aws_route_table", "rtb-1", "eu-west-1", "live-1-public", STACK),
+        ListedResource("aws_route", "rtb-1_0.0.0.0/0", "eu-west-1"),
+        ListedResource("aws_route", "rtb-9_0.0.0.0/0", "eu-west-1"),
+        ListedResource("aws_route_table", "rtb-1", "eu-west-1", "live-1-public", STACK),
     ]
     found = find_imports(CONFIGURATION, STACK, state, listed)
     assert found == [Import("aws_route_table.public", "rtb-1"), Import("aws_route.out", "rtb-1_0.0.0.0/0")]
@@ -46,13 +46,16 @@ def test_resource_is_recognised_by_what_it_refers_to() -> None:
 
 def test_what_state_holds_is_not_adopted_again() -> None:
     state = State("lineage", 1, {}, (Instance(address="aws_vpc.main", type="aws_vpc", attributes={"id": "vpc-1"}),))
-    assert find_imports(CONFIGURATION, STACK, state, [Listed("aws_vpc", "vpc-1", "eu-west-1", "live-1", STACK)]) == []
+    assert find_imports(CONFIGURATION, STACK, state, [ListedResource("aws_vpc", "vpc-1", "eu-west-1", "live-1", STACK)]) == []
 
 
 def test_imports_are_written_beside_the_stack_and_removed(tmp_path: Path) -> None:
     configuration = {**CONFIGURATION, "import": [{"to": "aws_iam_role.logs", "id": "live-1-flow-logs"}]}
     (tmp_path / "cdk.tf.json").write_text(json.dumps(configuration))
-    listed = [Listed("aws_vpc", "vpc-1", "eu-west-1", "live-1", STACK), Listed("aws_iam_role", "live-1-flow-logs", "global")]
+    listed = [
+        ListedResource("aws_vpc", "vpc-1", "eu-west-1", "live-1", STACK),
+        ListedResource("aws_iam_role", "live-1-flow-logs", "global"),
+    ]
     assert write_imports(tmp_path, STACK, None, listed) == 1
     assert json.loads((tmp_path / IMPORTS_FILE).read_text()) == {"import": [{"to": "aws_vpc.main", "id": "vpc-1"}]}
     remove_imports(tmp_path)

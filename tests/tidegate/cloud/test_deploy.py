@@ -37,14 +37,14 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[StateStore]:
 
 def under_way(
     tmp_path: Path, store: StateStore, endpoint: str | None, monkeypatch: pytest.MonkeyPatch, exit_code: int
-) -> tuple[deploy._Run, list[str]]:
+) -> tuple[deploy._DeployRun, list[str]]:
     """A run whose first `cdktf deploy` fails with `exit_code`, and whose second would succeed."""
     folder = tmp_path / "cdktf.out" / "stacks" / STACK.name
     folder.mkdir(parents=True)
     (folder / "cdk.tf.json").write_text("{}")
     said: list[str] = []
     synthesis = Synthesis(stacks=(STACK,), not_applied_locally=())
-    run = deploy._Run(Checkout(tmp_path), Account(endpoint), synthesis, {"live-1": store}, lambda _stack, what: said.append(what))
+    run = deploy._DeployRun(Checkout(tmp_path), Account(endpoint), synthesis, {"live-1": store}, lambda _stack, what: said.append(what))
     run._evidence[STACK.name] = guard.Evidence(None, None, was_cut_off=False, living=())
     attempts: list[str] = []
 

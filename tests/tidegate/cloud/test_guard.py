@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tidegate.cloud.guard import Action, Evidence, judge
-from tidegate.cloud.state import Instance, Record, State
+from tidegate.cloud.state import ApplyRecord, Instance, State
 from tidegate.errors import Finding
 
 INPUT = "a" * 64
 VPC = Instance(address="aws_vpc.main", type="aws_vpc", attributes={"id": "vpc-1"})
 STATE = State("lineage-1", 7, {}, (VPC,))
-RECORD = Record(input_sha256=INPUT, lineage="lineage-1", serial=7, resources=48)
+RECORD = ApplyRecord(input_sha256=INPUT, lineage="lineage-1", serial=7, resources=48)
 
 ALLOWED = {
     "new-stack-is-applied": (Evidence(None, None, was_cut_off=False, living=()), Action.APPLY),

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from tidegate.cloud.account import Account
-from tidegate.cloud.state import Lock, Marker, Record, StateStore
+from tidegate.cloud.state import ApplyRecord, Marker, StateLock, StateStore
 from tidegate.errors import StateError
 
 BUCKET = "tidegate-live-1-state-123456789012"
@@ -95,7 +95,7 @@ def test_restoring_what_never_was_is_refused(store: StateStore) -> None:
 
 
 def test_record_and_marker_survive_and_damage_only_costs_work(store: StateStore) -> None:
-    record = Record(input_sha256="a", lineage="b", serial=1, resources=2)
+    record = ApplyRecord(input_sha256="a", lineage="b", serial=1, resources=2)
     store.write_record("network", record)
     assert store.read_record("network") == record
     put(store, "live-1/network.record.json", b"{")
@@ -111,8 +111,8 @@ def test_only_the_lock_that_was_looked_at_is_removed(store: StateStore) -> None:
     info = {"ID": "lock-1", "Who": "root@here", "Operation": "OperationTypeApply", "Created": "2026-11-21T08:00:00Z"}
     put(store, "live-1/network.tfstate.tflock", json.dumps(info).encode())
     lock = store.read_lock("network")
-    assert lock == Lock("lock-1", "root@here", "OperationTypeApply", "2026-11-21T08:00:00Z")
-    store.remove_lock("network", Lock("lock-0", "root@here", "OperationTypeApply", "2026-11-21T07:00:00Z"))
+    assert lock == StateLock("lock-1", "root@here", "OperationTypeApply", "2026-11-21T08:00:00Z")
+    store.remove_lock("network", StateLock("lock-0", "root@here", "OperationTypeApply", "2026-11-21T07:00:00Z"))
     assert store.read_lock("network") == lock
     assert lock
     store.remove_lock("network", lock)

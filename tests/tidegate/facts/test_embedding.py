@@ -11,10 +11,10 @@ from tidegate.errors import InventoryError
 from tidegate.facts import inventory
 from tidegate.facts.embedding import Embedding, embed
 from tidegate.facts.platform import Platform
-from tidegate.facts.signature import ApprovedModel, Catalogue
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue
 
 DIGEST = "a" * 64
-TRAINED = Catalogue(
+TRAINED = ModelCatalogue(
     models=(ApprovedModel(model="fraud/scorer/2", uri="s3://tidegate-models/fraud/scorer/2", sha256="b" * 64, key_id="fraud-release"),)
 )
 
@@ -50,7 +50,7 @@ def test_floors_shrink_but_zero_stays_zero(embedded: Platform) -> None:
 
 
 def test_every_version_trained_here_may_be_served(platform: Platform, embedded: Platform) -> None:
-    assert (platform.catalogue, embedded.catalogue) == (Catalogue(), TRAINED)
+    assert (platform.catalogue, embedded.catalogue) == (ModelCatalogue(), TRAINED)
 
 
 def test_a_trained_model_is_named_by_its_true_digest(platform: Platform, embedded: Platform) -> None:

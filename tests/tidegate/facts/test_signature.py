@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tidegate.facts.signature import ApprovedModel, Catalogue
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue
 
 ENTRY: dict[str, Any] = {
     "model": "fraud/scorer/1",
@@ -39,7 +39,7 @@ def test_entry_that_no_tenant_could_name_is_refused(field: str, value: object) -
 )
 def test_entry_twice_is_refused(field: str, other: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="is listed twice") as refused:
-        Catalogue(models=(ApprovedModel(**ENTRY), ApprovedModel(**{**ENTRY, **other})))
+        ModelCatalogue(models=(ApprovedModel(**ENTRY), ApprovedModel(**{**ENTRY, **other})))
     assert refused.value.errors()[0].get("ctx", {})["rule"] == f"catalogue-{field}-twice"
 
 
@@ -48,4 +48,4 @@ def test_entry_twice_is_refused(field: str, other: dict[str, str]) -> None:
 )
 def test_what_is_no_public_key_is_refused(key: str) -> None:
     with pytest.raises(ValidationError, match="pattern"):
-        Catalogue(keys={"fraud-release": key})
+        ModelCatalogue(keys={"fraud-release": key})

@@ -13,7 +13,7 @@ from tidegate import tools
 from tidegate.errors import LedgerError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
 from tidegate.metering.billing.allotment import Owner, Reason
-from tidegate.metering.billing.entries import DAY_MS, Entry, NodeTime, Use
+from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Use
 from tidegate.metering.costs import month_cost
 from tidegate.metering.ledger import month_of, open_ledger, read_month
 
@@ -21,23 +21,23 @@ BEGIN_MS = 1_793_577_600_000  # 2026-11-02
 REGION = "live-1"
 
 
-def entry(number: int, *, instance_type: str = "g6.xlarge", region: str = REGION, begin_ms: int = BEGIN_MS) -> Entry:
+def entry(number: int, *, instance_type: str = "g6.xlarge", region: str = REGION, begin_ms: int = BEGIN_MS) -> LedgerEntry:
     time = NodeTime(instance_type=instance_type, capacity=CapacityType.SPOT, node_us=1000 + number)
     use = Use(
         **time.model_dump(), owner=Owner.TENANT, reason=Reason.SERVING, tenant="assistant", model="chat", card_us=1, cpu_millicore_ms=1,
         memory_mib_ms=1,
     )  # fmt: skip
-    return Entry(region=region, start_ms=begin_ms + number * 1000, end_ms=begin_ms + (number + 1) * 1000, nodes=(time,), uses=(use,))
+    return LedgerEntry(region=region, start_ms=begin_ms + number * 1000, end_ms=begin_ms + (number + 1) * 1000, nodes=(time,), uses=(use,))
 
 
-def write(folder: Path, entries: Sequence[Entry]) -> Path:
+def write(folder: Path, entries: Sequence[LedgerEntry]) -> Path:
     with open_ledger(folder, REGION) as ledger:
         for one in entries:
             ledger.append(one)
     return folder / REGION / f"{month_of(entries[-1].start_ms)}.jsonl"
 
 
-def read(folder: Path, month: str = "2026-11") -> list[Entry]:
+def read(folder: Path, month: str = "2026-11") -> list[LedgerEntry]:
     return [one for file in read_month(folder, month) for one in file.entries]
 
 

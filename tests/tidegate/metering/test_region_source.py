@@ -25,8 +25,8 @@ from tidegate.facts import inventory
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.metering import region_source
 from tidegate.metering.billing.allotment import Owner, Reason
-from tidegate.metering.billing.entries import Entry
-from tidegate.metering.billing.events import Event, Listed, PodGone, PodSeen, RequestsCounted, Tick, WatchLost
+from tidegate.metering.billing.entries import LedgerEntry
+from tidegate.metering.billing.events import AllListed, Event, PodGone, PodSeen, RequestsCounted, Tick, WatchLost
 from tidegate.metering.ledger import open_ledger, read_file
 from tidegate.metering.meter import meter
 from tidegate.metering.observed import tenancy_of
@@ -108,9 +108,9 @@ def test_list_comes_first_then_changes_then_the_next_list(monkeypatch: pytest.Mo
     nodes, pods = a_list(objects.node()), a_list(objects.pod())
     script = Script([(nodes, pods), (nodes, pods)], [[change("MODIFIED", objects.pod()), change("DELETED", objects.pod())], []])
     events = events_of(script, monkeypatch)
-    assert [type(event) for event in events] == [Listed, PodSeen, PodGone, Listed]
+    assert [type(event) for event in events] == [AllListed, PodSeen, PodGone, AllListed]
     listed = events[0]
-    assert isinstance(listed, Listed)
+    assert isinstance(listed, AllListed)
     assert [node.name for node in listed.nodes] == ["gpu-1"]
     assert [pod.tenant for pod in listed.pods] == ["assistant"]
     assert "/api/v1/pods?watch=1&resourceVersion=7&timeoutSeconds=240" in script.asked
@@ -120,21 +120,21 @@ def test_server_that_does_not_answer_is_told_once_and_tried_again(monkeypatch: p
     told: list[str] = []
     script = Script([None, None, (a_list(), a_list())], [[]])
     events = events_of(script, monkeypatch, told)
-    assert [type(event) for event in events] == [WatchLost, WatchLost, Listed]
+    assert [type(event) for event in events] == [WatchLost, WatchLost, AllListed]
     assert told == ["not watched: The connection to the server was refused", "watched again"]
 
 
 @pytest.mark.parametrize("line", [change("ERROR", {"code": 410, "message": "too old resource version"}), "error: you must be logged in"])
 def test_watch_that_is_refused_leads_to_a_new_list(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     script = Script([(a_list(), a_list()), (a_list(objects.node()), a_list())], [[line, HANG], []])
-    assert [type(event) for event in events_of(script, monkeypatch)] == [Listed, Listed]
+    assert [type(event) for event in events_of(script, monkeypatch)] == [AllListed, AllListed]
 
 
 def test_object_that_is_not_as_promised_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     odd = objects.pod("odd", containers=[{"resources": {"requests": {"cpu": "lots"}}}])
     script = Script([(a_list(objects.node()), a_list(odd, objects.pod()))], [[change("ADDED", odd), change("ADDED", objects.pod())]])
     listed, seen = events_of(script, monkeypatch)
-    assert isinstance(listed, Listed)
+    assert isinstance(listed, AllListed)
     assert [pod.name for pod in listed.pods] == ["chat-1"]
     assert isinstance(seen, PodSeen)
 
@@ -163,9 +163,9 @@ def test_real_api_server_is_metered(api: admission_server.ApiServer, tmp_path: P
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "tenant-assistant"}},
     ):
         assert api.create(manifest).code == 201
-    source, closed, happened = RegionSource(cluster, TENANCY), list[Entry](), threading.Condition()
+    source, closed, happened = RegionSource(cluster, TENANCY), list[LedgerEntry](), threading.Condition()
 
-    def on_entry(entry: Entry) -> None:
+    def on_entry(entry: LedgerEntry) -> None:
         with happened:
             closed.append(entry)
             happened.notify()
@@ -240,7 +240,7 @@ def test_meter_that_is_killed_and_started_again_leaves_no_gap_and_counts_nothing
     assert found[len(killed)].unwatched_ms > 0
 
 
-def entries(folder: Path) -> list[Entry]:
+def entries(folder: Path) -> list[LedgerEntry]:
     files = sorted(folder.glob("*/*.jsonl"))
     return [one for path in files for one in read_file(path).entries]
 

@@ -51,7 +51,7 @@ def test_changed_table_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None
     with monkeypatch.context() as patched:
         patched.setattr(schemas, "KUBERNETES", replace(schemas.KUBERNETES, checksum="h1:AAAA"))
         assert schemas.cache_path() != before
-    monkeypatch.setattr(schemas.GoModule, "version", "v9.9.9")
+    monkeypatch.setattr(schemas.SchemaModule, "version", "v9.9.9")
     assert schemas.cache_path() != before
 
 

@@ -17,7 +17,7 @@ from model_signing import hashing, signing, verifying
 
 from tests.tidegate.signing.signed_models import MODEL, OTHER, OWN, edit_json, resign, signed, write_files
 from tidegate.errors import UsageError
-from tidegate.facts.signature import ApprovedModel, Catalogue
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue
 from tidegate.signing.bundles import SigningError, read_catalogue, sign_catalogue, sign_version, verify_version
 
 
@@ -89,7 +89,7 @@ def entry(model: str, sha256: str = "0" * 64) -> ApprovedModel:
 
 def test_catalogue_lists_a_tenants_models_and_nobody_elses() -> None:
     content = sign_catalogue(
-        Catalogue(models=(entry("fraud/scorer/2", "1" * 64), entry("fraud/scorer/1"), entry("credit/decision/1"))), "fraud", OWN
+        ModelCatalogue(models=(entry("fraud/scorer/2", "1" * 64), entry("fraud/scorer/1"), entry("credit/decision/1"))), "fraud", OWN
     )
     listed = read_catalogue(content, "fraud", "fraud-release", OWN.public_pem())
     assert [one.model for one in listed] == ["fraud/scorer/1", "fraud/scorer/2"]
@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[str, str, Callable[[Path], object], str]] = {
 def test_catalogue_that_is_not_the_tenants_is_refused(tmp_path: Path, name: str) -> None:
     public, tenant, change, message = REFUSED[name]
     path = tmp_path / "fraud.json"
-    path.write_bytes(sign_catalogue(Catalogue(models=(entry("fraud/scorer/1"),)), "fraud", OWN))
+    path.write_bytes(sign_catalogue(ModelCatalogue(models=(entry("fraud/scorer/1"),)), "fraud", OWN))
     change(path)
     with pytest.raises(SigningError, match=message):
         read_catalogue(path.read_bytes(), tenant, "fraud-release", public)

@@ -18,7 +18,7 @@ from tidegate.errors import InventoryError, UsageError
 from tidegate.facts import inventory, names
 from tidegate.facts.inventory.catalogue import load_catalogue
 from tidegate.facts.platform import Platform
-from tidegate.facts.signature import Catalogue
+from tidegate.facts.signature import ModelCatalogue
 from tidegate.repository import verify_models
 from tidegate.signing import committed, review
 from tidegate.signing.bundles import SigningError
@@ -208,7 +208,7 @@ def write_catalogue(checkout: Path, *retired: str) -> list[str]:
 
 
 def test_committed_catalogue_is_checked_and_keeps_earlier_versions(checkout: Path) -> None:
-    assert load_catalogue(checkout) == Catalogue()
+    assert load_catalogue(checkout) == ModelCatalogue()
     assert write_catalogue(checkout) == ["fraud/scorer/1"]
     assert catalogue_findings(checkout) == []
     file = checkout / "gitops/tenants/fraud.yaml"

@@ -98,7 +98,7 @@ def test_file_changed_after_the_look_is_refused(
     folder = Path(shutil.copytree(original[0], tmp_path / "model"))
     read, changed = files.digest, [False]
 
-    def change_first(where: Path, name: str, seen: files.Seen) -> str:
+    def change_first(where: Path, name: str, seen: files.FileState) -> str:
         if not changed[0]:
             changed[0] = True
             RACES[change](folder)
@@ -115,7 +115,7 @@ def test_file_added_while_others_are_read_is_refused(
     folder = Path(shutil.copytree(original[0], tmp_path / "model"))
     read = files.digest
 
-    def add(where: Path, name: str, seen: files.Seen) -> str:
+    def add(where: Path, name: str, seen: files.FileState) -> str:
         (folder / "zz.py").write_text("import evil")
         return read(where, name, seen)
 

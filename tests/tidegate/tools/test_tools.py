@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -285,20 +284,3 @@ def test_interrupt_lets_what_a_program_started_finish_before_the_program(tmp_pat
     with pytest.raises(KeyboardInterrupt):
         tools.stream([sys.executable, "parent.py"], interrupt, cwd=tmp_path)
     assert (tmp_path / "state").read_text() == "written"
-
-
-def test_only_the_process_that_holds_the_port_listens_on_it() -> None:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        port = server.getsockname()[1]
-        assert tools.listens(tools.itself(), port)
-        assert not tools.listens(tools.ServerProcess(1, 0), port)
-    assert not tools.listens(tools.itself(), port)
-
-
-def test_command_line_of_a_process_is_told_until_it_ended(tmp_path: Path) -> None:
-    server = tools.start_server(["sleep", "60"], log_path=tmp_path / "log", cwd=tmp_path)
-    assert tools.command_line(server.pid) == "sleep 60"
-    tools.stop_server(server, grace_seconds=0)
-    assert tools.command_line(server.pid) == "ended"

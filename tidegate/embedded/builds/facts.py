@@ -54,7 +54,7 @@ class Family(Fact):
         return " ".join(["-s", "-w", *(f"-X {name}={text}" for name, text in self.variables.items())])
 
 
-class Catalogue(Fact):
+class BuildList(Fact):
     """Every family in the order of building: what a region needs first comes first."""
 
     families: Annotated[tuple[Family, ...], Field(min_length=1)]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
-from tidegate.embedded.builds.facts import Binary, Catalogue, Family
+from tidegate.embedded.builds.facts import Binary, BuildList, Family
 from tidegate.errors import UsageError
 from tidegate.facts.inventory.releases import read_with_releases
 
@@ -48,7 +48,7 @@ _COMPILE_FLAGS = "-gcflags=all=-dwarf=false"
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class BuiltProgram:
     """A program that is there: `seconds` is what building took, None when it was found in the cache."""
 
     name: str
@@ -58,9 +58,9 @@ class Program:
     seconds: float | None
 
 
-def read_catalogue(checkout: Checkout) -> Catalogue:
+def read_catalogue(checkout: Checkout) -> BuildList:
     """The catalogue of this checkout; raises `InventoryError` when it is refused."""
-    return read_with_releases(checkout.root, CATALOGUE, Catalogue)
+    return read_with_releases(checkout.root, CATALOGUE, BuildList)
 
 
 def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> dict[str, Path]:
@@ -68,7 +68,7 @@ def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Seq
     return {program.name: program.path for program in build_programs(checkout, on_progress, only)}
 
 
-def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> list[Program]:
+def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> list[BuiltProgram]:
     """Builds the programs named by `only` (default: all) that the cache lacks; they are returned in the catalogue's order.
 
     Two at a time: linking keeps one core busy only. Programs of a family, and families with the same Kubernetes libraries,
@@ -85,15 +85,15 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
     version = go_version()
     numbers = {binary.name: number for number, (_, binary) in enumerate(chosen, start=1)}
 
-    def build_lane(families: Sequence[Family]) -> list[Program]:
-        built: list[Program] = []
+    def build_lane(families: Sequence[Family]) -> list[BuiltProgram]:
+        built: list[BuiltProgram] = []
         for family, binary in (one for of in families for one in chosen if one[0] is of):
             path = _path(checkout, family, binary, version)
             seconds = None
             if not path.is_file():
                 told = _Told(on_progress, binary.name, f"{numbers[binary.name]} of {len(chosen)}")
                 seconds = _build_into(path, _recipe(checkout, family, binary), told)
-            built.append(Program(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
+            built.append(BuiltProgram(binary.name, binary.release or family.release, path, path.stat().st_size, seconds))
         return built
 
     families = list({family.name: family for family, _ in chosen}.values())

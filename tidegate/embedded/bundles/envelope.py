@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from typing import IO, NoReturn, Protocol, cast
+from typing import IO, NoReturn, cast
 
 from pydantic import ValidationError
 
 from tidegate.embedded.bundles.facts import CONTENT, FORMAT, MANIFEST, SIGNATURE, Manifest
-from tidegate.embedded.bundles.progress import Progress
+from tidegate.embedded.bundles.progress import CopyProgress
 from tidegate.embedded.bundles.signature import Keys, verify
+from tidegate.embedded.bundles.trees import ByteSource
 from tidegate.errors import BundleError
 from tidegate.facts.inventory.refusals import findings_of
 from tidegate.signing.checks.envelopes import read_json
@@ -25,14 +26,6 @@ _CHUNK_BYTES = 1 << 20
 
 _MOST_BYTES = {MANIFEST: 16 << 20, SIGNATURE: 64 << 10}
 """Some hundred times what they have. The length of the content is in the signed manifest."""
-
-
-class Source(Protocol):
-    """Gives a bundle's bytes from its beginning."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
-        ...
 
 
 def header(name: str, size_bytes: int) -> bytes:
@@ -57,7 +50,7 @@ def write_envelope(file: IO[bytes], manifest: bytes, signature: bytes, content: 
     file.write(padding(content_bytes) + _END)
 
 
-def read_manifest(source: Source, trusted: Keys, name: str) -> Manifest:
+def read_manifest(source: ByteSource, trusted: Keys, name: str) -> Manifest:
     """The manifest of the bundle that `source` gives, after its signature was verified; what follows is the content.
 
     Raises `BundleError`, which calls the bundle `name`: no bundle, cut off, not signed by a trusted key, of another format.
@@ -70,7 +63,7 @@ def read_manifest(source: Source, trusted: Keys, name: str) -> Manifest:
     return manifest
 
 
-def read_content(source: Source, manifest: Manifest, name: str, progress: Progress) -> None:
+def read_content(source: ByteSource, manifest: Manifest, name: str, progress: CopyProgress) -> None:
     """Reads the content to the end of the bundle; raises `BundleError` unless it is what was signed, to the last byte."""
     digest, left = hashlib.sha256(), manifest.content.size_bytes
     while left:
@@ -111,7 +104,7 @@ def _parsed(text: bytes, name: str) -> Manifest:
         raise BundleError("\n".join(map(str, findings))) from error
 
 
-def _read_small(source: Source, wanted: str, name: str) -> bytes:
+def _read_small(source: ByteSource, wanted: str, name: str) -> bytes:
     size = _read_header(source, wanted, name)
     if size > _MOST_BYTES[wanted]:
         raise BundleError(f"{name} has a {wanted} of {size} bytes; {_MOST_BYTES[wanted]} is the most")
@@ -122,7 +115,7 @@ def _read_small(source: Source, wanted: str, name: str) -> bytes:
     return found[:size]
 
 
-def _read_header(source: Source, wanted: str, name: str) -> int:
+def _read_header(source: ByteSource, wanted: str, name: str) -> int:
     block = _read(source, _BLOCK_BYTES)
     try:
         described = tarfile.TarInfo.frombuf(block, "ascii", "strict")
@@ -133,7 +126,7 @@ def _read_header(source: Source, wanted: str, name: str) -> int:
     return described.size
 
 
-def _read(source: Source, size: int) -> bytes:
+def _read(source: ByteSource, size: int) -> bytes:
     found = b""
     while len(found) < size and (chunk := source.read(size - len(found))):
         found += chunk

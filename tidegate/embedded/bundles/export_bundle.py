@@ -17,9 +17,9 @@ from backports import zstd
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.bundles import pieces, trees
 from tidegate.embedded.bundles.envelope import write_envelope
-from tidegate.embedded.bundles.facts import FORMAT, TREES, Content, Entry, Manifest
+from tidegate.embedded.bundles.facts import FORMAT, TREES, BundleEntry, Content, Manifest
 from tidegate.embedded.bundles.pieces import Piece
-from tidegate.embedded.bundles.progress import Progress
+from tidegate.embedded.bundles.progress import CopyProgress
 from tidegate.embedded.bundles.signature import sign
 from tidegate.embedded.images.build import images_store
 from tidegate.errors import BundleError, UsageError
@@ -107,7 +107,7 @@ def _write(
 
 def _pack(checkout: Checkout, wanted: Iterable[Piece], content: IO[bytes], on_progress: Callable[[str, str], None]) -> Manifest:
     files = list(_with_blobs(wanted))
-    progress = Progress(on_progress, "packing", sum(map(_size_bytes, (piece for piece, _ in files))))
+    progress = CopyProgress(on_progress, "packing", sum(map(_size_bytes, (piece for piece, _ in files))))
     stream = _Stream(content, progress)
     entries = [_entry(piece, blobs, stream) for piece, blobs in files]
     stored = stream.end()
@@ -129,7 +129,7 @@ def _with_blobs(wanted: Iterable[Piece]) -> Iterable[tuple[Piece, tuple[str, ...
         yield piece, tuple(digests)
 
 
-def _entry(piece: Piece, blobs: tuple[str, ...], stream: _Stream) -> Entry:
+def _entry(piece: Piece, blobs: tuple[str, ...], stream: _Stream) -> BundleEntry:
     stream.begin()
     if piece.kind in TREES:
         trees.pack(piece.place, stream, keep_owners=piece.kind == "root")
@@ -137,7 +137,7 @@ def _entry(piece: Piece, blobs: tuple[str, ...], stream: _Stream) -> Entry:
         with piece.place.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 stream.write(chunk)
-    return Entry(kind=piece.kind, key=piece.key, path=piece.path, sha256=stream.sha256(), size_bytes=stream.size_bytes, blobs=blobs)
+    return BundleEntry(kind=piece.kind, key=piece.key, path=piece.path, sha256=stream.sha256(), size_bytes=stream.size_bytes, blobs=blobs)
 
 
 def _size_bytes(piece: Piece) -> int:
@@ -149,7 +149,7 @@ def _size_bytes(piece: Piece) -> int:
 class _Stream:
     """Compresses what is written, and counts and hashes it on both sides."""
 
-    def __init__(self, file: IO[bytes], progress: Progress) -> None:
+    def __init__(self, file: IO[bytes], progress: CopyProgress) -> None:
         self._file = file
         self._progress = progress
         self._compressor = zstd.ZstdCompressor(options=_OPTIONS)

@@ -44,7 +44,7 @@ CacheKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,64}$")]
 """Stands for what something was made of; for a blob it is the SHA-256 of its content."""
 
 
-class Entry(Fact):
+class BundleEntry(Fact):
     """One piece: a file or a folder of the cache."""
 
     kind: Kind
@@ -88,7 +88,7 @@ class Manifest(Fact):
     Shown when a bundle is refused because none of its programs is one of the tree.
     """
     content: Content
-    entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    entries: Annotated[tuple[BundleEntry, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _entries_fit_together(self) -> Self:

@@ -21,14 +21,15 @@ from backports import zstd
 
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.bundles import download, pieces, trees
-from tidegate.embedded.bundles.envelope import Source, read_content, read_manifest
+from tidegate.embedded.bundles.envelope import read_content, read_manifest
 from tidegate.embedded.bundles.export_bundle import WINDOW_LOG
-from tidegate.embedded.bundles.facts import TREES, Entry, Manifest
-from tidegate.embedded.bundles.parts import Measured, Part
+from tidegate.embedded.bundles.facts import TREES, BundleEntry, Manifest
+from tidegate.embedded.bundles.parts import FilePart, Measured
 from tidegate.embedded.bundles.pieces import Piece
-from tidegate.embedded.bundles.progress import SIGN_OF_LIFE_SECONDS, Progress
+from tidegate.embedded.bundles.progress import SIGN_OF_LIFE_SECONDS, CopyProgress
 from tidegate.embedded.bundles.selection import fitting, to_write
 from tidegate.embedded.bundles.signature import Keys, trusted_keys
+from tidegate.embedded.bundles.trees import ByteSource
 from tidegate.errors import BundleError, UsageError
 from tidegate.tools.progress import OnProgress
 
@@ -84,7 +85,7 @@ class _Asked:
 class _Copied:
     """Writes down what is read, so that it can be read again."""
 
-    source: Source
+    source: ByteSource
     copy: IO[bytes]
 
     def read(self, size: int, /) -> bytes:
@@ -93,7 +94,7 @@ class _Copied:
         return found
 
 
-def _import(asked: _Asked, source: Source, file: IO[bytes], scratch: Path) -> Imported:
+def _import(asked: _Asked, source: ByteSource, file: IO[bytes], scratch: Path) -> Imported:
     """Checks what `source` gives, and unpacks it from `file`, which has the same once it was read."""
     started = time.monotonic()
     manifest = read_manifest(source, asked.trusted, asked.name)
@@ -105,7 +106,7 @@ def _import(asked: _Asked, source: Source, file: IO[bytes], scratch: Path) -> Im
     if chosen:
         _refuse_full_disk(size_bytes + (manifest.content.size_bytes if is_fetched else 0), asked.name)
     if chosen or not is_fetched:  # a file is checked whole even when nothing of it is needed: it costs a second or two
-        progress = Progress(asked.on_progress, "fetching and checking" if is_fetched else "checking", manifest.content.size_bytes)
+        progress = CopyProgress(asked.on_progress, "fetching and checking" if is_fetched else "checking", manifest.content.size_bytes)
         read_content(source, manifest, asked.name, progress)
         progress.end()
     if chosen:
@@ -126,12 +127,12 @@ def _refuse_full_disk(size_bytes: int, name: str) -> None:
         raise BundleError(f"{name} needs {size_bytes / 1e6:.0f} MB in {cache_folder()}, where {free / 1e6:.0f} MB are free; make room")
 
 
-def _unpack(asked: _Asked, file: IO[bytes], manifest: Manifest, chosen: Sequence[Entry], scratch: Path) -> None:
+def _unpack(asked: _Asked, file: IO[bytes], manifest: Manifest, chosen: Sequence[BundleEntry], scratch: Path) -> None:
     paths, last = {entry.path for entry in chosen}, chosen[-1]
-    progress = Progress(asked.on_progress, "unpacking", sum(entry.size_bytes for entry in manifest.entries))
+    progress = CopyProgress(asked.on_progress, "unpacking", sum(entry.size_bytes for entry in manifest.entries))
     options: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
     try:
-        with zstd.ZstdFile(Part(file, manifest.content.size_bytes), options=options) as content:
+        with zstd.ZstdFile(FilePart(file, manifest.content.size_bytes), options=options) as content:
             for entry in manifest.entries:
                 part = Measured(content, entry.size_bytes, progress)
                 if entry.path in paths:
@@ -152,7 +153,7 @@ def _unpack(asked: _Asked, file: IO[bytes], manifest: Manifest, chosen: Sequence
         raise BundleError(f"{asked.name} cannot be unpacked into {cache_folder()}: {error}; correct that and run it again") from error
 
 
-def _write(entry: Entry, part: Measured, path: Path) -> None:
+def _write(entry: BundleEntry, part: Measured, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if entry.kind in TREES:
         trees.unpack(part, path, keep_owners=entry.kind == "root")

@@ -8,12 +8,12 @@ from typing import IO, Any
 
 from backports import zstd
 
-from tidegate.embedded.bundles.progress import Progress
+from tidegate.embedded.bundles.progress import CopyProgress
 
 _CHUNK_BYTES = 1 << 20
 
 
-class Part(io.RawIOBase):
+class FilePart(io.RawIOBase):
     """The next `size_bytes` of a file, as a file of its own."""
 
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
@@ -36,7 +36,7 @@ class Part(io.RawIOBase):
 class Measured:
     """The next entry of the content: no more than it has, hashed on the way."""
 
-    def __init__(self, content: IO[bytes] | zstd.ZstdFile, size_bytes: int, progress: Progress) -> None:
+    def __init__(self, content: IO[bytes] | zstd.ZstdFile, size_bytes: int, progress: CopyProgress) -> None:
         self._content = content
         self._left = size_bytes
         self._progress = progress

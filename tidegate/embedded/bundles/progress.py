@@ -11,7 +11,7 @@ SIGN_OF_LIFE_SECONDS = 5.0
 
 
 @dataclass
-class Progress:
+class CopyProgress:
     """One copy under way."""
 
     on_progress: Callable[[str, str], None]

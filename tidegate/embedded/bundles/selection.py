@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 
 from tidegate.checkout import Checkout
 from tidegate.embedded.bundles import pieces
-from tidegate.embedded.bundles.facts import Entry, Manifest
+from tidegate.embedded.bundles.facts import BundleEntry, Manifest
 from tidegate.embedded.bundles.pieces import Piece
 from tidegate.embedded.images.build import images_store
 from tidegate.embedded.images.store import Blob, is_whole
 from tidegate.errors import BundleError
 
 
-def fitting(checkout: Checkout, wanted: Sequence[Piece], manifest: Manifest, name: str) -> list[Entry]:
+def fitting(checkout: Checkout, wanted: Sequence[Piece], manifest: Manifest, name: str) -> list[BundleEntry]:
     """The entries that this tree, which wants `wanted`, asks for, blobs included.
 
     Raises `BundleError`, which calls the bundle `name` and says what differs, when it is of other inputs altogether.
@@ -35,13 +35,13 @@ def fitting(checkout: Checkout, wanted: Sequence[Piece], manifest: Manifest, nam
     )
 
 
-def to_write(asked_for: Sequence[Entry], there: Collection[tuple[str, str]]) -> list[Entry]:
+def to_write(asked_for: Sequence[BundleEntry], there: Collection[tuple[str, str]]) -> list[BundleEntry]:
     """Of the entries that `fitting` gives those that are not there, by kind and key, and the blobs that they need."""
     store = images_store()
     lacking = {entry.path: entry for entry in asked_for if entry.kind != "blob" and (entry.kind, entry.key) not in there}
     needed = {digest for entry in lacking.values() for digest in entry.blobs}
 
-    def is_lacking(entry: Entry) -> bool:
+    def is_lacking(entry: BundleEntry) -> bool:
         if entry.kind != "blob":
             return entry.path in lacking
         blob = Blob(f"sha256:{entry.key}", entry.size_bytes)

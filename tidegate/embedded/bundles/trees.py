@@ -17,7 +17,7 @@ from typing import IO, Protocol, cast
 from tidegate.errors import BundleError
 
 
-class Sink(Protocol):
+class ByteSink(Protocol):
     """Takes bytes."""
 
     def write(self, data: bytes, /) -> object:
@@ -25,7 +25,7 @@ class Sink(Protocol):
         ...
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Gives bytes."""
 
     def read(self, size: int, /) -> bytes:
@@ -33,7 +33,7 @@ class Source(Protocol):
         ...
 
 
-def pack(folder: Path, sink: Sink, *, keep_owners: bool) -> None:
+def pack(folder: Path, sink: ByteSink, *, keep_owners: bool) -> None:
     """Writes everything in `folder` as a tar archive; without `keep_owners` all of it is nobody's in particular.
 
     Raises `BundleError` for what an archive cannot keep: sockets, pipes, block devices and extended attributes.
@@ -51,7 +51,7 @@ def pack(folder: Path, sink: Sink, *, keep_owners: bool) -> None:
                 archive.addfile(described)
 
 
-def unpack(source: Source, folder: Path, *, keep_owners: bool) -> None:
+def unpack(source: ByteSource, folder: Path, *, keep_owners: bool) -> None:
     """Makes `folder`, which must not exist, from an archive that `pack` wrote.
 
     Every file goes into a folder that this archive itself has made before, so no link can lead one out. Raises `BundleError`

@@ -20,7 +20,7 @@ from tidegate.embedded.fleet.region import DNS, PROMETHEUS, service_address
 from tidegate.embedded.images import Image
 from tidegate.embedded.machines.network import INTERNET
 from tidegate.facts.embedding import Embedding
-from tidegate.facts.signature import Catalogue
+from tidegate.facts.signature import ModelCatalogue
 from tidegate.live.kubernetes import Metadata, Read
 from tidegate.manifests.layout import RENDERED, delivery_folder
 from tidegate.manifests.yaml_text import Manifest
@@ -40,7 +40,7 @@ SOURCES = (
 """What decides how add-ons are rendered, beside what is asked for."""
 
 
-def embedding(local: Local, images: Mapping[str, Image], catalogue: Catalogue) -> Embedding:
+def embedding(local: Local, images: Mapping[str, Image], catalogue: ModelCatalogue) -> Embedding:
     """What the embedded region changes in production's facts."""
     return Embedding(
         repository_url=git_server.URL,
@@ -132,7 +132,7 @@ def _recorded(local: Local, request: AddOnsRequest) -> str:
     return path.read_text(encoding="ascii") if path.is_file() and _secrets(local, request.facts.cluster).is_file() else ""
 
 
-class _Source(Read):
+class _ApplicationSource(Read):
     path: str
 
 
@@ -141,7 +141,7 @@ class _Destination(Read):
 
 
 class _ApplicationSpec(Read):
-    source: _Source
+    source: _ApplicationSource
     destination: _Destination
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tidegate.checkout import Checkout
-from tidegate.embedded.machines.facts import Program
+from tidegate.embedded.machines.facts import SupervisedProgram
 from tidegate.embedded.machines.machines import Machine, MachineSpec
 from tidegate.errors import MachineError
 from tidegate.facts.ports import RELAY_PORTS
@@ -62,12 +62,12 @@ def spec(machine: Machine, root: Path, relays: dict[str, tuple[int, str]], emula
     All relays send small writes at once (`nodelay`): otherwise one request in ten waits 40 ms for a delayed acknowledgement.
     """
     programs = {
-        f"relay-{name}": Program(
+        f"relay-{name}": SupervisedProgram(
             command=("/usr/bin/socat", f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,nodelay", f"UNIX-CONNECT:/run/machines/{target}")
         )
         for name, (port, target) in sorted(relays.items())
     }
-    programs["relay-s3"] = Program(
+    programs["relay-s3"] = SupervisedProgram(
         command=(
             "/usr/bin/socat",
             "UNIX-LISTEN:/run/machines/internet/s3.sock,fork,unlink-early,mode=600",

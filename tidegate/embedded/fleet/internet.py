@@ -8,7 +8,7 @@ from pathlib import Path
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.fleet.region import hosts_file
 from tidegate.embedded.identity import certificates, pki, token_issuer
-from tidegate.embedded.machines.facts import Addresses, Program, Programs
+from tidegate.embedded.machines.facts import Addresses, SupervisedProgram, SupervisedPrograms
 from tidegate.embedded.machines.machines import Machine, MachineSpec
 from tidegate.embedded.machines.network import INTERNET
 from tidegate.embedded.machines.supervision import fill, filled
@@ -48,9 +48,9 @@ def spec(
     front = certificates.issue(ca, REGISTRY_HOST, hosts=HOSTS)
     values = {"internet_address": addresses.internet}
     folder = checkout.root / FOLDER
-    programs = dict(filled(read_fact(checkout.root, FOLDER / "internet.yaml", Programs).programs, values))
+    programs = dict(filled(read_fact(checkout.root, FOLDER / "internet.yaml", SupervisedPrograms).programs, values))
     for region, address in sorted(edges.items()):
-        programs[f"relay-edge-{region}"] = Program(
+        programs[f"relay-edge-{region}"] = SupervisedProgram(
             command=("/usr/bin/socat", f"UNIX-LISTEN:/run/host/edge-{region}.sock,fork,unlink-early,mode=600", f"TCP:{address}:443,nodelay")
         )
     registry = cache_folder() / "registry"

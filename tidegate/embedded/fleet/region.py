@@ -9,7 +9,7 @@ from pathlib import Path
 from tidegate.checkout import Checkout
 from tidegate.embedded.identity import pki
 from tidegate.embedded.machines import cgroups
-from tidegate.embedded.machines.facts import Addresses, Programs, RegionAddresses
+from tidegate.embedded.machines.facts import Addresses, RegionAddresses, SupervisedPrograms
 from tidegate.embedded.machines.machines import Machine, MachineSpec
 from tidegate.embedded.machines.supervision import fill, filled
 from tidegate.facts.cluster import Cluster
@@ -74,7 +74,7 @@ def spec(
         "pause_image": pause_image,
         "encryption_key": pki.encryption_key(keys),
     }
-    identities = pki.Region(cluster.name, node_name(cluster.name), addresses.node, service_address(addresses, API))
+    identities = pki.RegionNames(cluster.name, node_name(cluster.name), addresses.node, service_address(addresses, API))
     folder = checkout.root / NODE_FOLDER
     files = {
         **pki.region_files(keys, identities),
@@ -84,7 +84,7 @@ def spec(
         "/etc/hosts": hosts_file({**hosts, node_name(cluster.name): addresses.node}),
         "/etc/resolv.conf": b"",
     }
-    programs = read_fact(checkout.root, NODE_FOLDER / "programs.yaml", Programs).programs
+    programs = read_fact(checkout.root, NODE_FOLDER / "programs.yaml", SupervisedPrograms).programs
     return MachineSpec(
         name=cluster.name,
         root=root,

@@ -31,7 +31,7 @@ CLIENTS: Mapping[str, tuple[str, Sequence[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class RegionNames:
     """What certificates of one region name."""
 
     name: str
@@ -54,7 +54,7 @@ def open_authority(folder: Path, name: str) -> KeyPair:
     return made
 
 
-def region_files(folder: Path, region: Region) -> dict[str, bytes]:
+def region_files(folder: Path, region: RegionNames) -> dict[str, bytes]:
     """Every certificate, key and kubeconfig of a region, by its path inside the machine.
 
     The authorities, the key that signs service accounts and the key that encrypts secrets are kept in `folder`; leaves are

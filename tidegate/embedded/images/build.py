@@ -160,7 +160,7 @@ class _Builder:
         site = python_site.site_folder(self.checkout, lock, self.on_progress)
         return self.store.remember(key, self.store.add_written(lambda file: layers.write(layers.tree(site, python_site.INSIDE), file)))
 
-    def _entries(self, fact: ImageFact) -> Iterator[layers.Entry]:
+    def _entries(self, fact: ImageFact) -> Iterator[layers.LayerEntry]:
         yield from self._sources(fact)
         for file in fact.files:
             yield from file_entries(self.checkout, file, self.binaries, self.on_progress)
@@ -175,13 +175,13 @@ class _Builder:
         for file in fact.files:
             yield input_of(self.checkout, file, self.binaries)
 
-    def _sources(self, fact: ImageFact) -> Iterator[layers.Entry]:
+    def _sources(self, fact: ImageFact) -> Iterator[layers.LayerEntry]:
         for name in fact.sources:
             path = self.checkout.root / name
             if path.is_dir():
                 yield from (entry for entry in layers.tree(path, f"{_APP}/{name}") if "/__pycache__" not in entry.path)
             elif path.is_file():
-                yield layers.Entry(f"{_APP}/{name}", 0o644, path)
+                yield layers.LayerEntry(f"{_APP}/{name}", 0o644, path)
             else:
                 missing = Finding(
                     CATALOGUE.as_posix(), "sources", "source-missing", "no such file or folder in the checkout", "add it", name
@@ -191,17 +191,17 @@ class _Builder:
 
 def file_entries(
     checkout: Checkout, file: ImageFile, binaries: Mapping[str, Path], on_progress: Callable[[str], None]
-) -> Iterator[layers.Entry]:
+) -> Iterator[layers.LayerEntry]:
     """What `file` puts into a layer or a root filesystem."""
     mode = int(file.mode, 8)
     if file.binary:
-        yield layers.Entry(file.path, mode, _binary(file.binary, binaries))
+        yield layers.LayerEntry(file.path, mode, _binary(file.binary, binaries))
     elif file.module:
-        yield layers.Entry(file.path, mode, module_folder(checkout, file.module.family, file.module.module) / file.module.file)
+        yield layers.LayerEntry(file.path, mode, module_folder(checkout, file.module.family, file.module.module) / file.module.file)
     elif file.wheel:
         yield from layers.content(python_site.site_folder(checkout, file.wheel.lock, on_progress) / file.wheel.file, file.path, mode)
     else:
-        yield layers.Entry(file.path, mode, link=file.link)
+        yield layers.LayerEntry(file.path, mode, link=file.link)
 
 
 def input_of(checkout: Checkout, file: ImageFile, binaries: Mapping[str, Path]) -> object:

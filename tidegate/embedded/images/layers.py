@@ -15,7 +15,7 @@ from typing import IO
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LayerEntry:
     """One path of a layer, owned by root: a file with the bytes of `source`, a link to `link`, or an empty folder."""
 
     path: str
@@ -25,30 +25,30 @@ class Entry:
     link: str | None = None
 
 
-def tree(folder: Path, path: str) -> Iterator[Entry]:
+def tree(folder: Path, path: str) -> Iterator[LayerEntry]:
     """Everything in `folder` as it shall appear at `path`. Of permissions only the right to execute is kept."""
-    yield Entry(path)
+    yield LayerEntry(path)
     with os.scandir(folder) as found:
         inside = sorted(found, key=lambda one: one.name)
     for one in inside:
         inner = f"{path}/{one.name}"
         if one.is_symlink():
-            yield Entry(inner, link=str(Path(one.path).readlink()))
+            yield LayerEntry(inner, link=str(Path(one.path).readlink()))
         elif one.is_dir():
             yield from tree(Path(one.path), inner)
         else:
-            yield Entry(inner, 0o755 if one.stat().st_mode & 0o100 else 0o644, Path(one.path))
+            yield LayerEntry(inner, 0o755 if one.stat().st_mode & 0o100 else 0o644, Path(one.path))
 
 
-def content(source: Path, path: str, mode: int) -> Iterator[Entry]:
+def content(source: Path, path: str, mode: int) -> Iterator[LayerEntry]:
     """A file of ours with `mode`, or a whole folder as `tree` gives it."""
     if source.is_dir():
         yield from tree(source, path)
     else:
-        yield Entry(path, mode, source)
+        yield LayerEntry(path, mode, source)
 
 
-def write(entries: Iterable[Entry], file: IO[bytes]) -> None:
+def write(entries: Iterable[LayerEntry], file: IO[bytes]) -> None:
     """Writes the layer of `entries`; of two with the same path the last one counts. Folders above them are added."""
     with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for entry in _in_order(entries):
@@ -66,7 +66,7 @@ def write(entries: Iterable[Entry], file: IO[bytes]) -> None:
                     archive.addfile(described, opened)
 
 
-def place(entries: Iterable[Entry], root: Path) -> None:
+def place(entries: Iterable[LayerEntry], root: Path) -> None:
     """Puts `entries` into the root filesystem at `root`, where folders that exist keep their permissions."""
     for entry in _in_order(entries):
         target = root / entry.path.lstrip("/")
@@ -80,11 +80,11 @@ def place(entries: Iterable[Entry], root: Path) -> None:
             target.chmod(entry.mode)
 
 
-def _in_order(entries: Iterable[Entry]) -> list[Entry]:
-    named: dict[str, Entry] = {}
+def _in_order(entries: Iterable[LayerEntry]) -> list[LayerEntry]:
+    named: dict[str, LayerEntry] = {}
     for entry in entries:
         for parent in PurePosixPath(entry.path).parents:
             if str(parent) != "/":
-                named.setdefault(str(parent), Entry(str(parent)))
+                named.setdefault(str(parent), LayerEntry(str(parent)))
         named[entry.path] = entry
     return [named[path] for path in sorted(named, key=lambda path: path.split("/"))]

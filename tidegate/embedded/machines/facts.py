@@ -14,7 +14,7 @@ Address = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3
 ProgramName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
 
 
-class Program(Fact):
+class SupervisedProgram(Fact):
     """A process that supervisor keeps running."""
 
     command: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -22,10 +22,10 @@ class Program(Fact):
     environment: dict[str, str] = Field(default_factory=dict[str, str])
 
 
-class Programs(Fact):
+class SupervisedPrograms(Fact):
     """Every program of a kind of machine, in the order they are started."""
 
-    programs: dict[ProgramName, Program]
+    programs: dict[ProgramName, SupervisedProgram]
 
 
 class RegionAddresses(Fact):

@@ -16,7 +16,7 @@ from pathlib import Path
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded.machines import cgroups, network, supervision
-from tidegate.embedded.machines.facts import Program
+from tidegate.embedded.machines.facts import SupervisedProgram
 from tidegate.embedded.machines.linked_copy import linked_copy
 from tidegate.errors import MachineError
 
@@ -33,7 +33,7 @@ class MachineSpec:
     name: str
     root: Path
     """The read-only root filesystem."""
-    programs: Mapping[str, Program]
+    programs: Mapping[str, SupervisedProgram]
     files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """Written before the start, readable by root only."""
     binds: Mapping[str, Path] = field(default_factory=dict[str, Path])

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from string import Template
 
-from tidegate.embedded.machines.facts import Program
+from tidegate.embedded.machines.facts import SupervisedProgram
 from tidegate.errors import UsageError
 
 LOG_FOLDER = "/var/log/machine"
@@ -22,10 +22,10 @@ def fill(text: str, values: Mapping[str, str]) -> str:
         raise UsageError(f"a template under clusters/embedded names a value that does not exist: {error}") from error
 
 
-def filled(programs: Mapping[str, Program], values: Mapping[str, str]) -> dict[str, Program]:
+def filled(programs: Mapping[str, SupervisedProgram], values: Mapping[str, str]) -> dict[str, SupervisedProgram]:
     """The programs with their placeholders filled."""
     return {
-        name: Program(
+        name: SupervisedProgram(
             command=tuple(fill(part, values) for part in program.command),
             environment={key: fill(value, values) for key, value in program.environment.items()},
         )
@@ -33,7 +33,7 @@ def filled(programs: Mapping[str, Program], values: Mapping[str, str]) -> dict[s
     }
 
 
-def configuration(programs: Mapping[str, Program]) -> str:
+def configuration(programs: Mapping[str, SupervisedProgram]) -> str:
     """supervisord.conf for `programs`: each restarted whenever it ends, its output in a file of its own."""
     parser = configparser.RawConfigParser()
     parser["supervisord"] = {

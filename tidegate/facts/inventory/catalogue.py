@@ -14,26 +14,26 @@ from typing import Any
 from pydantic import ValidationError
 
 from tidegate.errors import Finding, InventoryError
-from tidegate.facts.signature import Catalogue
+from tidegate.facts.signature import ModelCatalogue
 
 FOLDER = Path("gitops/catalogue")
 KEYS = FOLDER / "keys"
 
 
-def load_catalogue(root: Path) -> Catalogue:
+def load_catalogue(root: Path) -> ModelCatalogue:
     """The catalogue of the checkout at `root`; raises `InventoryError` with a finding for each file that cannot be read."""
     findings: list[Finding] = []
     keys: dict[str, str] = {}
     models: list[object] = []
     for path in sorted((root / KEYS).glob("*.pem")):
         try:
-            keys[path.stem] = Catalogue(keys={path.stem: path.read_text(encoding="utf-8")}).keys[path.stem]
+            keys[path.stem] = ModelCatalogue(keys={path.stem: path.read_text(encoding="utf-8")}).keys[path.stem]
         except (ValidationError, OSError, UnicodeDecodeError):
             remedy = "write the output of `tidegate model key`, and name the file by the key id"
             findings.append(Finding(path.relative_to(root).as_posix(), "", "catalogue-key", "is no public key as PEM", remedy))
     for path in sorted((root / FOLDER).glob("*.json")):
         try:
-            models += Catalogue.model_validate_json(json.dumps({"models": _listed(path)})).models
+            models += ModelCatalogue.model_validate_json(json.dumps({"models": _listed(path)})).models
         except (ValidationError, OSError, ValueError, KeyError, TypeError):
             findings.append(
                 Finding(
@@ -47,7 +47,7 @@ def load_catalogue(root: Path) -> Catalogue:
     if findings:
         raise InventoryError(findings)
     try:
-        return Catalogue(keys=keys, models=tuple(models))  # pyright: ignore[reportArgumentType] - validated here
+        return ModelCatalogue(keys=keys, models=tuple(models))  # pyright: ignore[reportArgumentType] - validated here
     except ValidationError as error:
         twice = Finding(
             FOLDER.as_posix(), "", "catalogue-twice", str(error.errors()[0]["msg"]), "keep one file per tenant, and sign it again"

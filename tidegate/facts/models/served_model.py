@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.artefact import Artefact, GoldenSet, PinnedImage
 from tidegate.facts.models.dense_pool import DensePool
-from tidegate.facts.nodes.accelerators import AcceleratorShare, Resources
+from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
 
 
 class Runtime(StrEnum):
@@ -129,7 +129,7 @@ class Companion(Fact):
     """A transformer or explainer beside the predictor."""
 
     image: PinnedImage
-    resources: Resources
+    resources: ReplicaResources
     min_replicas: Annotated[int, Field(ge=0, le=100)] = 1
     max_replicas: Annotated[int, Field(ge=1, le=100)] = 3
 
@@ -157,7 +157,7 @@ class CpuAlternative(Fact):
     """How a GPU model runs where there is no GPU: same artefact, another server."""
 
     runtime: Runtime
-    resources: Resources
+    resources: ReplicaResources
 
 
 Phase = Literal["node", "image", "weights", "load"]
@@ -179,7 +179,7 @@ class ServedModel(Fact):
 
     runtime: Runtime
     artefact: Artefact
-    resources: Resources
+    resources: ReplicaResources
     accelerator: AcceleratorShare | None = None
     """Absent means CPU only."""
     also_on_cpu: CpuAlternative | None = None

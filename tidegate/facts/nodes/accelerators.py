@@ -67,7 +67,7 @@ class AcceleratorShare(Fact):
         return self.count / 4 if self.share == "time-slice" else float(self.count)
 
 
-class Resources(Fact):
+class ReplicaResources(Fact):
     """What one replica gets; requests equal limits for memory, CPU may burst to twice its request."""
 
     cpu: Cpu

@@ -43,7 +43,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Account:
+class TenantAccount:
     """To whom, for which model and why; the unit in which time is counted."""
 
     owner: Owner

@@ -14,7 +14,7 @@ from math import lcm
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.prices import usd_per_hour
 from tidegate.metering.billing.allotment import Owner, Reason, apportion
-from tidegate.metering.billing.entries import Entry, NodeTime, Use
+from tidegate.metering.billing.entries import LedgerEntry, NodeTime, Use
 
 US_PER_HOUR = 3_600_000_000
 _MS_PER_HOUR = 3_600_000
@@ -65,7 +65,7 @@ class Bill:
     usd_cents: int
 
 
-def unpriced(entries: Iterable[Entry]) -> dict[str, int]:
+def unpriced(entries: Iterable[LedgerEntry]) -> dict[str, int]:
     """Entries (by their number from 0, the first of each) whose nodes have no price, by instance type."""
     missing: dict[str, int] = {}
     for number, entry in enumerate(entries):
@@ -75,7 +75,7 @@ def unpriced(entries: Iterable[Entry]) -> dict[str, int]:
     return missing
 
 
-def make_bill(entries: Sequence[Entry]) -> Bill:
+def make_bill(entries: Sequence[LedgerEntry]) -> Bill:
     """The bill of all entries. Every instance type in them must have a price (`unpriced`)."""
     groups: dict[tuple[Owner, str, str, CapacityType, Reason], list[Use]] = defaultdict(list)
     for entry in entries:

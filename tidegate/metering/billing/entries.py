@@ -52,7 +52,7 @@ class Requests(Fact):
     requests: Count
 
 
-class Entry(Fact):
+class LedgerEntry(Fact):
     """One closed stretch of time in one region, within one day of UTC."""
 
     region: ClusterName

@@ -19,7 +19,7 @@ GPU_PREFIX = "nvidia.com/"
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class BilledNode:
     """A machine that is paid for from `created_ms` until it is gone."""
 
     uid: str
@@ -35,7 +35,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Pod:
+class BilledPod:
     """A pod that holds room on a node from `bound_ms` until it is gone."""
 
     uid: str
@@ -65,7 +65,7 @@ class NodeSeen:
     """A node is new or has changed."""
 
     at_ms: int
-    node: Node
+    node: BilledNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class PodSeen:
     """A pod is new or has changed."""
 
     at_ms: int
-    pod: Pod
+    pod: BilledPod
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ class PodGone:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class AllListed:
     """All there is: whoever is not named is gone."""
 
     at_ms: int
-    nodes: tuple[Node, ...]
-    pods: tuple[Pod, ...]
+    nodes: tuple[BilledNode, ...]
+    pods: tuple[BilledPod, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Tick:
     at_ms: int
 
 
-Event = NodeSeen | NodeGone | PodSeen | PodGone | Listed | WatchLost | RequestsCounted | Tick
+Event = NodeSeen | NodeGone | PodSeen | PodGone | AllListed | WatchLost | RequestsCounted | Tick
 
 
 def compressed(event: Event, *, origin_ms: int, factor: int, shown_as_ms: int) -> Event:
@@ -142,10 +142,10 @@ def compressed(event: Event, *, origin_ms: int, factor: int, shown_as_ms: int) -
     def moved_if_any(time_ms: int | None) -> int | None:
         return None if time_ms is None else moved(time_ms)
 
-    def node(one: Node) -> Node:
+    def node(one: BilledNode) -> BilledNode:
         return replace(one, created_ms=moved(one.created_ms), ready_ms=moved_if_any(one.ready_ms))
 
-    def pod(one: Pod) -> Pod:
+    def pod(one: BilledPod) -> BilledPod:
         return replace(one, bound_ms=moved(one.bound_ms), ready_ms=moved_if_any(one.ready_ms))
 
     at_ms = moved(event.at_ms)
@@ -154,7 +154,7 @@ def compressed(event: Event, *, origin_ms: int, factor: int, shown_as_ms: int) -
             return NodeSeen(at_ms, node(event.node))
         case PodSeen():
             return PodSeen(at_ms, pod(event.pod))
-        case Listed():
-            return Listed(at_ms, tuple(map(node, event.nodes)), tuple(map(pod, event.pods)))
+        case AllListed():
+            return AllListed(at_ms, tuple(map(node, event.nodes)), tuple(map(pod, event.pods)))
         case _:
             return replace(event, at_ms=at_ms)

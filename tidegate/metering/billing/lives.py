@@ -9,17 +9,17 @@ from itertools import pairwise
 from typing import Generic, TypeVar
 
 from tidegate.facts.cluster import CapacityType
-from tidegate.metering.billing.allotment import Account, Owner, Reason, card_share, divide, node_share
+from tidegate.metering.billing.allotment import Owner, Reason, TenantAccount, card_share, divide, node_share
 from tidegate.metering.billing.entries import NodeTime, Use
-from tidegate.metering.billing.events import CPU, MEMORY, Node, Pod
+from tidegate.metering.billing.events import CPU, MEMORY, BilledNode, BilledPod
 
-LivingT = TypeVar("LivingT", Node, Pod)
+LivingT = TypeVar("LivingT", BilledNode, BilledPod)
 
 US_PER_MS = 1000
 
 
 @dataclass(slots=True)
-class Life(Generic[LivingT]):
+class Lifetime(Generic[LivingT]):
     """An object from when it began to cost or to hold room until it is gone."""
 
     latest: LivingT
@@ -63,11 +63,11 @@ class _Amounts:
         self.memory_mib_ms += memory_mib_ms
 
 
-_Uses = dict[tuple[Account, str, CapacityType], _Amounts]
+_Uses = dict[tuple[TenantAccount, str, CapacityType], _Amounts]
 
 
 def stretch_of(
-    nodes: Sequence[Life[Node]], pods: Sequence[Life[Pod]], start_ms: int, end_ms: int
+    nodes: Sequence[Lifetime[BilledNode]], pods: Sequence[Lifetime[BilledPod]], start_ms: int, end_ms: int
 ) -> tuple[tuple[NodeTime, ...], tuple[Use, ...]]:
     """The time of all nodes from `start_ms` to `end_ms`, by kind of node, and the same time by who used it."""
     turns = {turn for life in (*nodes, *pods) for turn in life.turns() if start_ms < turn < end_ms}
@@ -77,7 +77,7 @@ def stretch_of(
     return tuple(_node_times(nodes, start_ms, end_ms)), tuple(_as_uses(uses))
 
 
-def _node_times(nodes: Sequence[Life[Node]], start_ms: int, end_ms: int) -> Iterator[NodeTime]:
+def _node_times(nodes: Sequence[Lifetime[BilledNode]], start_ms: int, end_ms: int) -> Iterator[NodeTime]:
     """Straight from the lives of nodes, so that it checks what was allotted."""
     times: Counter[tuple[str, CapacityType]] = Counter()
     for life in nodes:
@@ -88,21 +88,21 @@ def _node_times(nodes: Sequence[Life[Node]], start_ms: int, end_ms: int) -> Iter
         yield NodeTime(instance_type=instance_type, capacity=capacity, node_us=node_us)
 
 
-def _add_calm(uses: _Uses, nodes: Sequence[Life[Node]], pods: Sequence[Life[Pod]], begin_ms: int, end_ms: int) -> None:
+def _add_calm(uses: _Uses, nodes: Sequence[Lifetime[BilledNode]], pods: Sequence[Lifetime[BilledPod]], begin_ms: int, end_ms: int) -> None:
     """Adds a stretch in which nothing changes."""
     present = [life for life in pods if life.spans(begin_ms)]
     accounts = _accounts(present, begin_ms)
-    on_node: dict[str, list[Pod]] = defaultdict(list)
+    on_node: dict[str, list[BilledPod]] = defaultdict(list)
     for life in present:
         on_node[life.latest.node].append(life.latest)
     for life in nodes:
         if life.spans(begin_ms):
-            idle = Account(Owner.IDLE, Reason.IDLE if life.is_ready(begin_ms) else Reason.COLD_START)
+            idle = TenantAccount(Owner.IDLE, Reason.IDLE if life.is_ready(begin_ms) else Reason.COLD_START)
             pods_there = [(pod, accounts[pod.uid]) for pod in on_node[life.latest.name]]
             _add_node(uses, life.latest, pods_there, idle, end_ms - begin_ms)
 
 
-def _add_node(uses: _Uses, node: Node, pods: Sequence[tuple[Pod, Account]], idle: Account, lasted_ms: int) -> None:
+def _add_node(uses: _Uses, node: BilledNode, pods: Sequence[tuple[BilledPod, TenantAccount]], idle: TenantAccount, lasted_ms: int) -> None:
     room, wanted = node.allocatable, [pod.requests for pod, _ in pods]
     unasked = {resource: max(room.get(resource, 0) - sum(each.get(resource, 0) for each in wanted), 0) for resource in (CPU, MEMORY)}
     node_parts = divide(lasted_ms * US_PER_MS, [node_share(each, room) for each in wanted])
@@ -114,21 +114,21 @@ def _add_node(uses: _Uses, node: Node, pods: Sequence[tuple[Pod, Account]], idle
         )
 
 
-def _accounts(present: Sequence[Life[Pod]], at_ms: int) -> dict[str, Account]:
+def _accounts(present: Sequence[Lifetime[BilledPod]], at_ms: int) -> dict[str, TenantAccount]:
     """Who pays for each pod, by uid, and why. The oldest ready replicas of a part are its floor."""
-    accounts: dict[str, Account] = {}
+    accounts: dict[str, TenantAccount] = {}
     above_floor: Counter[tuple[str, str, str, str]] = Counter()
     for life in sorted(present, key=lambda each: (each.ready_ms if each.ready_ms is not None else 0, each.since_ms, each.latest.uid)):
         pod = life.latest
         if not pod.tenant:
-            accounts[pod.uid] = Account(Owner.SHARED, Reason.WARM_FLOOR if pod.placeholder else Reason.PLATFORM)
+            accounts[pod.uid] = TenantAccount(Owner.SHARED, Reason.WARM_FLOOR if pod.placeholder else Reason.PLATFORM)
             continue
         reason = Reason.COLD_START
         if life.is_ready(at_ms):
             group = (pod.tenant, pod.namespace, pod.model, pod.part)
             reason = Reason.WARM_FLOOR if above_floor[group] < pod.floor else Reason.SERVING
             above_floor[group] += 1
-        accounts[pod.uid] = Account(Owner.TENANT, reason, pod.tenant, pod.model)
+        accounts[pod.uid] = TenantAccount(Owner.TENANT, reason, pod.tenant, pod.model)
     return accounts
 
 

@@ -11,9 +11,20 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tidegate.metering.billing.entries import DAY_MS, Entry, Requests
-from tidegate.metering.billing.events import Event, Listed, Node, NodeGone, NodeSeen, Pod, PodGone, PodSeen, RequestsCounted, WatchLost
-from tidegate.metering.billing.lives import Life, LivingT, stretch_of
+from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, Requests
+from tidegate.metering.billing.events import (
+    AllListed,
+    BilledNode,
+    BilledPod,
+    Event,
+    NodeGone,
+    NodeSeen,
+    PodGone,
+    PodSeen,
+    RequestsCounted,
+    WatchLost,
+)
+from tidegate.metering.billing.lives import Lifetime, LivingT, stretch_of
 
 
 class Roster:
@@ -30,8 +41,8 @@ class Roster:
         self._now_ms = opened_ms
         self._blind_since_ms: int | None = opened_ms
         self._unwatched: list[tuple[int, int]] = []
-        self._nodes: dict[str, Life[Node]] = {}
-        self._pods: dict[str, Life[Pod]] = {}
+        self._nodes: dict[str, Lifetime[BilledNode]] = {}
+        self._pods: dict[str, Lifetime[BilledPod]] = {}
         self._gone: set[str] = set()
         self._counters: dict[tuple[str, str], int] = {}
         self._requests: Counter[tuple[str, str]] = Counter()
@@ -48,7 +59,7 @@ class Roster:
                 self._end(self._nodes, uid)
             case PodGone(uid=uid):
                 self._end(self._pods, uid)
-            case Listed():
+            case AllListed():
                 self._see_all(event)
             case WatchLost():
                 self._blind_since_ms = self._now_ms if self._blind_since_ms is None else self._blind_since_ms
@@ -57,7 +68,7 @@ class Roster:
             case _:
                 pass
 
-    def close(self, until_ms: int) -> list[Entry]:
+    def close(self, until_ms: int) -> list[LedgerEntry]:
         """Closes everything until `until_ms`, or until the last event if that is earlier; one entry for each day of UTC.
 
         Empty while nobody looks, and when no time has passed.
@@ -71,7 +82,7 @@ class Roster:
         self._forget_ended()
         return entries
 
-    def _see_node(self, node: Node) -> None:
+    def _see_node(self, node: BilledNode) -> None:
         if node.uid in self._gone:
             return
         for uid, other in self._nodes.items():
@@ -80,7 +91,7 @@ class Roster:
                 break
         self._see(self._nodes, node, node.created_ms)
 
-    def _see_pod(self, pod: Pod) -> None:
+    def _see_pod(self, pod: BilledPod) -> None:
         if pod.uid in self._gone or not pod.node:
             return
         if pod.finished:
@@ -88,23 +99,23 @@ class Roster:
         else:
             self._see(self._pods, pod, pod.bound_ms)
 
-    def _see(self, lives: dict[str, Life[LivingT]], latest: LivingT, since_ms: int) -> None:
+    def _see(self, lives: dict[str, Lifetime[LivingT]], latest: LivingT, since_ms: int) -> None:
         uid = latest.uid
         life = lives.get(uid)
         ready_ms = None if latest.ready_ms is None else min(latest.ready_ms, self._now_ms)
         if life is None:
             # The API server's clock may be ahead of ours, but what is seen is there.
-            lives[uid] = Life(latest, min(since_ms, self._now_ms), ready_ms)
+            lives[uid] = Lifetime(latest, min(since_ms, self._now_ms), ready_ms)
         else:
             life.latest = latest
             life.ready_ms = ready_ms if life.ready_ms is None else life.ready_ms  # once ready, no cold start any more
 
-    def _end(self, lives: dict[str, Life[LivingT]], uid: str) -> None:
+    def _end(self, lives: dict[str, Lifetime[LivingT]], uid: str) -> None:
         self._gone.add(uid)
         if (life := lives.get(uid)) and life.is_there:
             life.gone_ms = max(self._now_ms, life.since_ms)
 
-    def _see_all(self, listed: Listed) -> None:
+    def _see_all(self, listed: AllListed) -> None:
         for uid in self._nodes.keys() - {node.uid for node in listed.nodes}:
             self._end(self._nodes, uid)
         for uid in self._pods.keys() - {pod.uid for pod in listed.pods}:
@@ -134,12 +145,14 @@ class Roster:
             if life.latest.namespace == namespace and life.latest.name == name
         )
 
-    def _entry(self, start_ms: int, end_ms: int, *, last: bool) -> Entry:
+    def _entry(self, start_ms: int, end_ms: int, *, last: bool) -> LedgerEntry:
         nodes, uses = stretch_of(list(self._nodes.values()), list(self._pods.values()), start_ms, end_ms)
         # Requests are known by when they were counted, not by when they came: all of them go to the stretch that ends now.
         counted = tuple(self._counted()) if last else ()
         unwatched = sum(max(0, min(end, end_ms) - max(start, start_ms)) for start, end in self._unwatched)
-        return Entry(region=self.region, start_ms=start_ms, end_ms=end_ms, unwatched_ms=unwatched, nodes=nodes, uses=uses, requests=counted)
+        return LedgerEntry(
+            region=self.region, start_ms=start_ms, end_ms=end_ms, unwatched_ms=unwatched, nodes=nodes, uses=uses, requests=counted
+        )
 
     def _counted(self) -> Iterator[Requests]:
         for (tenant, model), count in sorted(self._requests.items()):

@@ -23,7 +23,7 @@ _FORBIDDEN_BITS = {stat.S_ISUID: "set-user-ID", stat.S_ISGID: "set-group-ID", st
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FileState:
     """What identifies a file's content without reading it; two looks that differ mean that somebody wrote."""
 
     device: int
@@ -33,22 +33,22 @@ class Seen:
     changed_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Seen:
+    def of(cls, status: os.stat_result) -> FileState:
         """From what the kernel says."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def look(folder: Path) -> dict[str, Seen]:
+def look(folder: Path) -> dict[str, FileState]:
     """Every file below `folder` by its relative path; refuses whatever is no plain file of a plain name in a folder that holds one."""
     if not stat.S_ISDIR(_status(folder, ".").st_mode):
         raise Refusal("the model is no folder")
-    found: dict[str, Seen] = {}
+    found: dict[str, FileState] = {}
     _look(folder, "", found, depth=0)
     refuse_clashes(found)
     return found
 
 
-def _look(folder: Path, prefix: str, found: dict[str, Seen], depth: int) -> None:
+def _look(folder: Path, prefix: str, found: dict[str, FileState], depth: int) -> None:
     if depth > DEPTH_MAX:
         raise Refusal(f"folders are nested more than {DEPTH_MAX} deep")
     try:
@@ -69,7 +69,7 @@ def _look(folder: Path, prefix: str, found: dict[str, Seen], depth: int) -> None
         _refuse_kind(name, status)
         if len(found) >= FILES_MAX:
             raise Refusal(f"the model has more than {FILES_MAX} files")
-        found[name] = Seen.of(status)
+        found[name] = FileState.of(status)
 
 
 def _status(path: Path, name: str) -> os.stat_result:
@@ -110,7 +110,7 @@ def refuse_clashes(names: Iterable[str]) -> None:
             raise Refusal(f"the names {shown(other)} and {shown(name)} differ in case only")
 
 
-def read_small(folder: Path, name: str, seen: Mapping[str, Seen], limit_bytes: int) -> bytes:
+def read_small(folder: Path, name: str, seen: Mapping[str, FileState], limit_bytes: int) -> bytes:
     """The content of a file that must be there and not longer than `limit_bytes`."""
     if name not in seen:
         raise Refusal(f"{name} is missing: the model is not signed")
@@ -121,7 +121,7 @@ def read_small(folder: Path, name: str, seen: Mapping[str, Seen], limit_bytes: i
     return bytes(content)
 
 
-def digest(folder: Path, name: str, seen: Seen) -> str:
+def digest(folder: Path, name: str, seen: FileState) -> str:
     """SHA-256 of a file, in hexadecimal."""
     hasher = hashlib.sha256()
     _read(folder, name, seen, hasher.update)
@@ -133,7 +133,7 @@ def tree_digest(digests: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(f"{name}\0{digests[name]}\n" for name in sorted(digests)).encode()).hexdigest()
 
 
-def _read(folder: Path, name: str, seen: Seen, take: Callable[[memoryview], object]) -> None:
+def _read(folder: Path, name: str, seen: FileState, take: Callable[[memoryview], object]) -> None:
     """Hands all of a file to `take`. Refuses when what is opened is not what was looked at, before or after."""
     try:
         # Without waiting: a pipe that took the file's place would block for ever.
@@ -141,7 +141,7 @@ def _read(folder: Path, name: str, seen: Seen, take: Callable[[memoryview], obje
     except OSError as error:
         raise Refusal(f"{shown(name)} cannot be read: {error.strerror}") from error
     with os.fdopen(opened, "rb", buffering=0) as file:
-        if Seen.of(os.fstat(opened)) != seen:
+        if FileState.of(os.fstat(opened)) != seen:
             raise Refusal(f"{shown(name)} was changed while it was verified")
         buffer = memoryview(bytearray(min(_BLOCK_BYTES, seen.size + 1)))
         remaining = seen.size
@@ -150,5 +150,5 @@ def _read(folder: Path, name: str, seen: Seen, take: Callable[[memoryview], obje
             if remaining < 0:  # it grows: never read on without an end
                 break
             take(buffer[:count])
-        if remaining or Seen.of(os.fstat(opened)) != seen:
+        if remaining or FileState.of(os.fstat(opened)) != seen:
             raise Refusal(f"{shown(name)} was changed while it was verified")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .envelopes import Fields, fields, items, only_subject, open_bundle, open_envelope, public_key, read_json, text
-from .files import FILES_MAX, Seen, digest, look, read_small, refuse_clashes, refuse_name, tree_digest
+from .files import FILES_MAX, FileState, digest, look, read_small, refuse_clashes, refuse_name, tree_digest
 from .refusal import Refusal, shown
 
 BUNDLE = "model.sig"
@@ -127,14 +127,14 @@ def _bytes(sha256: str) -> bytes:
     return bytes.fromhex(sha256)
 
 
-def _compare_names(content: Mapping[str, Seen], signed: Mapping[str, str]) -> None:
+def _compare_names(content: Mapping[str, FileState], signed: Mapping[str, str]) -> None:
     if added := sorted(content.keys() - signed.keys()):
         raise Refusal(f"{shown(added[0])} is not among the signed files")
     if removed := sorted(signed.keys() - content.keys()):
         raise Refusal(f"{shown(removed[0])} is signed, but missing")
 
 
-def _compare_amounts(content: Mapping[str, Seen], said: Fields) -> None:
+def _compare_amounts(content: Mapping[str, FileState], said: Fields) -> None:
     size = sum(one.size for one in content.values())
     if (said["files"], said["sizeBytes"]) != (len(content), size):
         raise Refusal(

@@ -7,7 +7,7 @@ import pytest
 from tests.clusters.embedded.builds.go_mods import entries, go_mod, versions
 from tests.root import ROOT
 from tidegate.checkout import Checkout
-from tidegate.embedded.builds.facts import Catalogue
+from tidegate.embedded.builds.facts import BuildList
 from tidegate.embedded.builds.go_programs import CATALOGUE, kubernetes_libraries, read_catalogue
 from tidegate.facts.inventory.releases import load_releases
 
@@ -92,19 +92,19 @@ APART = {
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
+def catalogue() -> BuildList:
     return read_catalogue(Checkout(ROOT))
 
 
-def test_every_program_of_the_region_is_built_by_one_family(catalogue: Catalogue) -> None:
+def test_every_program_of_the_region_is_built_by_one_family(catalogue: BuildList) -> None:
     assert sorted(catalogue.names) == sorted(PROGRAMS)
 
 
-def test_every_folder_is_a_family_and_every_family_a_folder(catalogue: Catalogue) -> None:
+def test_every_folder_is_a_family_and_every_family_a_folder(catalogue: BuildList) -> None:
     assert sorted(family.name for family in catalogue.families) == FAMILIES == sorted(PINNED)
 
 
-def test_what_a_region_needs_first_is_built_first(catalogue: Catalogue) -> None:
+def test_what_a_region_needs_first_is_built_first(catalogue: BuildList) -> None:
     names = [family.name for family in catalogue.families]
     assert names[:4] == ["pause", "etcd", "kubernetes", "coredns"]
     assert names.index("istio") < names.index("knative") < names.index("kserve") < names.index("argocd")
@@ -134,7 +134,7 @@ def test_family_takes_nothing_from_this_machine(family: str) -> None:
         assert [path for path in PINNED[family] if f"{path} {versions(module)[path]}" not in summed] == []
 
 
-def test_kubernetes_and_all_it_publishes_apart_are_one_release(catalogue: Catalogue) -> None:
+def test_kubernetes_and_all_it_publishes_apart_are_one_release(catalogue: BuildList) -> None:
     (family,) = [family for family in catalogue.families if family.name == "kubernetes"]
     replaced = {one["Old"]["Path"]: one["New"]["Version"] for one in entries(go_mod("kubernetes"), "Replace")}
     assert len(replaced) == KUBERNETES_STAGING
@@ -162,7 +162,7 @@ def test_families_with_the_same_kubernetes_libraries_share_what_is_compiled() ->
     assert min(map(len, by_libraries.values())) > 50, "the search finds too little"
 
 
-def test_programs_tell_the_release_of_their_family(catalogue: Catalogue) -> None:
+def test_programs_tell_the_release_of_their_family(catalogue: BuildList) -> None:
     for family in catalogue.families:
         told = {text for name, text in family.variables.items() if name.lower().endswith(("version.version", "version.gitversion"))}
         assert told <= {family.release, f"v{family.release}"}, family.name
@@ -171,7 +171,7 @@ def test_programs_tell_the_release_of_their_family(catalogue: Catalogue) -> None
         assert {text for name, text in family.variables.items() if name.endswith("Minor")} <= {minor}
 
 
-def test_packages_of_others_are_tools_of_their_family(catalogue: Catalogue) -> None:
+def test_packages_of_others_are_tools_of_their_family(catalogue: BuildList) -> None:
     """Else `go mod tidy` would drop what they need."""
     for family in catalogue.families:
         declared = {one["Path"] for one in entries(go_mod(family.name), "Tool")}

@@ -17,7 +17,7 @@ GOOD = {
 
 def test_good_catalogue_is_read() -> None:
     read = catalogue.parse(json.dumps(GOOD))
-    assert read.models["merchant-000"] == catalogue.Entry("merchant-000", "a" * 64, 4321)
+    assert read.models["merchant-000"] == catalogue.PoolModel("merchant-000", "a" * 64, 4321)
     assert read.models["merchant-000"].resident_bytes > 3 * 4321
 
 

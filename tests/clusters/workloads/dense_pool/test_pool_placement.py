@@ -17,7 +17,7 @@ PODS = [f"10.0.0.{number}:8080" for number in range(1, 5)]
 
 def placed(resident: dict[str, list[str]] | None = None, **limits: Any) -> Any:
     """A placement that has seen four pods."""
-    made = placement.Placement(MODELS, placement.Limits(**limits))
+    made = placement.PoolPlacement(MODELS, placement.Limits(**limits))
     made.observe({key: [] for key in PODS} | (resident or {}))
     return made
 

@@ -212,7 +212,7 @@ def test_link_that_leads_out_of_its_folder_is_not_followed(there: Place, tmp_pat
             member.type, member.linkname = kind, target
             archive.addfile(member)
 
-    def pack(_folder: Path, sink: trees.Sink, **_: object) -> None:
+    def pack(_folder: Path, sink: trees.ByteSink, **_: object) -> None:
         sink.write(evil.getvalue())
 
     with monkeypatch.context() as patched:

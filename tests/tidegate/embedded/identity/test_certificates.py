@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from tidegate.embedded.identity import certificates, pki
 from tidegate.errors import MachineError
 
-REGION = pki.Region("live-1", "live-1-node-1", "172.31.250.11", "10.102.0.1")
+REGION = pki.RegionNames("live-1", "live-1-node-1", "172.31.250.11", "10.102.0.1")
 
 
 def test_a_leaf_names_its_user_groups_and_hosts() -> None:

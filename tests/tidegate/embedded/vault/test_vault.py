@@ -17,13 +17,10 @@ import pytest
 import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from moto.server import ThreadedMotoServer
 
 from tests.root import ROOT
 from tests.tidegate.embedded.vault.vault_server import Server, account_token, reviewer
 from tidegate import tools
-from tidegate.checkout import Checkout
-from tidegate.embedded.builds.go_programs import build
 from tidegate.embedded.vault import vault as subject
 from tidegate.embedded.vault.vault_client import Vault
 from tidegate.embedded.vault.vault_keys import TransitKey
@@ -33,20 +30,6 @@ from tidegate.signing.keys import embedded_signer
 
 FETCHER = ROOT / "clusters/workloads/model_verifier"
 FRAUD, CREDIT = ("tenant-fraud", "fraud-serving"), ("tenant-credit", "credit-serving")
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return build(Checkout(ROOT), lambda _program, _happened: None, ["vault"])["vault"]
-
-
-@pytest.fixture(scope="module")
-def aws() -> Generator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from tidegate.facts.cluster import CapacityType
-from tidegate.metering.billing.events import Event, Listed, Node, NodeGone, NodeSeen, Pod, PodGone, PodSeen, Tick, WatchLost
+from tidegate.metering.billing.events import AllListed, BilledNode, BilledPod, Event, NodeGone, NodeSeen, PodGone, PodSeen, Tick, WatchLost
 
 START_MS = 1_793_491_198_000
 """Two seconds before a midnight of UTC, so that many streams cross it."""
@@ -16,14 +16,16 @@ START_MS = 1_793_491_198_000
 KINDS = (("g6.xlarge", 1, "nvidia.com/gpu", 1), ("p5.48xlarge", 8, "nvidia.com/mig-1g.10gb", 56), ("m7i.xlarge", 0, "", 0))
 
 
-def make_node(uid: str, at_ms: int, kind: int = 2, capacity: CapacityType = CapacityType.ON_DEMAND, ready_ms: int | None = None) -> Node:
+def make_node(
+    uid: str, at_ms: int, kind: int = 2, capacity: CapacityType = CapacityType.ON_DEMAND, ready_ms: int | None = None
+) -> BilledNode:
     instance_type, cards, resource, pieces = KINDS[kind]
     allocatable = {"cpu": 3920, "memory": 14_000, **({resource: pieces} if resource else {})}
-    return Node(uid, f"node-{uid}", instance_type, capacity, at_ms, ready_ms, allocatable, cards)
+    return BilledNode(uid, f"node-{uid}", instance_type, capacity, at_ms, ready_ms, allocatable, cards)
 
 
-def make_pod(uid: str, at_ms: int, node: str, tenant: str = "assistant", **other: object) -> Pod:
-    pod = Pod(
+def make_pod(uid: str, at_ms: int, node: str, tenant: str = "assistant", **other: object) -> BilledPod:
+    pod = BilledPod(
         uid, f"pod-{uid}", f"tenant-{tenant}", node, tenant, "chat" if tenant else "", at_ms, None, requests={"cpu": 1000, "memory": 2000}
     )
     return replace(pod, **other)  # pyright: ignore[reportArgumentType] - names are checked when it is made
@@ -34,20 +36,20 @@ class Step:
     """What happened, what was all there was afterwards, and how the meter was told: normally, twice, or not at all."""
 
     event: Event
-    nodes: tuple[Node, ...]
-    pods: tuple[Pod, ...]
+    nodes: tuple[BilledNode, ...]
+    pods: tuple[BilledPod, ...]
     told: int
 
     @property
-    def listed(self) -> Listed:
-        return Listed(self.event.at_ms, self.nodes, self.pods)
+    def listed(self) -> AllListed:
+        return AllListed(self.event.at_ms, self.nodes, self.pods)
 
 
 @st.composite
 def lives(draw: st.DrawFn, *, faithful: bool) -> list[Step]:
     """Up to 25 things that happen one after another, often at the same millisecond."""
-    at_ms, nodes, pods = START_MS, dict[str, Node](), dict[str, Pod]()
-    steps = [Step(Listed(at_ms, (), ()), (), (), 1)]
+    at_ms, nodes, pods = START_MS, dict[str, BilledNode](), dict[str, BilledPod]()
+    steps = [Step(AllListed(at_ms, (), ()), (), (), 1)]
     for number in range(draw(st.integers(1, 25))):
         at_ms += draw(st.sampled_from([0, 0, 1, 7, 999, 60_000]))
         what = draw(st.sampled_from(["node", "node", "pod", "pod", "pod", "ready", "node-gone", "pod-gone", "tick", "list", "lost"]))
@@ -79,11 +81,11 @@ def lives(draw: st.DrawFn, *, faithful: bool) -> list[Step]:
         elif what == "lost" and not faithful:
             event = WatchLost(at_ms)
         if what == "list":
-            event = Listed(at_ms, tuple(nodes.values()), tuple(pods.values()))
+            event = AllListed(at_ms, tuple(nodes.values()), tuple(pods.values()))
         told = draw(st.sampled_from([1, 1, 1, 2])) if faithful else draw(st.sampled_from([0, 1, 1, 2]))
         steps.append(Step(event, tuple(nodes.values()), tuple(pods.values()), told))
     last = at_ms + 1000
-    return [*steps, Step(Listed(last, tuple(nodes.values()), tuple(pods.values())), tuple(nodes.values()), tuple(pods.values()), 1)]
+    return [*steps, Step(AllListed(last, tuple(nodes.values()), tuple(pods.values())), tuple(nodes.values()), tuple(pods.values()), 1)]
 
 
 def node_lives(steps: Sequence[Step]) -> dict[str, tuple[int, int]]:

@@ -15,7 +15,7 @@ from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.prices import price_findings, priced_shapes, usd_per_hour
 from tidegate.metering.billing.allotment import WHOLE, Owner, Reason, apportion, divide
 from tidegate.metering.billing.bill import make_bill, to_cents, unpriced
-from tidegate.metering.billing.entries import DAY_MS, Entry, NodeTime, Requests, Use
+from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Requests, Use
 
 HOUR_US = 3_600_000_000
 
@@ -33,9 +33,9 @@ def use(
     )  # fmt: skip
 
 
-def entry(*uses: Use, day: int = 0, requests: tuple[Requests, ...] = ()) -> Entry:
+def entry(*uses: Use, day: int = 0, requests: tuple[Requests, ...] = ()) -> LedgerEntry:
     nodes = tuple(NodeTime(instance_type=one.instance_type, capacity=one.capacity, node_us=one.node_us) for one in uses)
-    return Entry(region="live-1", start_ms=day * DAY_MS, end_ms=(day + 1) * DAY_MS, nodes=nodes, uses=uses, requests=requests)
+    return LedgerEntry(region="live-1", start_ms=day * DAY_MS, end_ms=(day + 1) * DAY_MS, nodes=nodes, uses=uses, requests=requests)
 
 
 KINDS = st.sampled_from([(name, capacity) for name in sorted(priced_shapes()) for capacity in CapacityType])
@@ -105,9 +105,9 @@ def test_machine_without_a_price_is_named_with_the_entry_it_first_stands_in() ->
 )
 def test_entry_that_cannot_be_is_refused(changed: dict[str, object], rule: str) -> None:
     good = entry(use(1)).model_dump()
-    assert Entry.model_validate(good)
+    assert LedgerEntry.model_validate(good)
     with pytest.raises(ValidationError) as caught:
-        Entry.model_validate({**good, **changed})
+        LedgerEntry.model_validate({**good, **changed})
     assert [one["ctx"]["rule"] for one in caught.value.errors() if "ctx" in one] == [rule]
 
 

@@ -14,10 +14,10 @@ from tests.tidegate.metering.billing.streams import START_MS, Step, lives, make_
 from tidegate.facts.cluster import CapacityType
 from tidegate.metering.billing.allotment import Owner, Reason
 from tidegate.metering.billing.bill import make_bill
-from tidegate.metering.billing.entries import DAY_MS, Entry, Use
+from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, Use
 from tidegate.metering.billing.events import (
+    AllListed,
     Event,
-    Listed,
     NodeGone,
     NodeSeen,
     PodGone,
@@ -34,16 +34,16 @@ def told(steps: Iterable[Step]) -> list[Event]:
     return [event for step in steps for event in [step.event] * step.told]
 
 
-def entries_of(events: Sequence[Event], close_ms: int, roster: Roster | None = None) -> list[Entry]:
+def entries_of(events: Sequence[Event], close_ms: int, roster: Roster | None = None) -> list[LedgerEntry]:
     roster = roster or Roster("live-1", events[0].at_ms)
-    entries: list[Entry] = []
+    entries: list[LedgerEntry] = []
     for event in events:
         roster.see(event)
         entries += roster.close(event.at_ms - event.at_ms % close_ms)
     return entries + roster.close(events[-1].at_ms)
 
 
-def node_us(entries: Iterable[Entry]) -> int:
+def node_us(entries: Iterable[LedgerEntry]) -> int:
     return sum(time.node_us for entry in entries for time in entry.nodes)
 
 
@@ -101,7 +101,7 @@ def test_meter_that_is_killed_goes_on_where_its_ledger_ends(steps: list[Step], d
     close_ms = data.draw(CLOSINGS)
     killed = data.draw(st.integers(1, len(steps) - 1))
     before = Roster("live-1", START_MS)
-    entries: list[Entry] = []
+    entries: list[LedgerEntry] = []
     for event in told(steps[:killed]):
         before.see(event)
         entries += before.close(event.at_ms - event.at_ms % close_ms)
@@ -138,7 +138,7 @@ def test_cold_start_serving_and_idle_follow_one_another() -> None:
     node = make_node("n", START_MS)
     pod = make_pod("p", START_MS + 200, node.name, requests={"cpu": 1960})
     uses = uses_of(
-        Listed(START_MS, (node,), ()), NodeSeen(START_MS + 110, replace(node, ready_ms=START_MS + 100)), PodSeen(START_MS + 200, pod), PodSeen(START_MS + 500, replace(pod, ready_ms=START_MS + 500)),
+        AllListed(START_MS, (node,), ()), NodeSeen(START_MS + 110, replace(node, ready_ms=START_MS + 100)), PodSeen(START_MS + 200, pod), PodSeen(START_MS + 500, replace(pod, ready_ms=START_MS + 500)),
         PodGone(START_MS + 900, "p"), Tick(START_MS + 1000),
     )  # fmt: skip
     assert by_account(uses) == {
@@ -155,7 +155,7 @@ def test_oldest_ready_replicas_are_the_floor() -> None:
         make_pod(uid, START_MS, node.name, floor=1, ready_ms=START_MS + ready, requests={"cpu": 980})
         for uid, ready in (("b", 0), ("a", -1))
     ]
-    uses = by_account(uses_of(Listed(START_MS, (node,), tuple(pods)), PodGone(START_MS + 500, "a"), Tick(START_MS + 1000)))
+    uses = by_account(uses_of(AllListed(START_MS, (node,), tuple(pods)), PodGone(START_MS + 500, "a"), Tick(START_MS + 1000)))
     # Once the older has gone, the other one is the floor.
     assert uses[Owner.TENANT, "assistant", Reason.WARM_FLOOR] == 1000 * 250
     assert uses[Owner.TENANT, "assistant", Reason.SERVING] == 500 * 250
@@ -164,13 +164,13 @@ def test_oldest_ready_replicas_are_the_floor() -> None:
 def test_placeholder_of_the_platform_is_shared_warm_floor() -> None:
     node = make_node("n", START_MS, 0, ready_ms=START_MS)
     pod = make_pod("p", START_MS, node.name, "", namespace="platform", placeholder=True, requests={"nvidia.com/gpu": 1})
-    assert by_account(uses_of(Listed(START_MS, (node,), (pod,)), Tick(START_MS + 10)))[Owner.SHARED, "", Reason.WARM_FLOOR] == 10_000
+    assert by_account(uses_of(AllListed(START_MS, (node,), (pod,)), Tick(START_MS + 10)))[Owner.SHARED, "", Reason.WARM_FLOOR] == 10_000
 
 
 def test_whoever_holds_the_only_card_pays_the_machine() -> None:
     node = make_node("n", START_MS, 0, CapacityType.SPOT, ready_ms=START_MS)
     pod = make_pod("p", START_MS, node.name, ready_ms=START_MS, requests={"cpu": 10, "nvidia.com/gpu": 1})
-    (use, idle) = sorted(uses_of(Listed(START_MS, (node,), (pod,)), Tick(START_MS + 10)), key=lambda use: use.owner, reverse=True)
+    (use, idle) = sorted(uses_of(AllListed(START_MS, (node,), (pod,)), Tick(START_MS + 10)), key=lambda use: use.owner, reverse=True)
     assert (use.tenant, use.node_us, use.card_us, use.capacity) == ("assistant", 10_000, 10_000, CapacityType.SPOT)
     assert (idle.owner, idle.node_us, idle.card_us, idle.cpu_millicore_ms) == (Owner.IDLE, 0, 0, 39_100)
 
@@ -179,7 +179,7 @@ def test_shares_above_the_node_are_scaled_down() -> None:
     node = make_node("n", START_MS, ready_ms=START_MS)
     all_cores = make_pod("a", START_MS, node.name, "fraud", ready_ms=START_MS, requests={"cpu": 3920})
     all_memory = make_pod("b", START_MS, node.name, "credit", ready_ms=START_MS, requests={"memory": 14_000})
-    uses = by_account(uses_of(Listed(START_MS, (node,), (all_cores, all_memory)), Tick(START_MS + 10)))
+    uses = by_account(uses_of(AllListed(START_MS, (node,), (all_cores, all_memory)), Tick(START_MS + 10)))
     assert uses == {(Owner.TENANT, "fraud", Reason.SERVING): 5_000, (Owner.TENANT, "credit", Reason.SERVING): 5_000}
 
 
@@ -188,7 +188,7 @@ def test_finished_pod_holds_nothing_and_does_not_come_back(close_ms: int) -> Non
     node = make_node("n", START_MS, ready_ms=START_MS)
     pod = make_pod("p", START_MS, node.name, requests={"cpu": 3920})
     late = [PodSeen(START_MS + 6, pod), Tick(START_MS + 10)]
-    events = [Listed(START_MS, (node,), (pod,)), PodSeen(START_MS + 5, replace(pod, finished=True)), *late]
+    events = [AllListed(START_MS, (node,), (pod,)), PodSeen(START_MS + 5, replace(pod, finished=True)), *late]
     uses = by_account(use for entry in entries_of(events, close_ms) for use in entry.uses)
     assert uses[Owner.TENANT, "assistant", Reason.COLD_START] == 5_000
 
@@ -196,18 +196,18 @@ def test_finished_pod_holds_nothing_and_does_not_come_back(close_ms: int) -> Non
 def test_node_of_the_same_name_ends_the_one_whose_end_was_missed() -> None:
     first = make_node("n", START_MS, ready_ms=START_MS)
     second = replace(first, uid="m", created_ms=START_MS + 6)
-    events = [Listed(START_MS, (first,), ()), NodeSeen(START_MS + 6, second), NodeGone(START_MS + 8, "m"), Tick(START_MS + 10)]
+    events = [AllListed(START_MS, (first,), ()), NodeSeen(START_MS + 6, second), NodeGone(START_MS + 8, "m"), Tick(START_MS + 10)]
     assert sum(use.node_us for use in uses_of(*events)) == 8_000
 
 
 def test_nothing_is_closed_while_nobody_looks_and_it_is_told_how_long() -> None:
     roster = Roster("live-1", START_MS)
     node = make_node("n", START_MS, ready_ms=START_MS)
-    roster.see(Listed(START_MS, (node,), ()))
+    roster.see(AllListed(START_MS, (node,), ()))
     roster.see(WatchLost(START_MS + 100))
     roster.see(Tick(START_MS + 500))
     assert roster.close(START_MS + 500) == []
-    roster.see(Listed(START_MS + 700, (node,), ()))
+    roster.see(AllListed(START_MS + 700, (node,), ()))
     (entry,) = roster.close(START_MS + 700)
     assert (node_us([entry]), entry.unwatched_ms) == (700_000, 600)
 
@@ -215,7 +215,13 @@ def test_nothing_is_closed_while_nobody_looks_and_it_is_told_how_long() -> None:
 @pytest.mark.parametrize("close_ms", [1, DAY_MS])
 def test_clock_that_goes_back_counts_nothing_twice(close_ms: int) -> None:
     node = make_node("n", START_MS, ready_ms=START_MS)
-    events = [Listed(START_MS, (node,), ()), Tick(START_MS + 100), Tick(START_MS + 50), NodeGone(START_MS + 60, "n"), Tick(START_MS + 200)]
+    events = [
+        AllListed(START_MS, (node,), ()),
+        Tick(START_MS + 100),
+        Tick(START_MS + 50),
+        NodeGone(START_MS + 60, "n"),
+        Tick(START_MS + 200),
+    ]
     assert node_us(entries_of(events, close_ms)) == 100_000
 
 
@@ -228,7 +234,7 @@ def test_requests_are_what_counters_rose_by() -> None:
 
     # What the old pod took before the meter looked is not its to count; 3 after 12 is a counter that began anew.
     events = [
-        Listed(START_MS, (node,), (old,)),
+        AllListed(START_MS, (node,), (old,)),
         counted("old", 100),
         counted("old", 107),
         PodSeen(START_MS + 5, new),
@@ -243,7 +249,7 @@ def test_compressed_day_is_metered_as_a_day() -> None:
     node = make_node("n", START_MS + 10, ready_ms=START_MS + 20)
     pod = make_pod("p", START_MS + 30, node.name, ready_ms=START_MS + 40, requests={"cpu": 3920})
     real = [
-        Listed(START_MS, (), ()),
+        AllListed(START_MS, (), ()),
         NodeSeen(START_MS + 10, node),
         PodSeen(START_MS + 40, pod),
         PodGone(START_MS + 90, "p"),
