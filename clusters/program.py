@@ -20,12 +20,12 @@ from clusters.delivery import removals
 from tidegate.contracts.rendering import AddOnsRequest, RenderSummary
 from tidegate.errors import ManifestError, TidegateError
 from tidegate.facts import inventory
-from tidegate.facts.embedding import Embedding, embed
+from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform
 from tidegate.manifests.tree import emit_tree, write_trees
 
 
-def render(root: Path, out: Path, embedding: Embedding | None = None, add_ons: Sequence[AddOnsRequest] = ()) -> RenderSummary:
+def render(root: Path, out: Path, embedded: EmbeddedFacts | None = None, add_ons: Sequence[AddOnsRequest] = ()) -> RenderSummary:
     """Renders the inventory of the checkout at `root` into `out`, for the embedded region when its facts are given, and add-ons beside.
 
     Raises `InventoryError` for bad facts and `ManifestError` for a tenant that would vanish from `out` without a tombstone; then nothing
@@ -33,14 +33,14 @@ def render(root: Path, out: Path, embedding: Embedding | None = None, add_ons: S
     The checkout's own `gitops/rendered`, and what the embedded region is given, have `gitops/bootstrap` beside it, which is then rendered too, in the same stroke.
     """
     written = inventory.load(root)
-    platform = embed(written, embedding) if embedding else written
+    platform = embed(written, embedded) if embedded else written
     if findings := removals.without_tombstone(platform, out):
         raise ManifestError(findings)
     gc.disable()  # nothing rendered refers to itself, and looking for cycles among it takes a quarter of the time
     try:
         with ThreadPoolExecutor(len(add_ons) or 1, "add-ons") as beside:
             others = [beside.submit(fulfil, request, written.clusters) for request in add_ons]
-            summary = _render(platform, root, out, embedding)
+            summary = _render(platform, root, out, embedded)
             for other in others:
                 other.result()
         return summary
@@ -48,12 +48,12 @@ def render(root: Path, out: Path, embedding: Embedding | None = None, add_ons: S
         gc.enable()
 
 
-def _render(platform: Platform, root: Path, out: Path, embedding: Embedding | None) -> RenderSummary:
-    digests = embedding.image_digests if embedding else {}
+def _render(platform: Platform, root: Path, out: Path, embedded: EmbeddedFacts | None) -> RenderSummary:
+    digests = embedded.image_digests if embedded else {}
     objects = emit_tree(pinned(cluster_tree.objects(platform), digests))
     bootstrap: dict[str, bytes] = {}
     trees: dict[Path, dict[str, bytes]] = {out: {**objects, **cluster_tree.emptied_folders(platform)}}
-    if embedding or out.resolve() == (root / "gitops" / "rendered").resolve():
+    if embedded or out.resolve() == (root / "gitops" / "rendered").resolve():
         bootstrap = trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
     written = write_trees(trees)
     return RenderSummary(
@@ -72,14 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("render", help="render every cluster into a folder")
     command.add_argument("--root", type=Path, required=True, help="the checkout that holds the inventory")
     command.add_argument("--out", type=Path, required=True, help="the folder that is made to hold exactly the rendered files")
-    command.add_argument("--embedding", type=Path, help="render for the embedded region: a JSON file of its facts")
+    command.add_argument("--embedded", type=Path, help="render for the embedded region: a JSON file of its facts")
     command.add_argument(
         "--add-ons", type=Path, action="append", default=[], metavar="FILE", help="render a region's add-ons too: JSON of an AddOnsRequest"
     )
     chosen = parser.parse_args(arguments)
     try:
-        embedding = Embedding.model_validate_json(chosen.embedding.read_bytes()) if chosen.embedding else None
-        summary = render(chosen.root, chosen.out, embedding, [read_request(path) for path in chosen.add_ons])
+        embedded = EmbeddedFacts.model_validate_json(chosen.embedded.read_bytes()) if chosen.embedded else None
+        summary = render(chosen.root, chosen.out, embedded, [read_request(path) for path in chosen.add_ons])
     except TidegateError as refused:
         sys.stderr.write(f"{refused}\n")
         return 1

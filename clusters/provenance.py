@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import cast
 
-from clusters.addons import catalogue
+from clusters.addons import listing
 from clusters.components.admission.policy_groups import GROUP_PREFIX
-from clusters.components.tenancy import catalogue as model_catalogue
+from clusters.components.tenancy import catalogue
 from tidegate.facts import names
 from tidegate.facts.inventory.catalogue import FOLDER
 from tidegate.facts.platform import Platform, tenant_source
@@ -38,10 +38,10 @@ def of_policy(manifest: Manifest) -> str:
 
 def of_catalogue(manifest: Manifest) -> str:
     """The tenants' signed lists for the list of all; no fact decides the namespace that it is in."""
-    return f"{FOLDER}/*.json" if manifest["kind"] == "ConfigMap" else file_of(model_catalogue)
+    return f"{FOLDER}/*.json" if manifest["kind"] == "ConfigMap" else file_of(catalogue)
 
 
 def of_add_on(manifest: Manifest) -> str:
     """The add-on's module for its Application; for their project the list of all."""
-    module = catalogue.MODULES.get(name_of(manifest).removeprefix(names.add_on_application("")))
-    return file_of(module or catalogue)
+    module = listing.MODULES.get(name_of(manifest).removeprefix(names.add_on_application("")))
+    return file_of(module or listing)

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clusters.addons import sources
 from clusters.addons.add_on import AddOn
-from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.listing import ADD_ONS
 from clusters.addons.requests import fulfil, read_request
 from tidegate.contracts.rendering import AddOnEntry, AddOnModule
 from tidegate.errors import Finding, InventoryError, TidegateError, UsageError

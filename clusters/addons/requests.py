@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from clusters.addons import kserve
 from clusters.addons.add_on import RenderPrograms
-from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.listing import ADD_ONS
 from clusters.addons.region import AddOnRegion
 from clusters.addons.render import emit_files, render
 from tidegate.contracts.rendering import AddOnsRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn
-from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.listing import ADD_ONS
 from clusters.delivery import applications, gpu_operator
 from clusters.objects.argo_cd import Application, AppProject, ChartSource, GroupKind, IgnoredDifference, Source
 from tidegate.facts import names

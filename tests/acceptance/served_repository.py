@@ -89,7 +89,7 @@ class Renderer:
         """Renders the inventory below `root`. Raises `ToolError` when it is refused."""
         command = [
             str(self._running.checkout.python), "-m", "clusters.program", "render", "--root", str(root),
-            "--out", str(self._rendered), "--embedding", str(self._machine.folder / "embedding.json"),
+            "--out", str(self._rendered), "--embedded", str(self._machine.folder / "embedded.json"),
         ]  # fmt: skip
         tools.run(command, cwd=ROOT)
 

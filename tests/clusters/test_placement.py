@@ -14,7 +14,7 @@ from clusters.delivery import gpu_operator
 from clusters.objects.placement import placement, priority_class
 from tests.clusters.selection import Select
 from tidegate.facts.cluster import CapacityType, TimeSlicing
-from tidegate.facts.embedding import Embedding, embed
+from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform, pools_for
 from tidegate.facts.tenant import Tier
 from tidegate.manifests.placed import Placed
@@ -105,7 +105,7 @@ def test_cpu_pools_bear_every_pod_and_bring_no_card(select: Select) -> None:
 
 
 def test_pretended_cpu_nodes_take_no_pod_away_from_the_real_one(platform: Platform) -> None:
-    embedded = embed(platform, Embedding(repository_url="git://git.example.com/tidegate.git", edge_addresses={"live-1": "192.0.2.1"}))
+    embedded = embed(platform, EmbeddedFacts(repository_url="git://git.example.com/tidegate.git", edge_addresses={"live-1": "192.0.2.1"}))
     objects = list(cluster_tree.objects(embedded))
     assert not [each for each in objects if "cpu-pools" in each.folder or "cpu-pools" in file_path(each)]
     assert not [each for each in objects if file_path(each).endswith("application-add-on-gpu-operator.yaml")]

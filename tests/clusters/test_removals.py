@@ -15,7 +15,7 @@ from clusters.delivery import applications
 from tests.root import ROOT
 from tidegate.errors import ManifestError
 from tidegate.facts import inventory
-from tidegate.facts.embedding import Embedding
+from tidegate.facts.embedded import EmbeddedFacts
 from tidegate.facts.platform import Platform
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.validate import validate_folder
@@ -44,8 +44,8 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def render(root: Path, embedding: Embedding | None = None) -> program.RenderSummary:
-    return program.render(root, root / "gitops" / "rendered", embedding)
+def render(root: Path, embedded: EmbeddedFacts | None = None) -> program.RenderSummary:
+    return program.render(root, root / "gitops" / "rendered", embedded)
 
 
 def bury(root: Path, text: str = TOMBSTONE) -> None:
@@ -222,7 +222,7 @@ def test_second_rendering_of_a_tombstone_writes_nothing_and_counts_objects_only(
 
 def test_embedded_region_buries_too(checkout: Path) -> None:
     bury(checkout)
-    facts = Embedding(repository_url="git://git.example.com/payments/tidegate.git", edge_addresses={"live-1": "172.31.250.11"})
+    facts = EmbeddedFacts(repository_url="git://git.example.com/payments/tidegate.git", edge_addresses={"live-1": "172.31.250.11"})
     program.render(checkout, checkout / "embedded" / "rendered", facts)
     assert (checkout / "embedded" / "rendered" / "live-1" / "tenants" / GONE / "removed.txt").is_file()
 

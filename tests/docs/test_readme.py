@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn, HelmChart, Kustomization
-from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.listing import ADD_ONS
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.checkout import Checkout
@@ -21,7 +21,7 @@ from tidegate.embedded import lifecycle, regions
 from tidegate.embedded.fleet.region import read_addresses
 from tidegate.embedded.machines.facts import SupervisedPrograms
 from tidegate.facts import inventory
-from tidegate.facts.embedding import Sizes
+from tidegate.facts.embedded import Sizes
 from tidegate.facts.inventory.read import read_fact
 from tidegate.live.served import SCHEDULED_ONLY, is_executed
 

@@ -161,7 +161,7 @@ class _RegionsRun:
         catalogue = catalogue_of(self.registry, key_ids(self.local.platform))
         certificate, modules = bootstrap.webhook_certificate(self.local), sources.add_on_folders(self.local.checkout)
         add_ons = [delivery.add_ons_request(self.local, name, self.prepared, modules, certificate) for name in self.local.regions]
-        delivery.render(self.local, delivery.embedding(self.local, self.prepared.images, catalogue), add_ons)
+        delivery.render(self.local, delivery.embedded_facts(self.local, self.prepared.images, catalogue), add_ons)
         outside = self.local.machine(network.INTERNET)
         tree = git_server.worktree(outside)
         followers = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clusters.addons.add_on import AddOn, RenderPrograms, SourceModule
-from clusters.addons.catalogue import ADD_ONS, modules
+from clusters.addons.listing import ADD_ONS, modules
 from clusters.addons.region import AddOnRegion
 from clusters.addons.render import render
 from tests.clusters.addons.addon_objects import BUILDS, CA_CERTIFICATE, IMAGES

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from clusters.addons.add_on import AddOn
-from clusters.addons.catalogue import ADD_ONS
 from clusters.addons.documents import without_descriptions
+from clusters.addons.listing import ADD_ONS
 from clusters.addons.region import AddOnRegion
 from clusters.addons.render import emit_files
 from clusters.delivery import applications

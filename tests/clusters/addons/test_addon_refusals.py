@@ -11,7 +11,7 @@ import pytest
 
 from clusters.addons import __main__ as program
 from clusters.addons import documents, kserve
-from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.listing import ADD_ONS
 from clusters.addons.monitoring import kube_state_metrics
 from clusters.addons.region import AddOnRegion
 from tests.clusters.addons.addon_objects import IMAGES

@@ -10,7 +10,7 @@ import pytest
 
 from clusters.addons import istio, vault
 from clusters.addons.add_on import AddOn, ChartRelease, ReleasedFiles, SourceModule
-from clusters.addons.catalogue import ADD_ONS, modules
+from clusters.addons.listing import ADD_ONS, modules
 from clusters.releases import RELEASES
 from tests.clusters.addons.addon_objects import BUILDS, TAGS
 from tidegate.repository import schemas

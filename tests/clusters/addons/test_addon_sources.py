@@ -12,7 +12,7 @@ import pytest
 
 from clusters.addons import __main__ as program
 from clusters.addons.add_on import HelmChart, Kustomization, SourceModule, YamlFiles
-from clusters.addons.catalogue import ADD_ONS
+from clusters.addons.listing import ADD_ONS
 from clusters.addons.region import AddOnRegion
 from clusters.addons.render import render
 from clusters.addons.sources import described, files_read

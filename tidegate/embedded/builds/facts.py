@@ -1,6 +1,6 @@
 """What the embedded region is built of: families of Go programs, each pinned by a module of its own.
 
-The catalogue is `clusters/embedded/builds/catalogue.yaml`; which module versions a family takes stands in its go.mod.
+The list is `clusters/embedded/builds/programs.yaml`; which module versions a family takes stands in its go.mod.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Binary(Fact):
     """One program of a family."""
 
     name: ProgramName
-    """Its file name, unique in the catalogue."""
+    """Its file name, unique in the list."""
     package: GoPackage
     """The main package."""
     release: Release | None = None

@@ -26,7 +26,7 @@ from tidegate.embedded.builds.facts import Binary, BuildList, Family
 from tidegate.errors import UsageError
 from tidegate.facts.inventory.releases import read_with_releases
 
-CATALOGUE = Path("clusters/embedded/builds/catalogue.yaml")
+PROGRAMS_FILE = Path("clusters/embedded/builds/programs.yaml")
 
 SIGN_OF_LIFE_SECONDS = 10.0
 """How long a build may be silent: the longest takes minutes, and a reader gives up sooner."""
@@ -58,9 +58,9 @@ class BuiltProgram:
     seconds: float | None
 
 
-def read_catalogue(checkout: Checkout) -> BuildList:
-    """The catalogue of this checkout; raises `InventoryError` when it is refused."""
-    return read_with_releases(checkout.root, CATALOGUE, BuildList)
+def read_programs(checkout: Checkout) -> BuildList:
+    """The programs of this checkout; raises `InventoryError` when it is refused."""
+    return read_with_releases(checkout.root, PROGRAMS_FILE, BuildList)
 
 
 def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> dict[str, Path]:
@@ -69,7 +69,7 @@ def build(checkout: Checkout, on_progress: Callable[[str, str], None], only: Seq
 
 
 def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], only: Sequence[str] = ()) -> list[BuiltProgram]:
-    """Builds the programs named by `only` (default: all) that the cache lacks; they are returned in the catalogue's order.
+    """Builds the programs named by `only` (default: all) that the cache lacks; they are returned in the order of the list.
 
     Two at a time: linking keeps one core busy only. Programs of a family, and families with the same Kubernetes libraries,
     follow each other, because each finds compiled what those before it share with it; two at once would compile it twice.
@@ -77,11 +77,11 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
     last. Raises `UsageError` for an unknown name and `ToolError` with the compiler's words when a build fails; what was built
     before stays in the cache.
     """
-    catalogue = read_catalogue(checkout)
-    unknown = sorted(set(only) - set(catalogue.names))
+    listed = read_programs(checkout)
+    unknown = sorted(set(only) - set(listed.names))
     if unknown:
-        raise UsageError(f"no program {', '.join(map(repr, unknown))}; there are {', '.join(catalogue.names)}")
-    chosen = [(family, binary) for family, binary in catalogue.programs() if not only or binary.name in only]
+        raise UsageError(f"no program {', '.join(map(repr, unknown))}; there are {', '.join(listed.names)}")
+    chosen = [(family, binary) for family, binary in listed.programs() if not only or binary.name in only]
     version = go_version()
     numbers = {binary.name: number for number, (_, binary) in enumerate(chosen, start=1)}
 
@@ -110,12 +110,12 @@ def build_programs(checkout: Checkout, on_progress: Callable[[str, str], None], 
 
 
 def build_source(checkout: Checkout, family_name: str, source: Path, on_progress: Callable[[str, str], None]) -> Path:
-    """Builds the one Go file `source` with the modules and flags of a family, and keeps the program as those of the catalogue.
+    """Builds the one Go file `source` with the modules and flags of a family, and keeps the program as those of the list.
 
     The compiler finds compiled what the family's own programs share with it. The program is named as the file is, with
     hyphens. Errors as `build_programs`.
     """
-    family = next((one for one in read_catalogue(checkout).families if one.name == family_name), None)
+    family = next((one for one in read_programs(checkout).families if one.name == family_name), None)
     if family is None:
         raise UsageError(_no_family(checkout, family_name))
     recipe = _Recipe(_family_folder(checkout, family_name), str(source), source.read_text(encoding="utf-8"), (), family.link_flags)
@@ -126,9 +126,9 @@ def build_source(checkout: Checkout, family_name: str, source: Path, on_progress
 
 
 def program_paths(checkout: Checkout) -> dict[str, Path]:
-    """Where each program of the catalogue lies in the cache once it is built, by name; nothing is built for a look."""
+    """Where each listed program lies in the cache once it is built, by name; nothing is built for a look."""
     version = go_version()
-    return {binary.name: _path(checkout, family, binary, version) for family, binary in read_catalogue(checkout).programs()}
+    return {binary.name: _path(checkout, family, binary, version) for family, binary in read_programs(checkout).programs()}
 
 
 def go_version() -> str:
@@ -159,7 +159,7 @@ def module_folder(checkout: Checkout, family: str, module_path: str) -> Path:
 
 
 def _no_family(checkout: Checkout, name: str) -> str:
-    return f"no family {name!r} of builds; there are {', '.join(one.name for one in read_catalogue(checkout).families)}"
+    return f"no family {name!r} of builds; there are {', '.join(one.name for one in read_programs(checkout).families)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _lanes(checkout: Checkout, families: Sequence[Family]) -> list[list[Family]]
 
 
 def _family_folder(checkout: Checkout, family: str) -> Path:
-    return (checkout.root / CATALOGUE).parent / family
+    return (checkout.root / PROGRAMS_FILE).parent / family
 
 
 @dataclass(frozen=True, slots=True)

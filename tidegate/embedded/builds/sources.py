@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.contracts.rendering import AddOnEntry
-from tidegate.embedded.builds.go_programs import CATALOGUE, module_folder
+from tidegate.embedded.builds.go_programs import PROGRAMS_FILE, module_folder
 from tidegate.embedded.digest import key_of
 from tidegate.errors import UsageError
 
@@ -92,7 +92,7 @@ def _kwok(checkout: Checkout) -> _Source:
 
 def _source(checkout: Checkout, key: str, path: str, version: str, reads: Sequence[str]) -> _Source:
     family = key.rpartition(" ")[0]
-    pins = [_text((checkout.root / CATALOGUE).parent / family / name) for name in ("go.mod", "go.sum")] if family else []
+    pins = [_text((checkout.root / PROGRAMS_FILE).parent / family / name) for name in ("go.mod", "go.sum")] if family else []
     named = key_of("sources", RECIPE, key, path, version, list(reads), pins)
     return _Source(key, path, version, cache_folder() / "sources" / named)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded import digest, example_models
 from tidegate.embedded.builds import sources
-from tidegate.embedded.builds.go_programs import CATALOGUE, go_version, program_paths, programs_folder
+from tidegate.embedded.builds.go_programs import PROGRAMS_FILE, go_version, program_paths, programs_folder
 from tidegate.embedded.bundles.facts import Kind
 from tidegate.embedded.fleet import bring_up
 from tidegate.embedded.images import python_site
@@ -23,7 +23,7 @@ from tidegate.embedded.model_index import INDEX
 from tidegate.facts.inventory.releases import RELEASES
 from tidegate.repository import schemas
 
-_SOURCES = (CATALOGUE.parent, FOLDER, example_models.SOURCES, Path("clusters/addons"), Path("locks"))
+_SOURCES = (PROGRAMS_FILE.parent, FOLDER, example_models.SOURCES, Path("clusters/addons"), Path("locks"))
 """Folders whose content decides what is built; a bundle from another tree names the one that differs."""
 
 
@@ -60,10 +60,10 @@ def wanted(checkout: Checkout) -> list[Piece]:
     programs = {name: piece("program", path.parent.relative_to(programs_folder()).as_posix(), path, name) for name, path in paths.items()}
     root, trained, schemas_path = machine_root_folder(checkout), example_models.trained_folder(checkout), schemas.cache_path()
     found = [piece("root", root.name, root)]
-    catalogue, memory = read_images(checkout), images_store()
+    images, memory = read_images(checkout), images_store()
     for one in remembered_images(checkout, paths):
         found += [piece("layer", key, memory.memory(key)) for key in one.layer_keys]
-        found += [programs[file.binary] for file in catalogue.images[one.image].files if file.binary]
+        found += [programs[file.binary] for file in images.images[one.image].files if file.binary]
         found.append(piece("image", one.key, memory.memory(one.key), one.image))
     found += programs.values()
     found += [piece("sources", path.name, path) for path in sources.kept_folders(checkout)]

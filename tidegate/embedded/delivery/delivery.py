@@ -19,7 +19,7 @@ from tidegate.embedded.fleet.bring_up import Local, Prepared
 from tidegate.embedded.fleet.region import DNS, PROMETHEUS, service_address
 from tidegate.embedded.images import Image
 from tidegate.embedded.machines.network import INTERNET
-from tidegate.facts.embedding import Embedding
+from tidegate.facts.embedded import EmbeddedFacts
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.live.kubernetes import Metadata, Read
 from tidegate.manifests.layout import RENDERED, delivery_folder
@@ -40,9 +40,9 @@ SOURCES = (
 """What decides how add-ons are rendered, beside what is asked for."""
 
 
-def embedding(local: Local, images: Mapping[str, Image], catalogue: ModelCatalogue) -> Embedding:
+def embedded_facts(local: Local, images: Mapping[str, Image], catalogue: ModelCatalogue) -> EmbeddedFacts:
     """What the embedded region changes in production's facts."""
-    return Embedding(
+    return EmbeddedFacts(
         repository_url=git_server.URL,
         edge_addresses={name: region.node for name, region in local.addresses.regions.items() if name in local.platform.clusters},
         image_digests={f"{image.repository}:{image.tag}": image.digest for image in images.values()},
@@ -51,17 +51,17 @@ def embedding(local: Local, images: Mapping[str, Image], catalogue: ModelCatalog
     )
 
 
-def render(local: Local, facts: Embedding, add_ons: Collection[AddOnsRequest]) -> None:
+def render(local: Local, facts: EmbeddedFacts, add_ons: Collection[AddOnsRequest]) -> None:
     """Renders tenants, components and the add-ons of `add_ons` for this machine into the worktree of the Git server.
 
     Add-ons whose files were rendered from the same before are left alone.
     """
     checkout, machine = local.checkout, local.machine(INTERNET)
     tree = git_server.open_worktree(machine)
-    path = machine.folder / "embedding.json"
+    path = machine.folder / "embedded.json"
     path.write_text(facts.model_dump_json(), encoding="utf-8")
     command = [
-        str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(tree / RENDERED), "--embedding", str(path),
+        str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(tree / RENDERED), "--embedded", str(path),
     ]  # fmt: skip
     sources = digest.of_files(checkout.root, SOURCES)
     made_of = {

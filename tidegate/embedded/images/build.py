@@ -11,7 +11,7 @@ from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.builds.go_programs import module_folder, programs_folder
 from tidegate.embedded.digest import key_of
 from tidegate.embedded.images import debian, layers, layout, python_site
-from tidegate.embedded.images.facts import ImageCatalogue, ImageFact, ImageFile
+from tidegate.embedded.images.facts import ImageFact, ImageFile, ImageList
 from tidegate.embedded.images.store import Blob, Store, is_whole
 from tidegate.errors import Finding, InventoryError, UsageError
 from tidegate.facts.inventory.releases import read_with_releases
@@ -21,7 +21,7 @@ RECIPE = 1
 """To be raised when the same inputs shall give another image than before."""
 
 FOLDER = Path("clusters/embedded/images")
-CATALOGUE = FOLDER / "images.yaml"
+IMAGES_FILE = FOLDER / "images.yaml"
 _MODULES = Path("clusters/embedded/builds")
 _APP = "/app"
 
@@ -46,9 +46,9 @@ class Image:
         return f"{self.repository}:{self.tag}@{self.digest}"
 
 
-def read_images(checkout: Checkout) -> ImageCatalogue:
+def read_images(checkout: Checkout) -> ImageList:
     """What this checkout's images are made of; raises `InventoryError` when that is refused."""
-    return read_with_releases(checkout.root, CATALOGUE, ImageCatalogue)
+    return read_with_releases(checkout.root, IMAGES_FILE, ImageList)
 
 
 def build_images(
@@ -61,11 +61,11 @@ def build_images(
     it names is missing or refused, `DoctorError` when this machine cannot make a Debian filesystem, `ToolError` when a
     download fails.
     """
-    catalogue = read_images(checkout)
-    if unknown := sorted(set(only) - catalogue.images.keys()):
-        raise UsageError(f"no image {unknown[0]!r}; there are {', '.join(catalogue.images)}")
-    builder = _Builder(checkout, catalogue, binaries, on_progress, images_store())
-    chosen = [name for name in catalogue.images if not only or name in only]
+    listed = read_images(checkout)
+    if unknown := sorted(set(only) - listed.images.keys()):
+        raise UsageError(f"no image {unknown[0]!r}; there are {', '.join(listed.images)}")
+    builder = _Builder(checkout, listed, binaries, on_progress, images_store())
+    chosen = [name for name in listed.images if not only or name in only]
     return {name: builder.image(name, f"{number} of {len(chosen)}") for number, name in enumerate(chosen, start=1)}
 
 
@@ -86,11 +86,11 @@ def remembered_images(checkout: Checkout, binaries: Mapping[str, Path]) -> list[
 
     The files of `binaries` need not be there yet as long as they lie among our programs.
     """
-    catalogue = read_images(checkout)
-    builder = _Builder(checkout, catalogue, binaries, lambda _line: None, images_store())
+    listed = read_images(checkout)
+    builder = _Builder(checkout, listed, binaries, lambda _line: None, images_store())
     return [
         Remembered(name, builder.key(fact), tuple(filter(None, (builder.base_key(fact), builder.site_key(fact)))))
-        for name, fact in catalogue.images.items()
+        for name, fact in listed.images.items()
     ]
 
 
@@ -102,7 +102,7 @@ def images_store() -> Store:
 @dataclass(frozen=True, slots=True)
 class _Builder:
     checkout: Checkout
-    catalogue: ImageCatalogue
+    listed: ImageList
     binaries: Mapping[str, Path]
     on_progress: Callable[[str], None]
     store: Store
@@ -113,13 +113,13 @@ class _Builder:
     def base_key(self, fact: ImageFact) -> str:
         if not fact.base:
             return ""
-        return key_of("base", debian.RECIPE, self.catalogue.release, self.catalogue.bases[fact.base].model_dump())
+        return key_of("base", debian.RECIPE, self.listed.release, self.listed.bases[fact.base].model_dump())
 
     def site_key(self, fact: ImageFact) -> str:
         return key_of("site layer", RECIPE, python_site.key_of_lock(self.checkout, fact.lock)) if fact.lock else ""
 
     def image(self, name: str, position: str) -> Image:
-        fact = self.catalogue.images[name]
+        fact = self.listed.images[name]
         key = self.key(fact)
         manifest = self.store.remembered(key)
         if manifest is None or not all(is_whole(self.store.path(blob), blob) for blob in layout.blobs_of(self.store, manifest)):
@@ -131,7 +131,7 @@ class _Builder:
         return Image(name, fact.tag, repository, manifest.digest, folder)
 
     def _running(self, fact: ImageFact) -> layout.Running:
-        environment = {**(self.catalogue.bases[fact.base].environment if fact.base else {}), **fact.environment}
+        environment = {**(self.listed.bases[fact.base].environment if fact.base else {}), **fact.environment}
         return layout.Running(fact.entrypoint, fact.arguments, environment, fact.user, fact.folder or "/")
 
     def _layers(self, fact: ImageFact) -> Iterator[Blob]:
@@ -145,11 +145,11 @@ class _Builder:
     def _base_layer(self, name: str, key: str) -> Blob:
         if found := self.store.remembered(key):
             return found
-        base = self.catalogue.bases[name]
+        base = self.listed.bases[name]
         archive = self.store.new_path()
         try:
-            self.on_progress(f"making the base {name} from Debian {self.catalogue.release}, about a minute")
-            debian.base_filesystem(self.catalogue.release, base, archive, self.on_progress)
+            self.on_progress(f"making the base {name} from Debian {self.listed.release}, about a minute")
+            debian.base_filesystem(self.listed.release, base, archive, self.on_progress)
             return self.store.remember(key, self.store.add_file(archive))
         finally:
             archive.unlink(missing_ok=True)
@@ -184,7 +184,7 @@ class _Builder:
                 yield layers.LayerEntry(f"{_APP}/{name}", 0o644, path)
             else:
                 missing = Finding(
-                    CATALOGUE.as_posix(), "sources", "source-missing", "no such file or folder in the checkout", "add it", name
+                    IMAGES_FILE.as_posix(), "sources", "source-missing", "no such file or folder in the checkout", "add it", name
                 )
                 raise InventoryError([missing])
 

@@ -116,7 +116,7 @@ class ImageFact(Fact):
         return self
 
 
-class ImageCatalogue(Fact):
+class ImageList(Fact):
     """Every image that the embedded platform builds."""
 
     release: UserName

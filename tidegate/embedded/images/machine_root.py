@@ -23,14 +23,14 @@ def machine_root(checkout: Checkout, on_progress: Callable[[str], None] = lambda
     folder = machine_root_folder(checkout)
     if folder.is_dir():
         return folder
-    catalogue = read_images(checkout)
-    machine = catalogue.machine
+    listed = read_images(checkout)
+    machine = listed.machine
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
     try:
-        on_progress(f"making the machines' root filesystem from Debian {catalogue.release}, about a minute")
+        on_progress(f"making the machines' root filesystem from Debian {listed.release}, about a minute")
         root = unfinished / "root"
-        debian.make_filesystem(catalogue.release, machine.packages, root, on_progress, form="directory")
+        debian.make_filesystem(listed.release, machine.packages, root, on_progress, form="directory")
         for file in machine.files:
             layers.place(file_entries(checkout, file, {}, on_progress), root)
         os.sync()  # before it gets its name: a power cut would leave empty files that nobody checks
@@ -45,7 +45,7 @@ def machine_root(checkout: Checkout, on_progress: Callable[[str], None] = lambda
 
 def machine_root_folder(checkout: Checkout) -> Path:
     """Where `machine_root` keeps the filesystem of this checkout, whether it is there or not."""
-    catalogue = read_images(checkout)
-    inputs = [input_of(checkout, file, {}) for file in catalogue.machine.files]
-    key = key_of("machine root", debian.RECIPE, catalogue.release, catalogue.machine.model_dump(), inputs)
+    listed = read_images(checkout)
+    inputs = [input_of(checkout, file, {}) for file in listed.machine.files]
+    key = key_of("machine root", debian.RECIPE, listed.release, listed.machine.model_dump(), inputs)
     return cache_folder() / "images" / "roots" / key

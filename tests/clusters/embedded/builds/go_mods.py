@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.embedded.builds.go_programs import CATALOGUE
+from tidegate.embedded.builds.go_programs import PROGRAMS_FILE
 
-BUILDS = ROOT / CATALOGUE.parent
+BUILDS = ROOT / PROGRAMS_FILE.parent
 
 
 def go_mod(family: str) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ var greeting = "nobody set me"
 
 func main() { os.Stdout.WriteString(greeting + mark + "\\n") }
 """
-CATALOGUE = """families:
+PROGRAMS = """families:
   - name: greetings
     release: 1.2.3
     variables:
@@ -42,9 +42,9 @@ def scratch_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkou
 
 
 def make_checkout(root: Path) -> Checkout:
-    family = root / go_programs.CATALOGUE.parent / "greetings"
+    family = root / go_programs.PROGRAMS_FILE.parent / "greetings"
     family.mkdir(parents=True)
-    (root / go_programs.CATALOGUE).write_text(CATALOGUE)
+    (root / go_programs.PROGRAMS_FILE).write_text(PROGRAMS)
     for name in ("cdktf.json", "pyproject.toml"):
         (root / name).touch()
     (family / "go.mod").write_text("module example.org/greetings\n\ngo 1.24\n")
@@ -55,7 +55,7 @@ def make_checkout(root: Path) -> Checkout:
 
 
 def edit(checkout: Checkout, file: str, old: str, new: str) -> None:
-    path = checkout.root / go_programs.CATALOGUE.parent / file
+    path = checkout.root / go_programs.PROGRAMS_FILE.parent / file
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))

@@ -43,7 +43,7 @@ def with_dependency(checkout: Checkout, tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GOFLAGS", "-modcacherw -mod=mod")
     edit(checkout, "greetings/main.go", 'import "os"', 'import (\n\t"os"\n\n\t_ "example.org/colours"\n)')
-    tools.run(["go", "mod", "tidy"], cwd=checkout.root / go_programs.CATALOGUE.parent / "greetings")
+    tools.run(["go", "mod", "tidy"], cwd=checkout.root / go_programs.PROGRAMS_FILE.parent / "greetings")
     shutil.rmtree(tmp_path / "modules")
     return checkout
 
@@ -51,7 +51,7 @@ def with_dependency(checkout: Checkout, tmp_path: Path, monkeypatch: pytest.Monk
 def test_module_is_downloaded_once_in_the_version_that_the_family_pins(
     with_dependency: Checkout, tmp_path: Path, go_calls: Callable[[], list[str]]
 ) -> None:
-    family = with_dependency.root / go_programs.CATALOGUE.parent / "greetings"
+    family = with_dependency.root / go_programs.PROGRAMS_FILE.parent / "greetings"
     pinned = [(family / name).read_bytes() for name in ("go.mod", "go.sum")]
     folder = go_programs.module_folder(with_dependency, "greetings", "example.org/colours")
     assert folder == tmp_path / "modules" / "example.org" / "colours@v1.0.0"
@@ -63,7 +63,7 @@ def test_module_is_downloaded_once_in_the_version_that_the_family_pins(
 
 
 def test_import_that_is_not_pinned_is_refused_and_nothing_is_pinned_on_the_way(with_dependency: Checkout) -> None:
-    go_mod = with_dependency.root / go_programs.CATALOGUE.parent / "greetings" / "go.mod"
+    go_mod = with_dependency.root / go_programs.PROGRAMS_FILE.parent / "greetings" / "go.mod"
     edit(with_dependency, "greetings/go.mod", "require example.org/colours v1.0.0", "")
     before = go_mod.read_bytes()
     with pytest.raises(ToolError, match=r"main\.go:6:2: .* disabled by -mod=readonly"):

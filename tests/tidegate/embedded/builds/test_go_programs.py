@@ -57,8 +57,8 @@ def test_program_is_built_once_and_found_again_without_a_build(checkout: Checkou
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("catalogue.yaml", "main.greeting: hello", "main.greeting: goodbye", "goodbye."),
-        ("catalogue.yaml", "package: .\n      - name: shouter", "package: .\n        tags: [loud]\n      - name: shouter", "hello!"),
+        ("programs.yaml", "main.greeting: hello", "main.greeting: goodbye", "goodbye."),
+        ("programs.yaml", "package: .\n      - name: shouter", "package: .\n        tags: [loud]\n      - name: shouter", "hello!"),
         ("greetings/quiet.go", '"."', '";"', "hello;"),
         ("greetings/go.mod", "go 1.24", "go 1.25", "hello."),
     ],
@@ -132,8 +132,8 @@ def test_broken_source_shows_the_compilers_line_and_leaves_nothing(checkout: Che
     ],
     ids=["name-twice", "text-with-a-space", "unknown-key"],
 )
-def test_odd_catalogue_is_refused(checkout: Checkout, old: str, new: str, finding: str) -> None:
-    edit(checkout, "catalogue.yaml", old, new)
+def test_odd_list_is_refused(checkout: Checkout, old: str, new: str, finding: str) -> None:
+    edit(checkout, "programs.yaml", old, new)
     with pytest.raises(InventoryError) as refused:
         go_programs.build(checkout, quietly)
     assert finding in str(refused.value)
@@ -160,7 +160,7 @@ def test_families_with_the_same_kubernetes_libraries_follow_each_other(
     checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first of three takes longest, so the third, which shares libraries with it, would begin when the second has ended."""
-    folder = checkout.root / go_programs.CATALOGUE.parent
+    folder = checkout.root / go_programs.PROGRAMS_FILE.parent
     families = ""
     for name, libraries in (("first", "0.36.1"), ("second", "0.35.4"), ("third", "0.36.3")):
         (folder / name).mkdir()
@@ -168,7 +168,7 @@ def test_families_with_the_same_kubernetes_libraries_follow_each_other(
         (folder / name / "go.mod").write_text(f"module example.org/{name}\n\ngo 1.24\n\n{pin}")
         (folder / name / "main.go").write_text("package main\n\nfunc main() {}\n")
         families += f"  - name: {name}\n    release: 1.2.3\n    binaries:\n      - name: {name}\n        package: .\n"
-    (checkout.root / go_programs.CATALOGUE).write_text(f"families:\n{families}")
+    (checkout.root / go_programs.PROGRAMS_FILE).write_text(f"families:\n{families}")
     stand_in_for_go(tmp_path, monkeypatch, 'case "$1 $PWD" in "build "*/first) sleep 2 ;; esac')
     told: list[tuple[str, str]] = []
     go_programs.build(checkout, lambda program, happened: told.append((program, happened.split()[0])))

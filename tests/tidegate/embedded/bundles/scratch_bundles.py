@@ -22,7 +22,7 @@ from tidegate.embedded.bundles.export_bundle import export_bundle
 from tidegate.embedded.bundles.facts import CONTENT, MANIFEST, SIGNATURE
 from tidegate.embedded.bundles.signature import sign
 from tidegate.embedded.images import debian
-from tidegate.embedded.images.build import CATALOGUE as IMAGES
+from tidegate.embedded.images.build import IMAGES_FILE
 from tidegate.embedded.images.facts import DebianBase
 from tidegate.repository import schemas
 from tidegate.signing.keys import KeyFile, embedded_signer
@@ -114,7 +114,7 @@ def make_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     root = folder / "checkout"
     module = folder.parent / "module"
     texts = {
-        root / "cdktf.json": "", root / "pyproject.toml": "", root / go_programs.CATALOGUE: BUILDS, root / IMAGES: IMAGES_TEXT,
+        root / "cdktf.json": "", root / "pyproject.toml": "", root / go_programs.PROGRAMS_FILE: BUILDS, root / IMAGES_FILE: IMAGES_TEXT,
         root / "clusters/embedded/builds/greetings/go.mod": "module example.org/greetings", root / "locks/models.txt": "numpy==1",
         root / "clusters/embedded/builds/greetings/main.go": "package main", root / "clusters/embedded/builds/kwok/go.mod": "module example.org/kwok",
         root / example_models.SOURCES / "train.py": "seed = 1", root / "clusters/addons/chart.py": "wave = 1", module / "chart/Chart.yaml": "name: chart",

@@ -15,7 +15,7 @@ import pytest
 
 from tidegate.checkout import Checkout
 from tidegate.embedded.images import Image, build_images, debian, layers
-from tidegate.embedded.images.build import CATALOGUE
+from tidegate.embedded.images.build import IMAGES_FILE
 from tidegate.embedded.images.facts import DebianBase
 from tidegate.errors import InventoryError, UsageError
 
@@ -67,8 +67,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
     def make(name: str) -> tuple[Checkout, dict[str, Path]]:
         root = tmp_path / name
-        (root / CATALOGUE).parent.mkdir(parents=True)
-        (root / CATALOGUE).write_text(IMAGES.lstrip())
+        (root / IMAGES_FILE).parent.mkdir(parents=True)
+        (root / IMAGES_FILE).write_text(IMAGES.lstrip())
         program = root / "based"
         (program / "inner").mkdir(parents=True)
         (program / "server.py").write_text("print(1)\n")
@@ -260,7 +260,7 @@ def test_a_missing_binary_is_answered_with_its_build(place: Place) -> None:
 
 def test_a_missing_source_is_a_finding(place: Place) -> None:
     checkout, binaries = place("here")
-    (checkout.root / CATALOGUE).write_text(IMAGES.lstrip().replace("sources: [based", "sources: [absent"))
+    (checkout.root / IMAGES_FILE).write_text(IMAGES.lstrip().replace("sources: [based", "sources: [absent"))
     with pytest.raises(InventoryError, match=r"= absent: no such file or folder in the checkout; add it \[source-missing\]"):
         build_images(checkout, binaries)
 
@@ -289,6 +289,6 @@ def test_a_missing_source_is_a_finding(place: Place) -> None:
 def test_a_refused_catalogue_says_why(place: Place, was: str, becomes: str, finding: str) -> None:
     checkout, binaries = place("here")
     assert was in IMAGES
-    (checkout.root / CATALOGUE).write_text(IMAGES.lstrip().replace(was, becomes, 1))
+    (checkout.root / IMAGES_FILE).write_text(IMAGES.lstrip().replace(was, becomes, 1))
     with pytest.raises(InventoryError, match=finding):
         build_images(checkout, binaries)

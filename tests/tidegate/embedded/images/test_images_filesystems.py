@@ -12,7 +12,7 @@ import pytest
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded.images import debian, layers, machine_root, python_site
-from tidegate.embedded.images.build import CATALOGUE
+from tidegate.embedded.images.build import IMAGES_FILE
 from tidegate.embedded.images.facts import DebianBase
 from tidegate.errors import DoctorError, InventoryError, ToolError
 
@@ -71,8 +71,8 @@ def write_program(path: Path, text: str) -> None:
 def new_checkout(root: Path) -> Checkout:
     write_program(root / ".venv/bin/uv", UV)
     (root / ".venv/bin/python").symlink_to(sys.executable)
-    (root / CATALOGUE).parent.mkdir(parents=True)
-    (root / CATALOGUE).write_text(IMAGES.lstrip())
+    (root / IMAGES_FILE).parent.mkdir(parents=True)
+    (root / IMAGES_FILE).write_text(IMAGES.lstrip())
     (root / "greeter.txt").write_text("greeter==1\n")
     return Checkout(root)
 
@@ -114,7 +114,7 @@ def test_the_machine_root_is_made_once_of_packages_and_files(checkout: Checkout,
 
 def test_another_package_makes_another_machine_root(checkout: Checkout) -> None:
     folder = machine_root(checkout)
-    (checkout.root / CATALOGUE).write_text(IMAGES.lstrip().replace("[runc, git]", "[runc]"))
+    (checkout.root / IMAGES_FILE).write_text(IMAGES.lstrip().replace("[runc, git]", "[runc]"))
     assert machine_root(checkout) != folder
 
 

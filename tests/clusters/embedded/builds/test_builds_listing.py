@@ -8,10 +8,10 @@ from tests.clusters.embedded.builds.go_mods import entries, go_mod, versions
 from tests.root import ROOT
 from tidegate.checkout import Checkout
 from tidegate.embedded.builds.facts import BuildList
-from tidegate.embedded.builds.go_programs import CATALOGUE, kubernetes_libraries, read_catalogue
+from tidegate.embedded.builds.go_programs import PROGRAMS_FILE, kubernetes_libraries, read_programs
 from tidegate.facts.inventory.releases import load_releases
 
-BUILDS = ROOT / CATALOGUE.parent
+BUILDS = ROOT / PROGRAMS_FILE.parent
 FAMILIES = sorted(path.parent.name for path in BUILDS.glob("*/go.mod"))
 
 PROGRAMS = {
@@ -93,7 +93,7 @@ APART = {
 
 @pytest.fixture(scope="module")
 def catalogue() -> BuildList:
-    return read_catalogue(Checkout(ROOT))
+    return read_programs(Checkout(ROOT))
 
 
 def test_every_program_of_the_region_is_built_by_one_family(catalogue: BuildList) -> None:

@@ -31,7 +31,7 @@ class Sizes(Fact):
     overcommit: Overcommit = Overcommit(cpu=50, memory=16)
 
 
-class Embedding(Fact):
+class EmbeddedFacts(Fact):
     """What the embedded region changes."""
 
     repository_url: Annotated[str, StringConstraints(pattern=r"^git://[a-z0-9.-]+/[A-Za-z0-9._/-]+$")]
@@ -47,33 +47,31 @@ class Embedding(Fact):
     """Every version trained and signed on this machine, and the keys."""
 
 
-def embed(platform: Platform, embedding: Embedding) -> Platform:
-    """The platform with the embedding's facts in place of production's."""
+def embed(platform: Platform, embedded: EmbeddedFacts) -> Platform:
+    """The platform with the embedded regions' facts in place of production's."""
     return Platform(
-        {name: _cluster(cluster, embedding) for name, cluster in platform.clusters.items() if name in embedding.edge_addresses},
-        {name: _tenant(tenant, embedding) for name, tenant in platform.tenants.items()},
+        {name: _cluster(cluster, embedded) for name, cluster in platform.clusters.items() if name in embedded.edge_addresses},
+        {name: _tenant(tenant, embedded) for name, tenant in platform.tenants.items()},
         platform.tombstones,
-        embedding.catalogue,
+        embedded.catalogue,
     )
 
 
-def _cluster(cluster: Cluster, embedding: Embedding) -> Cluster:
-    edge = cluster.edge.model_copy(
-        update={"replicas": embedding.sizes.edge_replicas, "addresses": (embedding.edge_addresses[cluster.name],)}
-    )
+def _cluster(cluster: Cluster, embedded: EmbeddedFacts) -> Cluster:
+    edge = cluster.edge.model_copy(update={"replicas": embedded.sizes.edge_replicas, "addresses": (embedded.edge_addresses[cluster.name],)})
     changed: dict[str, object] = {
-        "repository_url": embedding.repository_url, "edge": edge, "gpu_nodes": "kwok", "cpu_pools": {}, "add_ons_from": "rendered",
-        "overcommit": embedding.sizes.overcommit,
+        "repository_url": embedded.repository_url, "edge": edge, "gpu_nodes": "kwok", "cpu_pools": {}, "add_ons_from": "rendered",
+        "overcommit": embedded.sizes.overcommit,
     }  # fmt: skip
     return cluster.model_copy(update=changed)
 
 
-def _tenant(tenant: Tenant, embedding: Embedding) -> Tenant:
-    return tenant.model_copy(update={"models": {name: _model(model, embedding) for name, model in tenant.models.items()}})
+def _tenant(tenant: Tenant, embedded: EmbeddedFacts) -> Tenant:
+    return tenant.model_copy(update={"models": {name: _model(model, embedded) for name, model in tenant.models.items()}})
 
 
-def _model(model: ServedModel, embedding: Embedding) -> ServedModel:
-    sizes, scaling = embedding.sizes, model.scaling
+def _model(model: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
+    sizes, scaling = embedded.sizes, model.scaling
     artefact = model.artefact
     changed: dict[str, object] = {
         "scaling": scaling.model_copy(
@@ -83,7 +81,7 @@ def _model(model: ServedModel, embedding: Embedding) -> ServedModel:
                 "idle_seconds": min(scaling.idle_seconds, sizes.idle_seconds_at_most),
             }
         ),
-        "artefact": artefact.model_copy(update={"sha256": embedding.model_digests.get(artefact.uri, artefact.sha256)}),
+        "artefact": artefact.model_copy(update={"sha256": embedded.model_digests.get(artefact.uri, artefact.sha256)}),
         "transformer": _companion(model.transformer, sizes),
         "explainer": _companion(model.explainer, sizes),
     }

@@ -9,7 +9,7 @@ import pytest
 from tests.root import ROOT
 from tidegate.errors import InventoryError
 from tidegate.facts import inventory
-from tidegate.facts.embedding import Embedding, embed
+from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform
 from tidegate.facts.signature import ApprovedModel, ModelCatalogue
 
@@ -26,7 +26,7 @@ def platform() -> Platform:
 
 @pytest.fixture(scope="module")
 def embedded(platform: Platform) -> Platform:
-    facts = Embedding(
+    facts = EmbeddedFacts(
         repository_url="git://git.example.com/payments/tidegate.git",
         edge_addresses={"live-1": "172.31.250.11", "live-2": "172.31.250.12"},
         model_digests={"s3://tidegate-models/fraud/scorer/1": DIGEST},
