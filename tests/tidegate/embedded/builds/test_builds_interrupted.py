@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidegate.embedded.builds.scratch_builds import left_in_cache, quietly, said_by, scratch_checkout, stand_in_for_go, watch_go
+from tests.tidegate.embedded.builds.scratch_builds import left_in_cache, quietly, said_by, stand_in_for_go
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded.builds import go_programs
@@ -25,18 +25,6 @@ from tidegate.checkout import Checkout
 from tidegate.embedded.builds.go_programs import build
 build(Checkout(Path(sys.argv[1])), lambda *told: print(*told, flush=True), ["greeter"])
 """
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    return scratch_checkout(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def go_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """What was asked of the go command since."""
-    log = watch_go(tmp_path, monkeypatch)
-    return lambda: log.read_text().split()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

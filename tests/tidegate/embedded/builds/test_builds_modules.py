@@ -9,23 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidegate.embedded.builds.scratch_builds import edit, quietly, scratch_checkout, watch_go
+from tests.tidegate.embedded.builds.scratch_builds import edit, quietly
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded.builds import go_programs
 from tidegate.errors import ToolError, UsageError
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    return scratch_checkout(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def go_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """What was asked of the go command since."""
-    log = watch_go(tmp_path, monkeypatch)
-    return lambda: log.read_text().split()
 
 
 @pytest.fixture

@@ -15,27 +15,13 @@ from tests.tidegate.embedded.builds.scratch_builds import (
     make_checkout,
     quietly,
     said_by,
-    scratch_checkout,
     stand_in_for_go,
-    watch_go,
 )
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cli.local import local
 from tidegate.embedded.builds import go_programs
 from tidegate.errors import InventoryError, ToolError, UsageError
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    return scratch_checkout(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def go_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """What was asked of the go command since."""
-    log = watch_go(tmp_path, monkeypatch)
-    return lambda: log.read_text().split()
 
 
 def test_program_is_built_once_and_found_again_without_a_build(checkout: Checkout, go_calls: Callable[[], list[str]]) -> None:
