@@ -76,7 +76,8 @@ def bootstrap_objects(platform: Platform) -> Iterator[RenderedObject]:
     """The tree of `gitops/bootstrap`."""
     for name in sorted(platform.clusters):
         for manifest in applications.bootstrap(platform, name):
-            yield RenderedObject(name, provenance.file_of(applications), manifest)
+            source = provenance.EVERY_TENANT if manifest["kind"] == "AppProject" else provenance.file_of(applications)
+            yield RenderedObject(name, source, manifest)
 
 
 def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iterator[Manifest]:
@@ -104,9 +105,11 @@ def _parts(platform: Platform, cluster: Cluster) -> Iterator[_Part]:
     yield _Part(gpu_pools.COMPONENT, facts, list(gpu_pools.objects(cluster, kwok=False)))
     yield _Part(gpu_pools.KWOK_COMPONENT, facts, list(gpu_pools.objects(cluster, kwok=True)))
     yield _Part(runtimes.COMPONENT, provenance.file_of(runtimes), list(runtimes.objects(platform, cluster.name)))
-    yield _Part(mesh.COMPONENT, provenance.file_of(mesh), list(mesh.objects(platform, cluster)))
+    for manifest in mesh.objects(platform, cluster):
+        yield _Part(mesh.COMPONENT, tenants if name_of(manifest) in mesh.OF_TENANTS else provenance.file_of(mesh), [manifest])
     yield _Part(gateways.COMPONENT, facts, list(gateways.objects(cluster)))
-    yield _Part(gateways.COMPONENT, tenants, list(edge_limits.objects(platform, cluster)))
+    for manifest in edge_limits.objects(platform, cluster):
+        yield _Part(gateways.COMPONENT, facts if manifest["kind"] == "RequestAuthentication" else tenants, [manifest])
     for route in routes.objects(platform, cluster):
         yield _Part(gateways.COMPONENT, tenant_source(name_of(route)), [route])
     yield _Part(gateways.COMPONENT, provenance.file_of(monitors), list(monitors.gateways()))

@@ -9,7 +9,6 @@ from clusters.addons import listing
 from clusters.components.admission.policy_groups import GROUP_PREFIX
 from clusters.components.tenancy import catalogue
 from tidegate.facts import names
-from tidegate.facts.inventory.catalogue import FOLDER
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.manifests.tree import name_of
 from tidegate.manifests.yaml_text import Manifest
@@ -37,8 +36,8 @@ def of_policy(manifest: Manifest) -> str:
 
 
 def of_catalogue(manifest: Manifest) -> str:
-    """The tenants' signed lists for the list of all; no fact decides the namespace that it is in."""
-    return f"{FOLDER}/*.json" if manifest["kind"] == "ConfigMap" else file_of(catalogue)
+    """The tenants' files, with what each serves, for the list of all; no fact decides the namespace that it is in."""
+    return EVERY_TENANT if manifest["kind"] == "ConfigMap" else file_of(catalogue)
 
 
 def of_add_on(manifest: Manifest) -> str:

@@ -48,14 +48,19 @@ def fulfil(request: AddOnsRequest, clusters: Mapping[str, Cluster], only: Collec
     for add_on in ADD_ONS:
         if not only or add_on.name in only:
             files |= emit_files(add_on, render(add_on, request.modules, region, programs))
+    written = write_trees({request.out: files})
     if request.secrets:
         _write_secretly(request.secrets, json.dumps([kserve.certificate_secret(region)]))
-    return write_trees({request.out: files})
+    return written
 
 
 def _write_secretly(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    """In place of whatever is there: a file that others could read before would stay readable, and a link would be followed."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+    new.replace(path)
 
 
 def _finding(source: str, path: str, problem: str) -> Finding:

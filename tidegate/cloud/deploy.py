@@ -79,6 +79,8 @@ def deploy(
     first = {stack.name for stack in applied if stack.stack in awaited}
     run.awaited, run.on_awaited = set(first), on_awaited
     run.prepare()
+    if not first:
+        on_awaited()
     run_in_order(by_urgency(needs, sizes, first), run.bring_up)
     return Deployment(
         tuple(run.results[stack.name] for stack in applied),

@@ -86,12 +86,12 @@ def bring_up(
                 on_awaited=lambda: registries.set_result(None),
             )
         except BaseException:
+            was_done = running_regions.done()  # before it is stopped: the first failure is the one to tell
             stop.set()
             tools.interrupt_streams()
+            if was_done:
+                running_regions.result()
             raise
-        finally:
-            if running_regions.done():
-                running_regions.result()  # the first failure is the one to tell
         try:
             up = running_regions.result()
             return PlatformUp(cloud, up.production, up)

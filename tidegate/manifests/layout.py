@@ -9,6 +9,9 @@ RENDERED = "gitops/rendered"
 """Below the checkout, and in the repository that Argo CD reads."""
 
 
+TENANTS = "tenants"
+
+
 def component_folder(cluster: str, component: str) -> str:
     """What one component of the platform consists of in `cluster`."""
     return f"{cluster}/platform/{component}"
@@ -16,7 +19,7 @@ def component_folder(cluster: str, component: str) -> str:
 
 def tenant_folder(cluster: str, tenant: str) -> str:
     """Guard rails and served models of one tenant in `cluster`."""
-    return f"{cluster}/tenants/{tenant}"
+    return f"{cluster}/{TENANTS}/{tenant}"
 
 
 def delivery_folder(cluster: str) -> str:

@@ -1,7 +1,8 @@
 """A tree of rendered files: one object per file, written whole or not at all.
 
-The folder belongs to the renderer alone: what is in it and was not rendered now is removed. So that a mistyped path
-cannot cost anybody their work, a folder that holds files but none of ours is refused.
+The folder belongs to the renderer alone: what is in it and was not rendered now is removed. So that a mistyped path cannot cost
+anybody their work, a folder is refused that the program works in, that is a checkout, or that has a folder in it without any file of
+ours.
 """
 
 from __future__ import annotations
@@ -77,9 +78,11 @@ def write_trees(trees: Mapping[Path, Mapping[str, bytes]]) -> Written:
     When anything fails, every folder stays (or is put back) as it was. A file with unchanged bytes keeps its inode and
     time. Raises `ManifestError` when a folder is not one of ours.
     """
-    plans = [_Plan(folder.resolve(), files) for folder, files in trees.items()]
-    findings = [finding for plan in plans for finding in plan.refusals()]
-    if findings:
+    folders = {folder.resolve(): files for folder, files in trees.items()}
+    if findings := [finding for folder in folders for finding in _place_refusals(folder)]:
+        raise ManifestError(findings)
+    plans = [_Plan(folder, files) for folder, files in folders.items()]
+    if findings := [finding for plan in plans for finding in plan.refusals()]:
         raise ManifestError(findings)
     swapped: list[_Plan] = []
     try:
@@ -98,6 +101,18 @@ def write_trees(trees: Mapping[Path, Mapping[str, bytes]]) -> Written:
     return Written(sum(plan.written for plan in plans), sum(plan.unchanged for plan in plans), sum(plan.removed for plan in plans))
 
 
+def _place_refusals(folder: Path) -> Iterator[Finding]:
+    """For a place that is not even read: it may be as large as the disk."""
+    if Path.cwd().is_relative_to(folder) or (folder / ".git").exists():
+        yield _refused(folder, "is, or holds, the folder that is worked in")
+    elif folder.exists() and not folder.is_dir():
+        yield _refused(folder, "is no folder")
+
+
+def _refused(folder: Path, problem: str) -> Finding:
+    return Finding(str(folder), "", "folder-not-rendered", problem, "name a new or empty folder, or the rendered one")
+
+
 class _Plan:
     """One folder on its way from what it holds to what it should hold."""
 
@@ -114,9 +129,10 @@ class _Plan:
         self.removed = len(self._existing.keys() - files.keys())
 
     def refusals(self) -> Iterator[Finding]:
-        if self._existing and not any(content.startswith(_FIRST_BYTES) for content in self._existing.values()):
-            problem = f"holds {len(self._existing)} files, none of them rendered"
-            yield Finding(str(self._folder), "", "folder-not-rendered", problem, "name a new or empty folder, or the rendered one")
+        ours = {path.rpartition("/")[0] for path, content in self._existing.items() if content.startswith(_FIRST_BYTES)}
+        foreign = sorted(path for path in self._existing if path.rpartition("/")[0] not in ours)
+        if foreign:
+            yield _refused(self._folder, f"holds {len(foreign)} files, none of them rendered, such as {foreign[0]}")
 
     def stage(self) -> None:
         if not self.written and not self.removed:

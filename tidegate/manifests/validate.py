@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from tidegate.errors import Finding
-from tidegate.facts.names import LABEL_TENANT
+from tidegate.facts import names
 from tidegate.facts.platform import Platform
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
+from tidegate.manifests.layout import TENANTS
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
@@ -30,7 +31,8 @@ class ReadFolder:
 def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None = None) -> list[Finding]:
     """Every finding about every `.yaml` file below `folder`, sorted; sources are paths below `folder`.
 
-    A folder with a Namespace that carries a tenant's label is that tenant's: everything in it must stay in that namespace.
+    A folder `<cluster>/tenants/<tenant>` is that tenant's, with all below it, as is any folder with a Namespace that carries a tenant's
+    label: everything in it must stay in that namespace.
     An empty or missing folder is a finding, because a mistyped path must not look like a clean bill.
     Where the facts are given, the objects of each cluster (`<cluster>/...`) are also judged together: whether some node can host
     each pod, and whether each model is up before Knative gives up on it.
@@ -48,10 +50,11 @@ def read_folder(folder: Path) -> ReadFolder:
     """Every object of every `.yaml` file below `folder`."""
     findings: list[Finding] = []
     objects: dict[str, list[Placed]] = {}
+    namespaces: dict[str, str] = {}
     count = 0
-    for at, names in _folders(folder):
+    for at, files in _folders(folder):
         manifests: list[tuple[str, Manifest]] = []
-        for name in names:
+        for name in files:
             count += 1
             source = f"{at}/{name}"[len(str(folder)) + 1 :]
             try:
@@ -60,6 +63,9 @@ def read_folder(folder: Path) -> ReadFolder:
             except ValueError as error:
                 findings.append(Finding(source, "", "yaml-syntax", str(error).strip().replace("\n", " "), "write one object in plain YAML"))
         namespace = _tenant_namespace(manifests)
+        inside = at[len(str(folder)) + 1 :].split("/")
+        if len(inside) > 2 and inside[1] == TENANTS:  # os.walk gives a folder before those in it
+            namespace = namespaces.setdefault("/".join(inside[:3]), namespace or names.tenant_namespace(inside[2]))
         for source, manifest in manifests:
             objects.setdefault(source.partition("/")[0], []).append(Placed(source, manifest, namespace))
     if not count:
@@ -76,13 +82,13 @@ def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:
 
 
 def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    for at, _, names in os.walk(folder):
-        yield at, sorted(name for name in names if name.endswith((".yaml", ".yml")))
+    for at, _, files in os.walk(folder):
+        yield at, sorted(name for name in files if name.endswith((".yaml", ".yml")))
 
 
 def _tenant_namespace(manifests: list[tuple[str, Manifest]]) -> str | None:
     for _, manifest in manifests:
         metadata = fields(manifest.get("metadata"))
-        if manifest.get("kind") == "Namespace" and LABEL_TENANT in fields(metadata.get("labels")):
+        if manifest.get("kind") == "Namespace" and names.LABEL_TENANT in fields(metadata.get("labels")):
             return cast("str | None", metadata.get("name"))
     return None

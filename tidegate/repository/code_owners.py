@@ -44,11 +44,27 @@ def _paths(tenant: Tenant) -> Iterator[str]:
 
 
 def write_code_owners(checkout: Checkout, text: str) -> None:
-    """Writes the file, unless it holds `text` already."""
+    """Writes the file, unless it holds `text` already. A link in its place is replaced, not followed."""
     path = checkout.root / CODE_OWNERS
+    if path.is_symlink():
+        path.unlink()
     if not path.is_file() or path.read_bytes() != text.encode():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def place_findings(checkout: Checkout) -> list[Finding]:
+    """A finding when something else than a file is where CODEOWNERS belongs, before anything is rendered."""
+    path = checkout.root / CODE_OWNERS
+    taken = [
+        each
+        for each, is_it in ((path.parent, path.parent.is_dir()), (path, path.is_file() or path.is_symlink()))
+        if each.exists() and not is_it
+    ]
+    return [
+        Finding(each.relative_to(checkout.root).as_posix(), "", "code-owners-place", "is in the way of CODEOWNERS", "move it away")
+        for each in taken
+    ]
 
 
 def stale_findings(checkout: Checkout, text: str) -> list[Finding]:
@@ -57,6 +73,8 @@ def stale_findings(checkout: Checkout, text: str) -> list[Finding]:
     remedy = f"run `{RENDER_COMMAND}` and commit the file"
     if not path.is_file():
         return [Finding(at, "", "code-owners-stale", "is missing", remedy)]
+    if path.is_symlink():
+        return [Finding(at, "", "code-owners-stale", "is a link, which GitHub does not read", remedy)]
     if path.read_bytes() == text.encode():
         return []
     committed, wanted = path.read_text(encoding="utf-8", errors="replace").splitlines(), text.splitlines()

@@ -13,7 +13,7 @@ from tidegate.errors import ManifestError
 from tidegate.facts.editor_schemas import editor_schemas
 from tidegate.facts.platform import Platform
 from tidegate.manifests.validate import validate_folder
-from tidegate.repository.code_owners import code_owners, stale_findings, write_code_owners
+from tidegate.repository.code_owners import code_owners, place_findings, stale_findings, write_code_owners
 from tidegate.repository.schemas import load_schemas, version_findings
 from tidegate.signing.committed import check_catalogue
 from tidegate.tools.progress import OnProgress
@@ -42,6 +42,8 @@ def render(checkout: Checkout, platform: Platform, out: Path | None = None) -> R
     Raises `ToolError` with every finding, and nothing changed, for what cannot be rendered.
     """
     owners = code_owners(checkout, platform)
+    if findings := place_findings(checkout):
+        raise ManifestError(findings)
     command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or "gitops/rendered")]
     done = tools.run(command, cwd=checkout.root)
     write_code_owners(checkout, owners)
@@ -60,7 +62,7 @@ def validate(checkout: Checkout, platform: Platform, on_progress: Callable[[str]
     `ManifestError` with every finding.
     """
     schemas = load_schemas(on_progress)
-    folders = [folder for folder in (checkout.rendered, checkout.root / "gitops" / "bootstrap") if folder.is_dir()]
+    folders = (checkout.rendered, checkout.root / "gitops" / "bootstrap")
     findings = [
         *check_catalogue(checkout.root, platform, platform.catalogue),
         *version_findings(platform),

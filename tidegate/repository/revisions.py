@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.errors import ToolError, UsageError
+from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.money import NOTHING, Floor, tenant_floor, warm_floor
 from tidegate.facts.platform import Platform
@@ -49,7 +49,7 @@ def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison
     """Compares revision `old` with `new` (default: the files as they are). Raises `UsageError` for an unknown revision."""
     with _files_of(checkout, old) as before, _files_of(checkout, new) as after:
         objects_before, objects_after = _objects(before), _objects(after)
-        platform_before, platform_after = inventory.load(before), inventory.load(after)
+        platform_before, platform_after = _facts(before, old), _facts(after, new)
     both = objects_before.keys() & objects_after.keys()
     return Comparison(
         old,
@@ -61,6 +61,19 @@ def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison
         _total(platform_before),
         _total(platform_after),
     )
+
+
+def _facts(folder: Path, revision: str) -> Platform:
+    try:
+        return inventory.load(folder)
+    except InventoryError as error:
+        if revision == WORKING_TREE:
+            raise
+        first, more = error.findings[0], len(error.findings) - 1
+        raise UsageError(
+            f"the facts of {revision} are not readable by this version, which asks for others: {first}"
+            f"{f' and {more} more' if more else ''}; compare with a later revision"
+        ) from error
 
 
 def _tenant_changes(before: Platform, after: Platform) -> Iterator[TenantChange]:

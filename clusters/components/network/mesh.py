@@ -18,6 +18,8 @@ from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
 
 COMPONENT = "mesh"
+OF_TENANTS = frozenset({"activator", "local-gateway"})
+"""Policies that name each tenant."""
 _DATA_PORTS = [str(port) for port in ports.KNATIVE_DATA_PORTS]
 _ROUTING_HEADERS = ("Knative-Serving-Namespace", "Knative-Serving-Revision")
 """The activator believes these, and they can be sent twice; only the gateways may send them."""

@@ -94,7 +94,7 @@ def test_model_at_zero_keeps_its_application_healthy_when_kserve_judges_it_anew(
         def look() -> list[str]:
             return [f"{one.sync}, {one.health}" for one in platform.state(region).applications if one.name == "tenant-assistant"]
 
-        wait_for(f"tenant-assistant of {region} is well", look, lambda seen: seen == ["Synced, Healthy"], 30, 1)
+        wait_for(f"tenant-assistant of {region} is well", look, lambda seen: seen == ["Synced, Healthy"], 120, 1)
     finally:
         cluster.run("annotate", "inferenceservice", "chat", "--namespace=tenant-assistant", "example.com/judged-at-")
 

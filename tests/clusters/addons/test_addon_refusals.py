@@ -117,6 +117,7 @@ def test_wrong_facts_are_refused(
 def test_secrets_are_written_for_their_owner_and_never_into_the_tree(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "secrets.json").write_text("readable by all", encoding="utf-8")
     assert program.main(["render", *files, "--only", "coredns"]) == 0
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
     [secret] = json.loads((tmp_path / "secrets.json").read_text(encoding="utf-8"))

@@ -57,7 +57,7 @@ def test_strays_go_but_only_below_the_folder(tmp_path: Path) -> None:
     out, neighbour = tmp_path / "rendered", tmp_path / "rendered-notes.yaml"
     neighbour.write_text("keep: me\n", encoding="utf-8")
     write_trees({out: emit_tree([rendered("a"), rendered("gone", "live-1/leaver")])})
-    (out / "live-1" / "stray.yaml").write_text("a: 1\n", encoding="utf-8")
+    (out / "live-1" / "leaver" / "stray.yaml").write_text("a: 1\n", encoding="utf-8")
     files = emit_tree([rendered("a", data="changed")])
     assert write_trees({out: files}) == Written(files_written=1, files_unchanged=0, files_removed=2)
     assert contents(out) == files
@@ -66,11 +66,29 @@ def test_strays_go_but_only_below_the_folder(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rendered", "rendered-notes.yaml"]
 
 
+@pytest.mark.parametrize("place", [".", "..", "a-checkout", "of-two-minds", "file"])
+def test_place_where_somebodys_work_would_be_lost_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    here = tmp_path / "around" / "here"
+    for folder in (here, here / "a-checkout" / ".git", here / "of-two-minds" / "tenants"):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_trees({here / "of-two-minds" / "rendered": emit_tree([rendered("a")])})
+    (here / "of-two-minds" / "tenants" / "fraud.yaml").write_text("name: fraud\n", encoding="utf-8")
+    (here / "file").write_text("x", encoding="utf-8")
+    before = contents(tmp_path)
+    monkeypatch.chdir(here)
+    with pytest.raises(ManifestError, match=r"\[folder-not-rendered\]"):
+        write_trees({Path(place): emit_tree([rendered("a")])})
+    assert contents(tmp_path) == before
+
+
 def test_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
     tenants = tmp_path / "tenants"
     tenants.mkdir()
     (tenants / "fraud.yaml").write_text("name: fraud\n", encoding="utf-8")
-    with pytest.raises(ManifestError, match=r"holds 1 files, none of them rendered; name a new or empty folder.*\[folder-not-rendered\]"):
+    with pytest.raises(
+        ManifestError,
+        match=r"holds 1 files, none of them rendered, such as fraud.yaml; name a new or empty folder.*\[folder-not-rendered\]",
+    ):
         write_trees({tenants: emit_tree([rendered("a")])})
     assert contents(tenants) == {"fraud.yaml": b"name: fraud\n"}
 

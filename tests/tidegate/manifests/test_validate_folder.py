@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.validate import validate_folder
 
@@ -35,6 +37,25 @@ def test_schema_and_rules_speak_about_one_file(tmp_path: Path, schemas: SchemaSe
             "another namespace than the tenant's; use tenant-fraud [require-own-namespace]"
         ),
     ]
+
+
+BINDING = """apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: all}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: fraud-serving, namespace: tenant-fraud}]
+"""
+
+
+@pytest.mark.parametrize("place", ["binding.yaml", "sub/binding.yaml", "sub/deeper/binding.yaml"])
+@pytest.mark.parametrize("namespace", [NAMESPACE, ""], ids=["namespace", "without"])
+def test_all_below_a_tenants_folder_is_the_tenants(tmp_path: Path, schemas: SchemaSet, place: str, namespace: str) -> None:
+    folder = tmp_path / "live-1" / "tenants" / "fraud"
+    (folder / place).parent.mkdir(parents=True)
+    (folder / place).write_text(BINDING, encoding="utf-8")
+    if namespace:
+        (folder / "namespace-tenant-fraud.yaml").write_text(namespace, encoding="utf-8")
+    assert {finding.rule for finding in validate_folder(tmp_path, schemas)} == {"limit-tenant-kinds", "require-own-namespace"}
 
 
 def test_broken_file_does_not_hide_the_others(tmp_path: Path, schemas: SchemaSet) -> None:

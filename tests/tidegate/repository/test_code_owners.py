@@ -160,6 +160,28 @@ def test_edit_at_the_end_is_a_finding(checkout: Checkout, text: str, at: str) ->
     assert findings(checkout) == [f".github/CODEOWNERS: {at}: is not what the facts render to; {STALE}"]
 
 
+@pytest.mark.parametrize("taken", [".github", ".github/CODEOWNERS"])
+def test_something_in_its_place_is_told_before_anything_is_rendered(checkout: Checkout, taken: str) -> None:
+    if taken == ".github":
+        (checkout.root / taken).write_text("a file")
+    else:
+        (checkout.root / taken).mkdir(parents=True)
+    with pytest.raises(ManifestError, match=rf"{taken}: is in the way of CODEOWNERS; move it away \[code-owners-place\]"):
+        rendering.render(checkout, inventory.load(checkout.root))
+
+
+def test_link_in_its_place_is_told_and_replaced(checkout: Checkout, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    text = code_owners(checkout, inventory.load(checkout.root))
+    outside.write_text(text, encoding="utf-8")
+    (checkout.root / CODE_OWNERS).parent.mkdir(exist_ok=True)
+    (checkout.root / CODE_OWNERS).symlink_to(outside)
+    assert [finding.problem for finding in stale_findings(checkout, text)] == ["is a link, which GitHub does not read"]
+    write_code_owners(checkout, text.replace("fraud", "else"))
+    assert not (checkout.root / CODE_OWNERS).is_symlink()
+    assert outside.read_text(encoding="utf-8") == text
+
+
 def test_lines_of_a_removed_tenant_disappear(checkout: Checkout) -> None:
     remove_tenant(checkout, "credit", "maria@example.com", "The product was sold.", date(2026, 11, 29))
     assert "credit" not in text_of(checkout)
@@ -175,7 +197,11 @@ def test_validation_names_the_stale_file(checkout: Checkout, monkeypatch: pytest
         monkeypatch.setattr(rendering, name, no_findings)
     with pytest.raises(ManifestError) as refused:
         rendering.validate(checkout, inventory.load(checkout.root), print)
-    assert [str(one) for one in refused.value.findings] == [f".github/CODEOWNERS: is missing; {STALE}"]
+    told = [str(one) for one in refused.value.findings]
+    assert f".github/CODEOWNERS: is missing; {STALE}" in told
+    assert [line.rpartition("/gitops/")[2] for line in told if "folder-empty" in line] == [
+        f"{tree}: no .yaml file in it; run `tidegate render`, or correct the path [folder-empty]" for tree in ("bootstrap", "rendered")
+    ], "nothing rendered is no clean bill"
 
 
 def test_team_of_the_platform_is_refused_like_one_of_a_tenant(checkout: Checkout) -> None:

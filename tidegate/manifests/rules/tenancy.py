@@ -22,17 +22,21 @@ def require_own_namespace(placed: Placed) -> Iterator[Finding]:
         yield placed.finding("require-own-namespace", path, "another namespace than the tenant's", f"use {placed.tenant_namespace}", at)
 
 
-_TENANT_KINDS = frozenset(
-    {
-        "AuthorizationPolicy", "ConfigMap", "InferenceService", "LimitRange", "Namespace", "NetworkPolicy", "PeerAuthentication",
-        "PodDisruptionBudget", "PodMonitor", "ResourceQuota", "Role", "RoleBinding", "Service", "ServiceAccount",
-    }
-)  # fmt: skip
+_TENANT_KINDS = {
+    "": {"ConfigMap", "LimitRange", "Namespace", "ResourceQuota", "Service", "ServiceAccount"},
+    "monitoring.coreos.com": {"PodMonitor"},
+    "networking.k8s.io": {"NetworkPolicy"},
+    "policy": {"PodDisruptionBudget"},
+    "rbac.authorization.k8s.io": {"Role", "RoleBinding"},
+    "security.istio.io": {"AuthorizationPolicy", "PeerAuthentication"},
+    "serving.kserve.io": {"InferenceService"},
+}
 
 
 def limit_tenant_kinds(placed: Placed) -> Iterator[Finding]:
     """A tenant's folder is applied with the platform's rights, its models apart: an Application in it would choose any project."""
-    if placed.tenant_namespace is not None and placed.kind not in _TENANT_KINDS:
+    group = str(placed.manifest.get("apiVersion", "")).rpartition("/")[0]
+    if placed.tenant_namespace is not None and placed.kind not in _TENANT_KINDS.get(group, ()):
         yield placed.finding("limit-tenant-kinds", "kind", "not what a tenant's folder holds", "move it to a component", placed.kind)
 
 
