@@ -22,6 +22,7 @@ from tidegate.errors import ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform
+from tidegate.manifests.layout import RENDERED
 from tidegate.manifests.tree import emit_tree, write_trees
 
 
@@ -53,7 +54,7 @@ def _render(platform: Platform, root: Path, out: Path, embedded: EmbeddedFacts |
     objects = emit_tree(pinned(cluster_tree.objects(platform), digests))
     bootstrap: dict[str, bytes] = {}
     trees: dict[Path, dict[str, bytes]] = {out: {**objects, **cluster_tree.emptied_folders(platform)}}
-    if embedded or out.resolve() == (root / "gitops" / "rendered").resolve():
+    if embedded or out.resolve() == (root / RENDERED).resolve():
         bootstrap = trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
     written = write_trees(trees)
     return RenderSummary(

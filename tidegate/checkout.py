@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.errors import UsageError
+from tidegate.manifests.layout import RENDERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Checkout:
     @property
     def rendered(self) -> Path:
         """Where `clusters` writes Kubernetes objects."""
-        return self.root / "gitops" / "rendered"
+        return self.root / RENDERED
 
     @property
     def python(self) -> Path:

@@ -14,14 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from clusters.addons import sources
 from clusters.addons.add_on import AddOn
 from clusters.addons.listing import ADD_ONS
-from clusters.addons.requests import fulfil, read_request
+from clusters.addons.requests import fulfil, read_json, read_request
 from tidegate.contracts.rendering import AddOnEntry, AddOnModule
-from tidegate.errors import Finding, InventoryError, TidegateError, UsageError
+from tidegate.errors import TidegateError
 from tidegate.facts import inventory
 
 _FOLDERS = TypeAdapter(dict[str, Path])
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 request = read_request(chosen.request)
                 answer = json.dumps(asdict(fulfil(request, inventory.load(chosen.root).clusters, chosen.only)))
             case "files":
-                answer = json.dumps(sources.files_read(ADD_ONS, _folders(chosen.modules)))
+                answer = json.dumps(sources.files_read(ADD_ONS, read_json(chosen.modules, _FOLDERS)))
             case _:
                 answer = TypeAdapter(list[AddOnEntry]).dump_json([_entry(add_on) for add_on in ADD_ONS]).decode()
     except TidegateError as refused:
@@ -57,17 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     files = commands.add_parser("files", help="the files of each module that rendering reads, as JSON")
     files.add_argument("--modules", type=Path, required=True, help='JSON: "<family> <module path>" to the module\'s folder')
     return parser
-
-
-def _folders(path: Path) -> dict[str, Path]:
-    try:
-        return _FOLDERS.validate_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        raise InventoryError(
-            [Finding(path.name, ".".join(map(str, one["loc"])), "addons-input", one["msg"], "correct the file") for one in error.errors()]
-        ) from error
 
 
 def _entry(add_on: AddOn) -> AddOnEntry:

@@ -6,8 +6,9 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from clusters.addons import kserve
 from clusters.addons.add_on import RenderPrograms
@@ -19,11 +20,18 @@ from tidegate.errors import Finding, InventoryError, UsageError
 from tidegate.facts.cluster import Cluster
 from tidegate.manifests.tree import Written, write_trees
 
+ReadT = TypeVar("ReadT")
+
 
 def read_request(path: Path) -> AddOnsRequest:
-    """The request in a file; raises `InventoryError` with every finding, `UsageError` when there is no such file."""
+    """The request in a file. Raises as `read_json` does."""
+    return read_json(path, TypeAdapter(AddOnsRequest))
+
+
+def read_json(path: Path, adapter: TypeAdapter[ReadT]) -> ReadT:
+    """What a file of JSON holds; raises `InventoryError` with every finding, `UsageError` when there is no such file."""
     try:
-        return AddOnsRequest.model_validate_json(path.read_bytes())
+        return adapter.validate_json(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValidationError as error:

@@ -14,6 +14,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.embedded.delivery import git_server
 from tidegate.embedded.machines import network
+from tidegate.manifests.layout import RENDERED, TENANTS, tenant_folder
 
 
 class Repository:
@@ -61,7 +62,7 @@ class Repository:
     def close(self) -> None:
         """Undoes everything and waits until what was touched is live again: the tenant whose folder it is, else the region."""
         self.revert()
-        await_live(self._running, {str(Path(path).relative_to(_RENDERED)) for path in self._touched})
+        await_live(self._running, {str(Path(path).relative_to(RENDERED)) for path in self._touched})
         self._touched.clear()
 
 
@@ -75,10 +76,10 @@ class Renderer:
         self._running = running
         self._machine = running.local.machine(network.INTERNET)
         self._tree = git_server.open_worktree(self._machine)
-        self._folder, self._rendered = folder, folder / _RENDERED
+        self._folder, self._rendered = folder, folder / RENDERED
         # As the last bring-up rendered it, without what tests have committed since.
         self._git(
-            "archive", f"--output={folder / 'usual.tar'}", self._git("log", "-1", "--format=%H", "--grep=^Render the embedded"), _RENDERED
+            "archive", f"--output={folder / 'usual.tar'}", self._git("log", "-1", "--format=%H", "--grep=^Render the embedded"), RENDERED
         )
         with tarfile.open(folder / "usual.tar") as archive:
             archive.extractall(folder, filter="data")
@@ -111,12 +112,12 @@ class Renderer:
 
     def committed(self, folder: str) -> str:
         """The identity of what Git holds in a folder below the rendered ones."""
-        return self._git("rev-parse", f"HEAD:{_RENDERED}/{folder}")
+        return self._git("rev-parse", f"HEAD:{RENDERED}/{folder}")
 
     def _put(self, files: Mapping[str, bytes], subject: str) -> str | None:
         with one_at_a_time(self._tree):
             for path in sorted(self._touched):
-                target = self._tree / _RENDERED / path
+                target = self._tree / RENDERED / path
                 if path in files:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(files[path])
@@ -131,13 +132,10 @@ class Renderer:
         return tools.run(["git", "-C", str(self._tree), *arguments]).stdout.strip()
 
 
-_RENDERED = "gitops/rendered"
-
-
 def await_live(running: Running, paths: Iterable[str], *, patience_seconds: float = 240) -> None:
     """Waits for the tenant whose folder a path is in, or for the platform; other tests may be at work on other tenants."""
     parts = [Path(path).parts for path in paths]
-    for region, tenant in sorted({(region, rest[0] if room == "tenants" else PLATFORM) for region, room, *rest in parts}):
+    for region, tenant in sorted({(region, rest[0] if room == TENANTS else PLATFORM) for region, room, *rest in parts}):
         running.wait_until_live(region, of=tenant, patience_seconds=patience_seconds)
 
 
@@ -151,7 +149,7 @@ def one_at_a_time(tree: Path) -> Generator[None]:
 
 def model_file(region: str, tenant: str, model: str) -> str:
     """Where a region's InferenceService is."""
-    return f"gitops/rendered/{region}/tenants/{tenant}/inferenceservice-{model}.yaml"
+    return f"{RENDERED}/{tenant_folder(region, tenant)}/inferenceservice-{model}.yaml"
 
 
 def setting(key: str, value: str) -> Callable[[str], str]:

@@ -71,13 +71,12 @@ def deploy(
     started = time.monotonic()
     on_progress("all stacks", "synthesising")
     synthesis = synthesise(checkout, account.environment())
-    run = _DeployRun(checkout, account, synthesis, stores(platform, account), on_progress)
     chosen = [stack for stack in synthesis.stacks if only is None or stack.stack in only]
     applied = [stack for stack in chosen if stack.applied_locally or account.endpoint is None]
     needs = {stack.name: stack.depends_on for stack in applied}
     sizes = {stack.name: stack.resources for stack in applied}
     first = {stack.name for stack in applied if stack.stack in awaited}
-    run.awaited, run.on_awaited = set(first), on_awaited
+    run = _DeployRun(checkout, account, synthesis, stores(platform, account), on_progress, awaited=first, on_awaited=on_awaited)
     run.prepare()
     if not first:
         on_awaited()
@@ -94,12 +93,13 @@ class _DeployRun:
     """One deploy under way."""
 
     def __init__(
-        self, checkout: Checkout, account: Account, synthesis: Synthesis, by_cluster: Mapping[str, StateStore], on_progress: OnProgress
-    ) -> None:
+        self, checkout: Checkout, account: Account, synthesis: Synthesis, by_cluster: Mapping[str, StateStore], on_progress: OnProgress, *,
+        awaited: Collection[str] = (), on_awaited: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.results: dict[str, StackResult] = {}
         self.states: dict[str, State] = {}
-        self.awaited: set[str] = set()
-        self.on_awaited: Callable[[], None] = lambda: None
+        self._awaited = frozenset(awaited)
+        self._on_awaited = on_awaited
         self._checkout = checkout
         self._account = account
         self._stacks = {stack.name: stack for stack in synthesis.stacks}
@@ -219,10 +219,9 @@ class _DeployRun:
         with self._thread_lock:
             self.results[result.name] = result
             self.states[result.name] = state
-            is_last = self.awaited == {result.name}
-            self.awaited.discard(result.name)
-        if is_last:
-            self.on_awaited()
+            is_last_awaited = result.name in self._awaited <= self.results.keys()
+        if is_last_awaited:
+            self._on_awaited()
         what = result.action.value if result.action is guard.Action.SKIP else f"done in {result.seconds:.0f} s"
         self._progress.say(result.name, f"{what}, {result.resources} resources")
 

@@ -17,6 +17,7 @@ from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.inventory.readable import clipped
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.tenant import Tenant
+from tidegate.manifests.layout import RENDERED, tenant_folder
 from tidegate.manifests.tree import RENDER_COMMAND
 
 CODE_OWNERS = Path(".github/CODEOWNERS")
@@ -40,7 +41,7 @@ def _paths(tenant: Tenant) -> Iterator[str]:
     """What a tenant's team reviews by itself; its guard rails and the list of all approved models stay with the platform's team."""
     yield f"/{tenant_source(tenant.name)}"
     yield f"/{CATALOGUE.as_posix()}/{tenant.name}.json"
-    yield f"/gitops/rendered/*/tenants/{tenant.name}/inferenceservice-*.yaml"
+    yield f"/{RENDERED}/{tenant_folder('*', tenant.name)}/inferenceservice-*.yaml"
 
 
 def write_code_owners(checkout: Checkout, text: str) -> None:

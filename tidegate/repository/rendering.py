@@ -12,6 +12,7 @@ from tidegate.contracts.rendering import RenderSummary
 from tidegate.errors import ManifestError
 from tidegate.facts.editor_schemas import editor_schemas
 from tidegate.facts.platform import Platform
+from tidegate.manifests.layout import RENDERED
 from tidegate.manifests.validate import validate_folder
 from tidegate.repository.code_owners import code_owners, place_findings, stale_findings, write_code_owners
 from tidegate.repository.schemas import load_schemas, version_findings
@@ -44,7 +45,7 @@ def render(checkout: Checkout, platform: Platform, out: Path | None = None) -> R
     owners = code_owners(checkout, platform)
     if findings := place_findings(checkout):
         raise ManifestError(findings)
-    command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or "gitops/rendered")]
+    command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or RENDERED)]
     done = tools.run(command, cwd=checkout.root)
     write_code_owners(checkout, owners)
     for name, text in editor_schemas().items():

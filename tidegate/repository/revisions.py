@@ -15,8 +15,9 @@ from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.money import NOTHING, Floor, tenant_floor, warm_floor
 from tidegate.facts.platform import Platform
+from tidegate.manifests.layout import RENDERED
 
-FACTS = ("clusters/inventory", "gitops/tenants", "gitops/rendered")
+FACTS = ("clusters/inventory", "gitops/tenants", RENDERED)
 """What is read of a revision."""
 
 WORKING_TREE = "working tree"
@@ -89,7 +90,7 @@ def _total(platform: Platform) -> Floor:
 
 
 def _objects(root: Path) -> dict[str, bytes]:
-    rendered = root / "gitops" / "rendered"
+    rendered = root / RENDERED
     return {path.relative_to(rendered).as_posix(): path.read_bytes() for path in rendered.rglob("*.yaml")}
 
 

@@ -9,6 +9,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from moto import mock_aws
@@ -97,3 +98,15 @@ def test_lock_of_somebody_else_stops_everything_and_that_of_a_dead_run_is_freed(
     assert run._free_lock(STACK) is None
     assert said == ["freed the lock of a run that was killed (pid 1)"]
     assert store.read_lock("edge") is None
+
+
+def test_awaited_stacks_are_told_once_when_all_of_them_are_done(tmp_path: Path) -> None:
+    told: list[str] = []
+    listing = Synthesis(stacks=(), not_applied_locally=())
+    run = deploy._DeployRun(
+        Checkout(tmp_path), Account(None), listing, {}, lambda _stack, _what: None,
+        awaited={"live-1-state", "live-1-registry"}, on_awaited=lambda: told.append("all"),
+    )  # fmt: skip
+    for name, so_far in (("live-1-state", 0), ("live-1-network", 0), ("live-1-registry", 1), ("live-1-edge", 1)):
+        run._finish(deploy.StackResult(name, guard.Action.SKIP, 0, 0, 0), Mock())
+        assert len(told) == so_far, name
