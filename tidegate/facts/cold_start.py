@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidegate.facts import numerals
 from tidegate.facts.cluster import Cluster, MigSharing
 from tidegate.facts.models.served_model import Phase, Runtime, ServedModel
 from tidegate.facts.nodes.accelerators import Accelerator
@@ -70,7 +71,7 @@ class ColdStart:
         return round(sum(one.seconds for one in self.phases), 1)
 
     def __str__(self) -> str:
-        return ", ".join(f"{one.phase} {one.seconds:g} s" for one in self.phases)
+        return ", ".join(f"{one.phase} {numerals.seconds(one.seconds)}" for one in self.phases)
 
 
 def cold_start(cluster: Cluster, model: ServedModel) -> ColdStart:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
-from tidegate.facts import cloud_names, inventory, names
+from tidegate.facts import cloud_names, inventory, names, numerals
 from tidegate.facts.cold_start import ColdStart, cold_start
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.money import model_floor
@@ -89,8 +89,10 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
     if model.accelerator:
         yield ExplainedValue("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
     floor = model_floor(model, len(tenant.clusters))
-    yield ExplainedValue("floor.usd_per_month", f"{floor.usd_per_month:g}", "rule: floors x planning prices of tidegate/facts/money.py")
-    yield ExplainedValue("floor.gpu_cards", f"{floor.gpu_cards:g}", "rule: min_replicas x share, in all clusters")
+    yield ExplainedValue(
+        "floor.usd_per_month", numerals.usd(floor.usd_per_month), "rule: floors x planning prices of tidegate/facts/money.py"
+    )
+    yield ExplainedValue("floor.gpu_cards", numerals.decimal(floor.gpu_cards), "rule: min_replicas x share, in all clusters")
 
 
 def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iterator[ExplainedValue]:
@@ -98,10 +100,10 @@ def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iter
     for one in budget.phases:
         measured = f"{source} (models.{name}.cold_start), measured on {one.measured_on}"
         origin = measured if one.measured_on else "table of tidegate/facts/cold_start.py"
-        yield ExplainedValue(f"{cluster}.cold_start.{one.phase}_seconds", f"{one.seconds:g}", origin)
+        yield ExplainedValue(f"{cluster}.cold_start.{one.phase}_seconds", numerals.decimal(one.seconds), origin)
     why = f"Knative gives up after {budget.deadline_seconds} s"
     yield ExplainedValue(
-        f"{cluster}.cold_start.seconds", f"{budget.seconds:g}", "rule: node, image, weights and load, one after another", why
+        f"{cluster}.cold_start.seconds", numerals.decimal(budget.seconds), "rule: node, image, weights and load, one after another", why
     )
 
 
@@ -123,4 +125,6 @@ def _key_lines(node: Any, path: str) -> Iterator[tuple[str, int]]:  # noqa: ANN4
 def _shown(value: object) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(str(item) for item in cast("tuple[object, ...]", value))
+    if isinstance(value, float):
+        return numerals.decimal(value)
     return "true" if value is True else "false" if value is False else str(value)

@@ -12,6 +12,7 @@ from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.artefact import Artefact, GoldenSet, PinnedImage
 from tidegate.facts.models.dense_pool import DensePool
 from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
+from tidegate.facts.numerals import decimal
 
 
 class Runtime(StrEnum):
@@ -236,7 +237,7 @@ class ServedModel(Fact):
         if self.dense_pool.memory_budget_gib >= self.resources.memory_gib:
             raise refuse(
                 "dense-pool-memory",
-                f"leaves no memory of {self.resources.memory_gib:g} GiB for the server",
+                f"leaves no memory of {decimal(self.resources.memory_gib)} GiB for the server",
                 "raise resources.memory_gib",
                 at="dense_pool.memory_budget_gib",
                 value=self.dense_pool.memory_budget_gib,
