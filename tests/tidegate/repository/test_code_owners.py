@@ -193,7 +193,7 @@ def test_validation_names_the_stale_file(checkout: Checkout, monkeypatch: pytest
         return []
 
     monkeypatch.setattr(rendering, "load_schemas", lambda _on_progress: SchemaSet({}, {}))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    for name in ("check_catalogue", "version_findings"):
+    for name in ("check_catalogue", "version_findings", "_stale_findings"):
         monkeypatch.setattr(rendering, name, no_findings)
     with pytest.raises(ManifestError) as refused:
         rendering.validate(checkout, inventory.load(checkout.root), print)
