@@ -197,7 +197,6 @@ def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterato
     own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
     uris = {
         "artefact.uri": model.artefact.uri,
-        "artefact.signature.uri": model.artefact.signature.uri,
         "golden_set.uri": model.golden_set.uri,
     }
     for field, uri in uris.items():

@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from tidegate.errors import TidegateError, UsageError
-from tidegate.facts.signature import BUNDLE, STATEMENT, ApprovedModel, ModelCatalogue, ModelId, SignedStatement
+from tidegate.facts.models.artefact import BUNDLE
+from tidegate.facts.signature import STATEMENT, ApprovedModel, ModelCatalogue, ModelId, SignedStatement
 from tidegate.signing.checks import archives, envelopes, files, verification
 from tidegate.signing.checks.refusal import Refusal
 from tidegate.signing.keys import Signer

@@ -12,7 +12,7 @@ from tidegate.facts import names
 from tidegate.facts.inventory.catalogue import KEYS
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.signature import BUNDLE, model_id
+from tidegate.facts.signature import model_id
 from tidegate.signing.bundles import SigningError, verify_version
 
 Fetch = Callable[[str, Path], Path]
@@ -77,8 +77,6 @@ def in_folder(registry: Path) -> Fetch:
 def _check(wanted: str, model: ServedModel, sha256: str, keys: Mapping[str, str], fetch: Fetch) -> Checked:
     artefact = model.artefact
     key_id = artefact.signature.key_id
-    if artefact.signature.uri != f"{artefact.uri.rstrip('/')}/{BUNDLE}":
-        raise SigningError(f"{wanted}: its signature must be beside its files, at {artefact.uri.rstrip('/')}/{BUNDLE}")
     if key_id not in keys:
         raise SigningError(f"{wanted}: the public key of {key_id} is not known; commit {(KEYS / key_id).as_posix()}.pem")
     with tempfile.TemporaryDirectory(prefix="tidegate-model-") as scratch:

@@ -27,6 +27,7 @@ def environment(tenant: Tenant, name: str, pool: DensePool) -> list[EnvVar]:
     return [
         {"name": "POOL_ACCESS", "value": json.dumps(access, sort_keys=True)},
         {"name": "POOL_BUDGET_BYTES", "value": str(round(pool.memory_budget_gib * 2**30))},
+        {"name": "POOL_MODELS", "value": str(pool.models)},
         {"name": "POOL_MOST_COPIES", "value": str(pool.most_copies)},
         # With a final dot: asked every two seconds, cluster DNS would be asked for the name in every search path first.
         {"name": "POOL_PEERS", "value": f"{names.cluster_local_host(names.pool_peers(name), tenant.namespace_name)}."},

@@ -226,14 +226,6 @@ class ServedModel(Fact):
                 at="runtime",
                 value=self.runtime,
             )
-        if self.scaling.max_replicas > self.dense_pool.max_pods:
-            raise refuse(
-                "dense-pool-too-many-pods",
-                f"is above dense_pool.max_pods, {self.dense_pool.max_pods}",
-                "lower it",
-                at="scaling.max_replicas",
-                value=self.scaling.max_replicas,
-            )
         if self.dense_pool.memory_budget_gib >= self.resources.memory_gib:
             raise refuse(
                 "dense-pool-memory",
