@@ -19,6 +19,7 @@ from tidegate.facts.money import model_floor
 from tidegate.facts.platform import Platform, cluster_source, pools_for, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.live.diagnosis import Diagnosis
+from tidegate.repository.recorded_facts import note_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ def explain_model(checkout: Checkout, reference: str) -> list[ExplainedValue]:
         raise UsageError(f"no served model {reference!r}; there are {known}")
     source = tenant_source(tenant_name)
     lines = _lines(checkout.root / source)
-    written = list(_walk(model, f"models.{model_name}", source, lines))
-    return [*written, *_derived(platform, tenant, model_name, model)]
+    written = list(_walk(model, f"models.{model_name}", "models.*", source, lines))
+    return [*_recorded_of(tenant, source, lines), *written, *_derived(platform, tenant, model_name, model)]
 
 
 def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[ExplainedValue]:
@@ -53,12 +54,23 @@ def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[ExplainedValue]
     return [*rows, ExplainedValue(f"{region}.live.cause", diagnosis.cause, source, diagnosis.next_step)]
 
 
-def _walk(fact: BaseModel, path: str, source: str, lines: Mapping[str, int]) -> Iterator[ExplainedValue]:
+def _recorded_of(tenant: Tenant, source: str, lines: Mapping[str, int]) -> Iterator[ExplainedValue]:
+    """The tenant's own fields that nothing uses yet: they hold for each of its models."""
+    for name in type(tenant).model_fields:
+        if note := note_on(name, None):
+            origin = f"{source}:{lines.get(name, 0)}" if name in tenant.model_fields_set else f"default of {type(tenant).__name__}.{name}"
+            yield ExplainedValue(name, _shown(getattr(tenant, name)), origin, note)
+
+
+def _walk(fact: BaseModel, path: str, pattern: str, source: str, lines: Mapping[str, int]) -> Iterator[ExplainedValue]:
+    """The fields of `fact`, which is at `path`; `pattern` is the same with a star for names that a tenant chose."""
     for name, field in type(fact).model_fields.items():
-        value, at = getattr(fact, name), f"{path}.{name}"
+        value, at, kind = getattr(fact, name), f"{path}.{name}", f"{pattern}.{name}"
         why = " ".join((field.description or "").split())
+        if note := note_on(kind, value):
+            why = f"{note}. {why}" if why else note
         if isinstance(value, BaseModel):
-            yield from _walk(value, at, source, lines)
+            yield from _walk(value, at, kind, source, lines)
         elif name in fact.model_fields_set:
             yield ExplainedValue(at, _shown(value), f"{source}:{lines.get(at, 0)}", why)
         elif value is not None:
