@@ -10,9 +10,8 @@ from pathlib import Path
 from tidegate.errors import CloudError, Finding, InventoryError, UsageError
 from tidegate.facts import names
 from tidegate.facts.inventory.catalogue import KEYS
-from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.signature import model_id
+from tidegate.facts.signature import ApprovedModel, model_id
 from tidegate.signing.bundles import SigningError, verify_version
 
 Fetch = Callable[[str, Path], Path]
@@ -49,7 +48,11 @@ def check_models(
         tenant, name, model = named[wanted]
         try:
             sha256 = (digests or {}).get(model.artefact.uri, model.artefact.sha256)
-            checked.append(_check(model_id(tenant, name, model.artefact), model, sha256, keys, fetch))
+            artefact = model.artefact
+            named_so = ApprovedModel(
+                model=model_id(tenant, name, artefact), uri=artefact.uri, sha256=sha256, key_id=artefact.signature.key_id
+            )
+            checked.append(check_version(named_so, keys, fetch))
         except (SigningError, CloudError) as refused:
             path, remedy = (
                 f"models.{name}.artefact.signature",
@@ -74,11 +77,10 @@ def in_folder(registry: Path) -> Fetch:
     return fetch
 
 
-def _check(wanted: str, model: ServedModel, sha256: str, keys: Mapping[str, str], fetch: Fetch) -> Checked:
-    artefact = model.artefact
-    key_id = artefact.signature.key_id
-    if key_id not in keys:
-        raise SigningError(f"{wanted}: the public key of {key_id} is not known; commit {(KEYS / key_id).as_posix()}.pem")
+def check_version(entry: ApprovedModel, keys: Mapping[str, str], fetch: Fetch) -> Checked:
+    """Fetches one version and verifies its bytes, signature, name and version. Raises `SigningError`, and `CloudError` from `fetch`."""
+    if entry.key_id not in keys:
+        raise SigningError(f"{entry.model}: the public key of {entry.key_id} is not known; commit {(KEYS / entry.key_id).as_posix()}.pem")
     with tempfile.TemporaryDirectory(prefix="tidegate-model-") as scratch:
-        found = verify_version(fetch(artefact.uri, Path(scratch)), wanted, sha256, key_id, keys[key_id])
-    return Checked(wanted, sha256, key_id, found.files, found.size_bytes)
+        found = verify_version(fetch(entry.uri, Path(scratch)), entry.model, entry.sha256, entry.key_id, keys[entry.key_id])
+    return Checked(entry.model, entry.sha256, entry.key_id, found.files, found.size_bytes)

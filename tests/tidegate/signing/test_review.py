@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.root import ROOT
-from tests.tidegate.signing.signed_models import OTHER, MemoryKey, edit_json, write_files
+from tests.tidegate.signing.signed_models import MemoryKey, write_files
 from tidegate.embedded import example_models as uploading
 from tidegate.embedded import signed_models
-from tidegate.embedded.model_index import INDEX
+from tidegate.embedded.model_index import INDEX, read_index
 from tidegate.errors import InventoryError, UsageError
 from tidegate.facts import inventory, names
-from tidegate.facts.inventory.catalogue import load_catalogue
 from tidegate.facts.platform import Platform
-from tidegate.facts.signature import ModelCatalogue
 from tidegate.repository import verify_models
-from tidegate.signing import committed, review
+from tidegate.signing import review
 from tidegate.signing.bundles import SigningError
 from tidegate.signing.keys import key_ids
 
@@ -80,7 +78,7 @@ def signed(trained: Path, ids: dict[str, str]) -> Path:
 
 
 def digests(trained: Path, ids: dict[str, str]) -> dict[str, str]:
-    return {entry.uri: entry.sha256 for entry in signed_models.catalogue_of(trained, ids, signer).models}
+    return {f"{names.MODEL_REGISTRY_URI}{version.path}": version.sha256 for version in read_index(trained) if version.tenant in ids}
 
 
 def check(platform: Platform, trained: Path, signed: Path, ids: dict[str, str], *only: str) -> list[review.Checked]:
@@ -119,8 +117,14 @@ def test_index_that_does_not_fit_the_files_is_refused(trained: Path, ids: dict[s
     assert [path.name for path in (trained.parent / "cache/tidegate/models").iterdir()] == []
 
 
-def test_catalogue_of_the_region_lists_every_version(trained: Path, ids: dict[str, str]) -> None:
-    found = signed_models.catalogue_of(trained, ids, signer)
+def test_catalogue_of_the_region_lists_no_version_that_is_not_as_signed(signed: Path, ids: dict[str, str]) -> None:
+    (signed / "fraud/scorer/3-slow/model.txt").write_text("tampered")
+    with pytest.raises(SigningError, match=rf"fraud/scorer/3-slow: the model has 2 files.*; delete {signed} and run the command again"):
+        signed_models.catalogue_of(signed, ids, signer)
+
+
+def test_catalogue_of_the_region_lists_every_version(signed: Path, ids: dict[str, str]) -> None:
+    found = signed_models.catalogue_of(signed, ids, signer)
     assert "fraud/scorer/3-slow" in {entry.model for entry in found.models}
     assert "nobody/model/1" not in {entry.model for entry in found.models}
     assert set(found.keys) == set(ids.values())
@@ -178,65 +182,6 @@ def test_models_in_a_bucket_are_verified(platform: Platform, trained: Path, sign
 def test_uri_without_files_is_refused(client: S3Client, tmp_path: Path, uri: str, message: str) -> None:
     with pytest.raises(SigningError, match=message):
         verify_models.in_bucket(client, "models")(uri, tmp_path)
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A checkout with the committed inventory and no catalogue."""
-    root = tmp_path / "checkout"
-    for folder in ("clusters/inventory", "gitops/tenants"):
-        shutil.copytree(ROOT / folder, root / folder)
-    return root
-
-
-def catalogue_findings(checkout: Path) -> list[str]:
-    return [str(finding) for finding in committed.check_catalogue(checkout, inventory.load(checkout), load_catalogue(checkout))]
-
-
-def write_catalogue(checkout: Path, *retired: str) -> list[str]:
-    from tidegate.checkout import Checkout  # noqa: PLC0415
-
-    path, listed = verify_models.write_catalogue(Checkout(checkout), "fraud", signer, retired)
-    assert path == checkout / "gitops/catalogue/fraud.json"
-    return [entry.model for entry in listed]
-
-
-def test_committed_catalogue_is_checked_and_keeps_earlier_versions(checkout: Path) -> None:
-    assert load_catalogue(checkout) == ModelCatalogue()
-    assert write_catalogue(checkout) == ["fraud/scorer/1"]
-    assert catalogue_findings(checkout) == []
-    file = checkout / "gitops/tenants/fraud.yaml"
-    file.write_text(
-        file.read_text().replace("fraud/scorer/1", "fraud/scorer/2").replace("version: 1", "version: 2").replace("07c161", "17c161")
-    )
-    (finding,) = catalogue_findings(checkout)
-    assert finding.startswith(
-        "gitops/tenants/fraud.yaml: models.scorer.artefact = fraud/scorer/2: gitops/catalogue/fraud.json does not list it"
-    )
-    assert write_catalogue(checkout) == ["fraud/scorer/1", "fraud/scorer/2"]
-    assert catalogue_findings(checkout) == []
-    assert write_catalogue(checkout, "fraud/scorer/1") == ["fraud/scorer/2"]
-    with pytest.raises(UsageError, match="fraud/scorer/2 is what the tenant's file names"):
-        write_catalogue(checkout, "fraud/scorer/2")
-
-
-def test_catalogue_that_somebody_edited_is_a_finding(checkout: Path) -> None:
-    write_catalogue(checkout)
-    (checkout / "gitops/catalogue/keys/fraud-release.pem").write_text(OTHER.public_pem())
-    assert "the signature of the catalogue of fraud does not hold" in catalogue_findings(checkout)[0]
-    (checkout / "gitops/catalogue/keys/fraud-release.pem").unlink()
-    assert "the public key of fraud-release is not committed" in catalogue_findings(checkout)[0]
-
-
-def test_unreadable_catalogue_files_are_all_named(checkout: Path) -> None:
-    write_catalogue(checkout)
-    edit_json(checkout / "gitops/catalogue/fraud.json", lambda it: it.update(payload="%"))
-    (checkout / "gitops/catalogue/keys/fraud-release.pem").write_text("-----BEGIN PRIVATE KEY-----")
-    with pytest.raises(InventoryError) as refused:
-        load_catalogue(checkout)
-    assert [(finding.source, finding.rule) for finding in refused.value.findings] == [
-        ("gitops/catalogue/fraud.json", "catalogue-file"), ("gitops/catalogue/keys/fraud-release.pem", "catalogue-key"),
-    ]  # fmt: skip
 
 
 def test_tenant_with_two_keys_is_refused_on_this_machine(platform: Platform) -> None:
