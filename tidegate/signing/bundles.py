@@ -51,6 +51,15 @@ def sign_version(folder: Path, model: str, signer: Signer, signed_at: datetime |
     return stated
 
 
+def digest_of(folder: Path) -> str:
+    """The digest of all files in `folder`, signatures left out, as a tenant's file writes it. Raises `SigningError` for odd files."""
+    try:
+        seen = {name: one for name, one in files.look(folder).items() if name not in {BUNDLE, STATEMENT}}
+        return files.tree_digest({name: files.digest(folder, name, one) for name, one in seen.items()})
+    except Refusal as refused:
+        raise SigningError(f"{folder} has no digest: {refused}") from refused
+
+
 def verify_version(folder: Path, model: str, sha256: str, key_id: str, public_pem: str) -> verification.Verified:
     """Verifies a version's folder as a pod does; raises `SigningError` with the reason that a pod would give."""
     try:
