@@ -18,7 +18,7 @@ from clusters.addons.requests import fulfil, read_request
 from clusters.components.serving.images import pinned
 from clusters.delivery import removals
 from tidegate.contracts.rendering import AddOnsRequest, RenderCheck, RenderSummary
-from tidegate.errors import ManifestError, TidegateError
+from tidegate.errors import FindingsError, ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform
@@ -53,13 +53,15 @@ def render(root: Path, out: Path, embedded: EmbeddedFacts | None = None, add_ons
 def check(root: Path) -> RenderCheck:
     """Compares `gitops/rendered` and `gitops/bootstrap` of the checkout at `root` with what its inventory renders to; writes nothing.
 
-    Raises `InventoryError` for bad facts and `ManifestError` for what cannot be rendered.
+    What cannot be rendered at all is among the findings.
     """
-    platform, out = inventory.load(root), root / RENDERED
-    vanished = removals.without_tombstone(platform, out)
     gc.disable()
     try:
+        platform, out = inventory.load(root), root / RENDERED
+        vanished = removals.without_tombstone(platform, out)
         found = [one for folder, files in _trees(platform, root, out, None).items() for one in stale_findings(root, folder, files)]
+    except FindingsError as refused:
+        return RenderCheck(findings=refused.findings)
     finally:
         gc.enable()
     # Who renders is refused until the tenant has a tombstone: its files are no findings of their own.

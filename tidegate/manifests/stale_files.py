@@ -31,6 +31,8 @@ def stale_findings(root: Path, folder: Path, wanted: Mapping[str, bytes]) -> Ite
             # A folder with nothing of ours may be anybody's work, which rendering refuses to remove.
             remedy = f"run `{RENDER_COMMAND}`, which removes it" if path.rpartition("/")[0] in ours else "move it away"
             yield Finding(source, "", RULE, FOREIGN, remedy)
+        elif (folder / path).is_symlink():
+            yield Finding(source, "", RULE, "is a link, and what is rendered is a file", again)
         elif found != right:
             number, line = _first_difference(found, right)
             yield Finding(source, f"line {number}", RULE, "is not what the facts render to", again, line)

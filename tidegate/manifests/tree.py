@@ -123,7 +123,7 @@ class _Plan:
         self._folder = folder
         self._files = files
         self._existing = dict(read_files(folder)) if folder.is_dir() else {}
-        self._same = {path for path, content in files.items() if self._existing.get(path) == content}
+        self._same = {path for path, content in files.items() if self._existing.get(path) == content and not (folder / path).is_symlink()}
         self._staging: Path | None = None
         self._previous: Path | None = None
         self._is_swapped = False

@@ -10,6 +10,7 @@ import pytest
 from clusters import program
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate.checkout import Checkout
+from tidegate.contracts.rendering import RenderCheck
 from tidegate.errors import ManifestError
 from tidegate.facts import inventory
 from tidegate.repository import rendering
@@ -68,10 +69,23 @@ def test_tenant_that_vanished_is_told_instead_of_its_files(checkout: Checkout) -
     assert any(line.startswith("gitops/rendered/live-1/platform/") for line in lines), "other files that name the tenant are stale"
 
 
-def test_facts_that_cannot_be_rendered_are_told_as_ever(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_rendered_is_a_finding_too(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout.root / "gitops/tenants/fraud.yaml").write_text("name: fraud\n")
-    assert program.main(["check", "--root", str(checkout.root)]) == 1
-    assert "gitops/tenants/fraud.yaml: tier: required and absent; add it [field-missing]" in capsys.readouterr().err
+    assert program.main(["check", "--root", str(checkout.root)]) == 0
+    said = RenderCheck.model_validate_json(capsys.readouterr().out).findings
+    assert "gitops/tenants/fraud.yaml: tier: required and absent; add it [field-missing]" in map(str, said)
+
+
+def test_link_in_place_of_a_file_is_told_and_mended(checkout: Checkout) -> None:
+    place = checkout.rendered / "live-1/tenants/fraud/resourcequota-quota.yaml"
+    elsewhere = checkout.root / "quota.yaml"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    assert told(checkout) == [
+        f"gitops/rendered/live-1/tenants/fraud/resourcequota-quota.yaml: is a link, and what is rendered is a file; {AGAIN}"
+    ]
+    rendering.render(checkout, inventory.load(checkout.root))
+    assert (told(checkout), place.is_symlink()) == ([], False)
 
 
 def test_empty_folder_is_left_to_its_own_finding(tmp_path: Path) -> None:
