@@ -77,7 +77,7 @@ def write_catalogue(
     chosen = signer(ids[tenant])
     listed = tuple(kept)
     public = {**before.keys, ids[tenant]: chosen.public_pem()}
-    if findings := list(_unverified(listed, public, registries)):
+    if findings := list(_unverified(listed, named, public, registries)):
         raise InventoryError(findings)
     path = checkout.root / FOLDER / f"{tenant}.json"
     (checkout.root / KEYS).mkdir(parents=True, exist_ok=True)
@@ -86,14 +86,18 @@ def write_catalogue(
     return path, listed
 
 
-def _unverified(listed: Sequence[ApprovedModel], keys: Mapping[str, str], registries: Mapping[str, review.Fetch]) -> Iterator[Finding]:
+def _unverified(
+    listed: Sequence[ApprovedModel], named: Collection[str], keys: Mapping[str, str], registries: Mapping[str, review.Fetch]
+) -> Iterator[Finding]:
+    """A finding for each version in each registry; `named` are those of the tenant's file, which no option leaves out."""
     for where, fetch in registries.items():
         for entry in listed:
             try:
                 review.check_version(entry, keys, fetch)
             except (SigningError, CloudError) as refused:
                 source, path = tenant_source(entry.tenant), f"models.{entry.served_model}.artefact"
-                remedy = f"put the signed files there, correct the entry, or leave it out with --retire {entry.model}"
+                otherwise = "correct the tenant's file" if entry.model in named else f"leave it out with --retire {entry.model}"
+                remedy = f"put the signed files there, or {otherwise}"
                 yield Finding(source, path, "model-not-verified", f"in {where}: {refused}", remedy, entry.uri)
 
 

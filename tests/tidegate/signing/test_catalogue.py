@@ -92,7 +92,7 @@ def test_version_is_listed_only_when_its_files_are_those_signed(checkout: Path) 
             write_catalogue(checkout)
         assert (checkout / "gitops/catalogue/fraud.json").read_bytes() == before, "nothing is written"
         (finding,) = raised.value.findings
-        assert str(finding).endswith("or leave it out with --retire fraud/scorer/2 [model-not-verified]")
+        assert str(finding).endswith("put the signed files there, or correct the tenant's file [model-not-verified]")
         return str(finding)
 
     file.write_text(right.replace(signed_digest(registry / "fraud/scorer/2"), first))
@@ -111,6 +111,17 @@ def test_version_is_listed_only_when_its_files_are_those_signed(checkout: Path) 
     assert "is not what was signed" in refused()
     shutil.rmtree(version)
     assert "s3://tidegate-models/fraud/scorer/2 is not in" in refused()
+
+
+def test_earlier_version_that_is_gone_is_left_out_by_name_only(checkout: Path) -> None:
+    write_catalogue(checkout)
+    serve(checkout, 2, checkout.parent / "registry")
+    shutil.rmtree(checkout.parent / "registry/fraud/scorer/1")
+    with pytest.raises(
+        InventoryError, match=r"put the signed files there, or leave it out with --retire fraud/scorer/1 \[model-not-verified\]"
+    ):
+        write_catalogue(checkout)
+    assert write_catalogue(checkout, "fraud/scorer/1") == ["fraud/scorer/2"]
 
 
 def signed_digest(folder: Path) -> str:
