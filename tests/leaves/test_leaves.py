@@ -212,3 +212,14 @@ def test_annotation_label_and_unread_config_map_do_not_count(base: Platform, bef
     """What the issue of honesty is about: a budget shows in an annotation only."""
     tenant = base.tenants["credit"].model_copy(update={"budget_usd_per_month": 1.0, "owners": ("other@example.com",)})
     assert effects.rendered(replace(base, tenants={**base.tenants, "credit": tenant})) == before[0]
+
+
+def test_lists_of_what_is_read_name_nothing_that_is_not_rendered(base: Platform) -> None:
+    standard = base.tenants["credit"].models["decision"]
+    scaled = standard.model_copy(update={"scaling": standard.scaling.model_copy(update={"mode": "standard"})})
+    crowd = {f"decision-{number}": standard for number in range(30)}
+    tenant = base.tenants["credit"].model_copy(update={"models": {**crowd, "scaled": scaled}})
+    whole = "".join(effects.rendered(replace(base, tenants={**base.tenants, "credit": tenant})).values())
+    maps = {key.rpartition("/")[2] for key in effects.rendered(base) if "/ConfigMap/" in key}
+    assert [name for name in (*effects.READ_ANNOTATIONS, *effects.READ_LABELS) if f'"{name}"' not in whole] == []
+    assert maps == effects.READ_CONFIG_MAPS.keys()
