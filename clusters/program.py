@@ -1,6 +1,6 @@
-"""Renders every cluster: `python -m clusters.program render --root . --out gitops/rendered`.
+"""Renders every cluster: `python -m clusters.program render --root . --out gitops/rendered`, or with `check` only compares with what is there.
 
-Prints one line of JSON about what it did. Exits with 1 and one line per finding on stderr, leaving every file as it was,
+Prints one line of JSON about what it did or found. Exits with 1 and one line per finding on stderr, leaving every file as it was,
 when the inventory or what would be rendered is refused.
 """
 
@@ -17,12 +17,13 @@ from clusters import cluster_tree
 from clusters.addons.requests import fulfil, read_request
 from clusters.components.serving.images import pinned
 from clusters.delivery import removals
-from tidegate.contracts.rendering import AddOnsRequest, RenderSummary
-from tidegate.errors import ManifestError, TidegateError
+from tidegate.contracts.rendering import AddOnsRequest, RenderCheck, RenderSummary
+from tidegate.errors import FindingsError, ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform
 from tidegate.manifests.layout import RENDERED
+from tidegate.manifests.stale_files import FOREIGN, stale_findings
 from tidegate.manifests.tree import emit_tree, write_trees
 
 
@@ -49,17 +50,38 @@ def render(root: Path, out: Path, embedded: EmbeddedFacts | None = None, add_ons
         gc.enable()
 
 
-def _render(platform: Platform, root: Path, out: Path, embedded: EmbeddedFacts | None) -> RenderSummary:
+def check(root: Path) -> RenderCheck:
+    """Compares `gitops/rendered` and `gitops/bootstrap` of the checkout at `root` with what its inventory renders to; writes nothing.
+
+    What cannot be rendered at all is among the findings.
+    """
+    gc.disable()
+    try:
+        platform, out = inventory.load(root), root / RENDERED
+        vanished = removals.without_tombstone(platform, out)
+        found = [one for folder, files in _trees(platform, root, out, None).items() for one in stale_findings(root, folder, files)]
+    except FindingsError as refused:
+        return RenderCheck(findings=refused.findings)
+    finally:
+        gc.enable()
+    # Who renders is refused until the tenant has a tombstone: its files are no findings of their own.
+    return RenderCheck(findings=(*vanished, *(one for one in found if not (vanished and one.problem == FOREIGN))))
+
+
+def _trees(platform: Platform, root: Path, out: Path, embedded: EmbeddedFacts | None) -> dict[Path, dict[str, bytes]]:
     digests = embedded.image_digests if embedded else {}
-    objects = emit_tree(pinned(cluster_tree.objects(platform), digests))
-    bootstrap: dict[str, bytes] = {}
-    trees: dict[Path, dict[str, bytes]] = {out: {**objects, **cluster_tree.emptied_folders(platform)}}
+    trees = {out: {**emit_tree(pinned(cluster_tree.objects(platform), digests)), **cluster_tree.emptied_folders(platform)}}
     if embedded or out.resolve() == (root / RENDERED).resolve():
-        bootstrap = trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
+        trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))
+    return trees
+
+
+def _render(platform: Platform, root: Path, out: Path, embedded: EmbeddedFacts | None) -> RenderSummary:
+    trees = _trees(platform, root, out, embedded)
     written = write_trees(trees)
     return RenderSummary(
         clusters=len(platform.clusters),
-        objects=len(objects) + len(bootstrap),
+        objects=sum(path.endswith(".yaml") for files in trees.values() for path in files),
         files_written=written.files_written,
         files_unchanged=written.files_unchanged,
         files_removed=written.files_removed,
@@ -70,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m clusters.program", description="Renders Kubernetes objects from the inventory.")
     commands = parser.add_subparsers(dest="command", required=True)
+    compare = commands.add_parser("check", help="tell which rendered files are not what the inventory renders to")
+    compare.add_argument("--root", type=Path, required=True, help="the checkout that holds the inventory and the rendered files")
     command = commands.add_parser("render", help="render every cluster into a folder")
     command.add_argument("--root", type=Path, required=True, help="the checkout that holds the inventory")
     command.add_argument("--out", type=Path, required=True, help="the folder that is made to hold exactly the rendered files")
@@ -79,6 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.command == "check":
+            sys.stdout.write(f"{check(chosen.root).model_dump_json()}\n")
+            return 0
         embedded = EmbeddedFacts.model_validate_json(chosen.embedded.read_bytes()) if chosen.embedded else None
         summary = render(chosen.root, chosen.out, embedded, [read_request(path) for path in chosen.add_ons])
     except TidegateError as refused:

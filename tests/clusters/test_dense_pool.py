@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
+
+import pytest
 
 from clusters.components.network import gateways, isolation
 from clusters.components.serving import dense_pool, runtimes
 from clusters.components.serving.model import inference_service
+from clusters.workloads.dense_pool import pod
 from tidegate.checkout import find_checkout
 from tidegate.facts import inventory, ports
 from tidegate.facts.models.dense_pool import PoolAccess
@@ -37,13 +41,29 @@ def test_pods_are_told_what_their_programs_read() -> None:
     assert model["runtime"] == "tidegate-dense-pool"
     assert told(model) == {
         "POOL_ACCESS": json.dumps({"till": ["merchant-007", "merchant-1*"]}), "POOL_BUDGET_BYTES": str(512 << 20),
-        "POOL_MOST_COPIES": "3", "POOL_PEERS": "anomaly-peers.tenant-merchants.svc.cluster.local.",
+        "POOL_MODELS": "420", "POOL_MOST_COPIES": "3", "POOL_PEERS": "anomaly-peers.tenant-merchants.svc.cluster.local.",
         "POOL_REQUESTS_PER_SECOND_PER_COPY": "20",
     }  # fmt: skip
     folder = CHECKOUT.root / "clusters/workloads/dense_pool"
     read = "".join((folder / program).read_text(encoding="utf-8") for program in PROGRAMS)
     for name in told(model):
         assert f'"{name}"' in read
+
+
+@pytest.mark.parametrize("listed", [419, 421], ids=["one too few", "one too many"])
+def test_pod_with_another_number_of_models_than_promised_does_not_start(
+    listed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = {f"merchant-{number:03d}": {"sha256": "a" * 64, "bytes": 1} for number in range(listed)}
+    document = {"format": 1, "version": "1", "implementation": "mlserver_sklearn.SKLearnModel", "extra": {}, "models": models}
+    (tmp_path / "catalogue.json").write_text(json.dumps(document), encoding="utf-8")
+    for name, value in {**told(served()), "MLSERVER_HTTP_PORT": "8085"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["pod", str(tmp_path)])
+    assert pod.main() == pod.REFUSED
+    assert capsys.readouterr().err == (
+        f"Pool refused: catalogue.json lists {listed} models, and dense_pool.models of the tenant's file says 420; correct one of them\n"
+    )
 
 
 def test_other_callers_or_budgets_are_another_revision() -> None:

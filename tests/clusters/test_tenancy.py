@@ -48,6 +48,16 @@ def test_tenants_objects_stay_in_the_tenants_namespace(rendered: list[RenderedOb
             assert metadata.get("namespace", "") not in {other.namespace_name for other in platform.tenants.values()}
 
 
+def test_large_numbers_keep_all_their_digits(platform: Platform) -> None:
+    fraud = platform.tenants["fraud"]
+    quota = fraud.quota.model_copy(update={"cpu": 1000, "memory_gib": 2048, "pods": 2000})
+    changed = fraud.model_copy(update={"budget_usd_per_month": 1234567.0, "quota": quota})
+    found: Any = {each["kind"]: each for each in cluster_tree.tenant_objects(platform, platform.clusters["live-1"], changed)}
+    assert found["Namespace"]["metadata"]["annotations"][names.ANNOTATION_BUDGET] == "1234567"
+    hard = found["ResourceQuota"]["spec"]["hard"]
+    assert (hard["requests.cpu"], hard["requests.memory"], hard["pods"]) == ("1k", "2Ti", "2k")
+
+
 def test_default_deny_has_no_exception(select: Select) -> None:
     (policy,) = select("live-1/tenants/fraud", "NetworkPolicy", "default-deny")
     assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}

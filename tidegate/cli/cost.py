@@ -10,6 +10,7 @@ import typer
 
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
+from tidegate.facts import numerals
 
 if TYPE_CHECKING:
     from tidegate.facts.money import Floor
@@ -100,7 +101,7 @@ def simulate(
         day = costs.simulate(platform, region, seed, Path(folder))
     _show_bill(screen, f"A simulated business day in {region}", day.bill)
     for one in day.always_on:
-        screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {one.always_on_gpu_hours:g}")
+        screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {numerals.decimal(one.always_on_gpu_hours)}")
     screen.answer(day)
 
 
@@ -112,8 +113,11 @@ def show_floors(screen: Screen, title: str, found: Comparison) -> None:
 
 
 def _difference(before: Floor, after: Floor) -> tuple[str, str]:
-    cards = f"{before.gpu_cards:g} -> {after.gpu_cards:g}"
-    return cards, f"{before.usd_per_month:,.2f} -> {after.usd_per_month:,.2f} ({after.usd_per_month - before.usd_per_month:+,.2f})"
+    cards = f"{numerals.decimal(before.gpu_cards)} -> {numerals.decimal(after.gpu_cards)}"
+    return (
+        cards,
+        f"{numerals.usd(before.usd_per_month)} -> {numerals.usd(after.usd_per_month)} ({numerals.usd_change(after.usd_per_month - before.usd_per_month)})",
+    )
 
 
 def _show_bill(screen: Screen, title: str, bill: Bill) -> None:
@@ -123,10 +127,10 @@ def _show_bill(screen: Screen, title: str, bill: Bill) -> None:
     if counted:
         screen.table("Requests", ["model", "requests"], counted)
     sums = [
-        (one.tenant or one.owner.value, *_hours(one.gpu_hours, one.cpu_core_hours, one.memory_gib_hours), f"{one.requests:,}", usd(one.usd_cents))
+        (one.tenant or one.owner.value, *_hours(one.gpu_hours, one.cpu_core_hours, one.memory_gib_hours), f"{one.requests:,}", numerals.usd_of_cents(one.usd_cents))
         for one in bill.sums
     ]  # fmt: skip
-    total = ("the bill of the nodes", "", "", "", "", usd(bill.usd_cents))
+    total = ("the bill of the nodes", "", "", "", "", numerals.usd_of_cents(bill.usd_cents))
     screen.table("Who pays", ["tenant", "GPU-hours", "core-hours", "GiB-hours", "requests", "USD"], [*sums, total])
     if bill.unwatched_seconds:
         screen.text(f"The meter did not run for {bill.unwatched_seconds:,} s; nodes that came and went in that time are missing here.")
@@ -135,13 +139,14 @@ def _show_bill(screen: Screen, title: str, bill: Bill) -> None:
 def _rows(rows: Iterable[Row]) -> Iterable[tuple[str, ...]]:
     for row in rows:
         name = f"{row.tenant}/{row.model or '(no model)'}" if row.tenant else row.owner.value
-        yield name, row.capacity, row.reason, *_hours(row.gpu_hours, row.cpu_core_hours, row.memory_gib_hours), usd(row.usd_cents)
+        yield (
+            name,
+            row.capacity,
+            row.reason,
+            *_hours(row.gpu_hours, row.cpu_core_hours, row.memory_gib_hours),
+            numerals.usd_of_cents(row.usd_cents),
+        )
 
 
 def _hours(*hours: float) -> tuple[str, ...]:
     return tuple(f"{each:,.2f}" for each in hours)
-
-
-def usd(cents: int) -> str:
-    """Dollars and cents, exactly."""
-    return f"{cents // 100:,}.{cents % 100:02}"

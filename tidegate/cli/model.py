@@ -26,6 +26,14 @@ class Place(StrEnum):
     ACCOUNT = "account"
 
 
+Where = Annotated[
+    Place | None,
+    typer.Option(
+        "--in",
+        help="`trained` on this machine, in the running embedded `regions`, or in your own AWS `account`. Default: regions if they run.",
+    ),
+]
+
 KeyPath = Annotated[
     Path | None, typer.Option("--key", exists=True, dir_okay=False, help="The private key (PEM). Default: this machine's own of that name.")
 ]
@@ -52,13 +60,7 @@ def sign(
 @model.command("verify")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="<tenant>/<model>, such as fraud/scorer. Default: all.")] = None,
-    place: Annotated[
-        Place | None,
-        typer.Option(
-            "--in",
-            help="`trained` on this machine, in the running embedded `regions`, or in your own AWS `account`. Default: regions if they run.",
-        ),
-    ] = None,
+    place: Where = None,
     json: Json = False,
 ) -> None:
     """Verify every model that a tenant's file names, as its pods would, and the committed catalogue."""
@@ -87,15 +89,21 @@ def catalogue(
     tenant: Annotated[str, typer.Argument(help="The tenant whose list is written.")],
     key: KeyPath = None,
     retire: Annotated[list[str] | None, typer.Option(help="A version to take off the list (repeatable).")] = None,
+    place: Where = None,
     json: Json = False,
 ) -> None:
-    """Write and sign gitops/catalogue/<tenant>.json: what its file names now, and what was listed before."""
+    """Verify, write and sign gitops/catalogue/<tenant>.json: what its file names now, and what was listed before."""
     from tidegate.checkout import find_checkout
-    from tidegate.repository.verify_models import write_catalogue
+    from tidegate.embedded import verify_models as examples
+    from tidegate.repository import verify_models
 
     screen = Screen(json)
     checkout = find_checkout()
-    path, listed = write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [])
+    if place is Place.ACCOUNT:
+        registries = verify_models.registries(checkout)
+    else:
+        registries = examples.registries(checkout, place.value if place else examples.default_place(checkout), screen.progress)
+    path, listed = verify_models.write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [], registries)
     for entry in listed:
         screen.text(f"  {entry.model:<40} {entry.sha256[:12]}  {entry.key_id}")
     screen.text(f"Wrote {path.relative_to(checkout.root).as_posix()} and the public key; run `tidegate render`, then commit.")

@@ -33,7 +33,7 @@ def validate(json: Json = False) -> None:
     checkout = find_checkout()
     checked = rendering.validate(checkout, inventory.load(checkout.root), lambda text: screen.progress("schemas", text))
     screen.text(
-        f"The inventory is valid. {checked} rendered objects match their schemas and the platform's rules, and every pod fits a node."
+        f"The inventory is valid. {checked} objects are what it renders to and match their schemas and the platform's rules; every pod fits a node."
     )
     screen.answer({"objects": checked, "findings": []})
 

@@ -10,6 +10,7 @@ import typer
 
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
+from tidegate.facts import numerals
 
 if TYPE_CHECKING:
     from tidegate.checkout import Checkout
@@ -43,7 +44,7 @@ def predict(
     found = prediction.predict(
         open_local(checkout), model, lambda: example_models.train(checkout, screen.progress), region=region, subject=subject, data=content, version=version,
     )  # fmt: skip
-    screen.text(f"{model} in {found.region}: {found.status} after {found.milliseconds:g} ms")
+    screen.text(f"{model} in {found.region}: {found.status} after {numerals.decimal(found.milliseconds)} ms")
     screen.text(f"  {found.url}")
     screen.text(f"  answer    {prediction.shortened(found.answer)}")
     if found.expected is not None:

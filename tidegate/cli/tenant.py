@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,20 +31,27 @@ def new_tenant(
     tier: Annotated[TierChoice, typer.Option(help="How much a failure costs.")],
     owner: Annotated[str, typer.Option(help="Mail address of the owning team.")],
     github_team: Annotated[str, typer.Option(help="Who reviews its changes on GitHub: @organisation/team or @user.")],
-    sha256: Annotated[str, typer.Option(help="SHA-256 of the first model's artefact (sha256sum).")],
-    golden_sha256: Annotated[str, typer.Option(help="SHA-256 of its golden set.")],
+    artefact: Annotated[
+        Path,
+        typer.Option(exists=True, file_okay=False, help="The folder with version 1 of the first model, signed by `tidegate model sign`."),
+    ],
+    golden_set: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The folder with its golden set.")],
     caller: Annotated[str, typer.Option(help="The `sub` of the token that may call it.")],
     model: Annotated[str, typer.Option(help="Name of the first served model.")] = "model",
     runtime: Annotated[str, typer.Option(help="Its model server.")] = "mlserver-sklearn",
+    public_key: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The public key <tenant>-release (PEM). Default: this machine's own of that name."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write the file of a new tenant, complete and valid."""
+    """Verify the first model and write the file of a new tenant, complete and valid."""
     from tidegate.checkout import find_checkout
     from tidegate.repository.new_tenant import Answers, write_new_tenant
 
     screen = Screen(json)
     checkout = find_checkout()
-    answers = Answers(name, tier.value, owner, github_team, model, runtime, caller, sha256, golden_sha256)
+    answers = Answers(name, tier.value, owner, github_team, model, runtime, caller, artefact, golden_set, public_key)
     path = write_new_tenant(checkout, answers).relative_to(checkout.root).as_posix()
     screen.text(f"Wrote {path}. Edit it, then run `tidegate render` and `tidegate validate`.")
     screen.answer({"file": path})

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tidegate.errors import Finding
 from tidegate.facts.fact import Fact
 from tidegate.facts.names import ClusterName, Host
 
@@ -20,6 +21,12 @@ class RenderSummary(Fact):
     files_written: int
     files_unchanged: int
     files_removed: int
+
+
+class RenderCheck(Fact):
+    """What is wrong with the rendered files, by rendering them again in memory."""
+
+    findings: tuple[Finding, ...]
 
 
 class AddOnModule(Fact):

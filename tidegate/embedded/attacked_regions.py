@@ -14,6 +14,7 @@ from tidegate.embedded.fleet.region import API, service_address
 from tidegate.embedded.model_index import find_version, read_sample
 from tidegate.errors import MachineError
 from tidegate.facts import names
+from tidegate.facts.embedded import served_here
 from tidegate.facts.tenant import Tenant
 
 
@@ -34,7 +35,7 @@ def _token(local: Local, region: str, tenant: Tenant) -> str:
 
 
 def _request(models: Path, tenant: Tenant, model: str) -> Request:
-    uri = tenant.models[model].artefact.uri
+    uri = served_here(tenant.models[model]).uri
     version = find_version(models, uri.removeprefix(names.MODEL_REGISTRY_URI))
     if version is None:
         raise MachineError(f"{uri} is not among the trained models, so there is no request to send")

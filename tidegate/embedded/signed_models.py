@@ -16,7 +16,7 @@ from tidegate.embedded.model_index import INDEX, TrainedVersion, read_index
 from tidegate.errors import UsageError
 from tidegate.facts import names
 from tidegate.facts.signature import ApprovedModel, ModelCatalogue
-from tidegate.signing.bundles import sign_version
+from tidegate.signing.bundles import SigningError, sign_version, verify_version
 from tidegate.signing.keys import Signer, embedded_signer
 
 _RECIPE = 1
@@ -50,16 +50,26 @@ def sign_registry(
     return folder
 
 
-def catalogue_of(trained: Path, keys: Mapping[str, str], signer: Callable[[str], Signer] = embedded_signer) -> ModelCatalogue:
-    """Every version of the registry whose tenant has a key, as the embedded region approves it, and the public keys."""
+def catalogue_of(signed: Path, keys: Mapping[str, str], signer: Callable[[str], Signer] = embedded_signer) -> ModelCatalogue:
+    """Every version of the signed registry whose tenant has a key, as the embedded region approves it, and the public keys.
+
+    A version is listed when its bytes, signature, name and version were verified, all of them now. Raises `SigningError` for the
+    first that is not what was signed.
+    """
     models = tuple(
         ApprovedModel(
             model=version.path, uri=f"{names.MODEL_REGISTRY_URI}{version.path}", sha256=version.sha256, key_id=keys[version.tenant]
         )
-        for version in read_index(trained)
+        for version in read_index(signed)
         if version.tenant in keys
     )
-    return ModelCatalogue(keys={key_id: signer(key_id).public_pem() for key_id in sorted({one.key_id for one in models})}, models=models)
+    public = {key_id: signer(key_id).public_pem() for key_id in sorted({one.key_id for one in models})}
+    for one in models:
+        try:
+            verify_version(signed / one.model, one.model, one.sha256, one.key_id, public[one.key_id])
+        except SigningError as refused:
+            raise SigningError(f"{refused}; delete {signed} and run the command again") from refused
+    return ModelCatalogue(keys=public, models=models)
 
 
 def _sign(registry: Path, version: TrainedVersion, signer: Signer) -> None:

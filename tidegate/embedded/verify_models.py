@@ -11,7 +11,7 @@ from tidegate.embedded.model_index import read_index
 from tidegate.embedded.signed_models import sign_registry
 from tidegate.errors import UsageError
 from tidegate.facts import inventory, names
-from tidegate.repository.verify_models import verify_in_buckets
+from tidegate.repository.verify_models import buckets, verify_in_buckets
 from tidegate.signing import review
 from tidegate.signing.keys import embedded_signer, key_ids
 from tidegate.tools.progress import OnProgress
@@ -20,6 +20,22 @@ from tidegate.tools.progress import OnProgress
 def default_place(checkout: Checkout) -> str:
     """`regions` when their registry runs, else `trained`."""
     return "regions" if emulator.find_running(checkout) else "trained"
+
+
+def registries(checkout: Checkout, place: str, on_progress: OnProgress) -> dict[str, review.Fetch]:
+    """Every registry of `place` (`trained` or `regions`), by its name. Raises `UsageError` when `place` does not run."""
+    platform = inventory.load(checkout.root)
+    if place == "trained":
+        signed = sign_registry(example_models.train(checkout, on_progress), key_ids(platform), on_progress)
+        return {"trained": review.in_folder(signed)}
+    return buckets(platform, Account(_endpoint(checkout)))
+
+
+def _endpoint(checkout: Checkout) -> str:
+    running = emulator.find_running(checkout)
+    if running is None:
+        raise UsageError("the regions do not run; `tidegate up` starts them, or give --in trained")
+    return running.endpoint
 
 
 def verify_examples(
@@ -38,7 +54,4 @@ def verify_examples(
         signed = sign_registry(trained, ids, on_progress)
         yield "trained", review.check_models(platform, keys, review.in_folder(signed), digests=digests, only=only)
         return
-    running = emulator.find_running(checkout)
-    if running is None:
-        raise UsageError("the regions do not run; `tidegate up` starts them, or give --in trained")
-    yield from verify_in_buckets(platform, Account(running.endpoint), keys, digests, only)
+    yield from verify_in_buckets(platform, Account(_endpoint(checkout)), keys, digests, only)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidegate.facts import numerals
 from tidegate.facts.cluster import Cluster, MigSharing
 from tidegate.facts.models.served_model import Phase, Runtime, ServedModel
 from tidegate.facts.nodes.accelerators import Accelerator
@@ -70,17 +71,18 @@ class ColdStart:
         return round(sum(one.seconds for one in self.phases), 1)
 
     def __str__(self) -> str:
-        return ", ".join(f"{one.phase} {one.seconds:g} s" for one in self.phases)
+        return ", ".join(f"{one.phase} {numerals.seconds(one.seconds)}" for one in self.phases)
 
 
 def cold_start(cluster: Cluster, model: ServedModel) -> ColdStart:
     """The budget of `model` in `cluster`, in whose slowest pool it is taken to start."""
     measured = {one.phase: one for one in model.cold_start}
+    weights = model.artefact_in(cluster.stage).size_gib or model.resources.memory_gib  # through a replica's memory they pass
     planned: dict[Phase, float] = {
         "node": _node_seconds(cluster, model),
         "image": IMAGE_GIB[model.runtime] / DISK_GIB_PER_SECOND,
-        "weights": _weights_gib(model) / DISK_GIB_PER_SECOND,
-        "load": START_SECONDS[model.runtime] + _weights_gib(model) / LOAD_GIB_PER_SECOND,
+        "weights": weights / DISK_GIB_PER_SECOND,
+        "load": START_SECONDS[model.runtime] + weights / LOAD_GIB_PER_SECOND,
     }
     phases = [
         PhaseBudget(phase, measured[phase].seconds, measured[phase].measured_on)
@@ -101,8 +103,3 @@ def _node_seconds(cluster: Cluster, model: ServedModel) -> float:
         return CPU_NODE_SECONDS
     cut = any(isinstance(pool.sharing, MigSharing) for pool in pools_for(cluster, model).values())
     return NODE_SECONDS[model.accelerator.accelerator] + (MIG_SECONDS if cut else 0)
-
-
-def _weights_gib(model: ServedModel) -> float:
-    """As stated; otherwise all of a replica's memory, through which they pass."""
-    return model.artefact.size_gib or model.resources.memory_gib

@@ -58,6 +58,12 @@ def embed(platform: Platform, embedded: EmbeddedFacts) -> Platform:
     )
 
 
+def served_here(model: ServedModel) -> Artefact:
+    """The artefact that the embedded regions serve of a model: the CPU server's where it has one of its own."""
+    alternative = model.also_on_cpu.artefact if model.also_on_cpu else None
+    return alternative.of_version(model.artefact.version) if alternative else model.artefact
+
+
 def _cluster(cluster: Cluster, embedded: EmbeddedFacts) -> Cluster:
     edge = cluster.edge.model_copy(update={"replicas": embedded.sizes.edge_replicas, "addresses": (embedded.edge_addresses[cluster.name],)})
     changed: dict[str, object] = {
@@ -81,7 +87,7 @@ def _model(model: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
                 "idle_seconds": min(scaling.idle_seconds, sizes.idle_seconds_at_most),
             }
         ),
-        "artefact": _trained(model.artefact, embedded),
+        "artefact": _trained(served_here(model), embedded),
         "artefact_by_stage": {stage: _trained(one, embedded) for stage, one in model.artefact_by_stage.items()},
         "transformer": _companion(model.transformer, sizes),
         "explainer": _companion(model.explainer, sizes),
@@ -93,8 +99,6 @@ def _model(model: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
             "accelerator": None,
             "also_on_cpu": None,
         }
-        if model.also_on_cpu.artefact:
-            changed["artefact"] = _trained(model.also_on_cpu.artefact.of_version(model.artefact.version), embedded)
     return model.model_copy(update=changed)
 
 

@@ -148,6 +148,11 @@ def tenant_namespace(tenant: str) -> str:
     return f"tenant-{tenant}"
 
 
+def release_key(tenant: str) -> str:
+    """The key that a new tenant's first file says its models are signed with."""
+    return f"{tenant}-release"
+
+
 def tenant_host(tenant: str, cluster_domain: str) -> str:
     """The host a tenant's callers use in one cluster unless its file says otherwise."""
     return f"{tenant}.{cluster_domain}"

@@ -14,6 +14,7 @@ from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import instance_shapes
+from tidegate.facts.numerals import decimal
 from tidegate.facts.prices import price_findings
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.stage import Stage
@@ -200,7 +201,7 @@ def _quota_findings(tenant: Tenant) -> Iterator[Finding]:
         ("pods", pods, tenant.quota.pods, 1),
     ):
         if needed > allowed:
-            floors, found = f"{needed / steps_per_unit:.15g}", f"{allowed / steps_per_unit:.15g}"
+            floors, found = decimal(needed / steps_per_unit), decimal(allowed / steps_per_unit)
             remedy = f"raise it to {floors} or lower floors"
             yield Finding(source, f"quota.{field}", "quota-below-floors", f"{why} {floors}", remedy, found)
     for resource, needed in accelerators.items():
@@ -217,7 +218,7 @@ def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterato
     own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
     uris = {"golden_set.uri": model.golden_set.uri}
     for named in model.named_artefacts():
-        uris |= {f"{named.path}.uri": named.artefact.uri, f"{named.path}.signature.uri": named.artefact.signature.uri}
+        uris[f"{named.path}.uri"] = named.artefact.uri
     for field, uri in uris.items():
         source, path, remedy = tenant_source(tenant.name), f"models.{name}.{field}", f"put it below {own}"
         if not uri.startswith("s3://") or uri.startswith(own):
@@ -273,7 +274,7 @@ def _accelerator_findings(platform: Platform, tenant: Tenant, name: str, model: 
             source, f"models.{name}.resources", "replica-above-machines",
             f"with its sidecar it is larger than every machine of {', '.join(pools)} in {_names(too_small)}",
             "ask for less, or add a larger instance type to the pool",
-            f"{model.resources.cpu:g} cores, {model.resources.memory_gib:g} GiB, {model.accelerator.count} x {model.accelerator.share}",
+            f"{decimal(model.resources.cpu)} cores, {decimal(model.resources.memory_gib)} GiB, {model.accelerator.count} x {model.accelerator.share}",
         )  # fmt: skip
 
 

@@ -17,9 +17,6 @@ from tidegate.facts.models.artefact import Artefact, ImmutableUri
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant
 
-BUNDLE = "model.sig"
-"""The OpenSSF model-signing bundle, beside the files it signs."""
-
 STATEMENT = "model.statement"
 """Our signed statement of name, version and digest, beside the bundle."""
 

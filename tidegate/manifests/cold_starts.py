@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tidegate.errors import Finding
+from tidegate.facts import numerals
 from tidegate.facts.cold_start import DEFAULT_DEADLINE_SECONDS, cold_start
 from tidegate.facts.names import LABEL_TENANT
 from tidegate.facts.platform import Platform
@@ -34,7 +35,7 @@ def cold_start_findings(platform: Platform, cluster: str, objects: Sequence[Plac
         elif budget.seconds > deadline:
             yield placed.finding(
                 RULE, at,
-                f"from nothing the model takes {budget.seconds:g} s ({budget}), and Knative gives up after {deadline}",
+                f"from nothing the model takes {numerals.seconds(budget.seconds)} ({budget}), and Knative gives up after {deadline}",
                 "state the weights' size_gib or measured phases in the tenant's file, make the model smaller, or raise "
                 "GPU_DEADLINE_SECONDS in tidegate/facts/cold_start.py",
                 annotated,

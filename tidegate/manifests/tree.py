@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import cast
 
 from tidegate.errors import Finding, ManifestError
+from tidegate.manifests.staging import PREVIOUS, clear_up_after_the_killed, hold, staging_prefix
 from tidegate.manifests.yaml_text import Manifest, emit
 
 RENDER_COMMAND = "tidegate render"
-_FIRST_BYTES = b"# Rendered from "
+FIRST_BYTES = b"# Rendered from "
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def write_trees(trees: Mapping[Path, Mapping[str, bytes]]) -> Written:
     folders = {folder.resolve(): files for folder, files in trees.items()}
     if findings := [finding for folder in folders for finding in _place_refusals(folder)]:
         raise ManifestError(findings)
+    for folder in folders:
+        clear_up_after_the_killed(folder)
     plans = [_Plan(folder, files) for folder, files in folders.items()]
     if findings := [finding for plan in plans for finding in plan.refusals()]:
         raise ManifestError(findings)
@@ -119,17 +122,18 @@ class _Plan:
     def __init__(self, folder: Path, files: Mapping[str, bytes]) -> None:
         self._folder = folder
         self._files = files
-        self._existing = dict(_read_files(folder)) if folder.is_dir() else {}
-        self._same = {path for path, content in files.items() if self._existing.get(path) == content}
+        self._existing = dict(read_files(folder)) if folder.is_dir() else {}
+        self._same = {path for path, content in files.items() if self._existing.get(path) == content and not (folder / path).is_symlink()}
         self._staging: Path | None = None
         self._previous: Path | None = None
         self._is_swapped = False
+        self._locks: list[int | None] = []
         self.unchanged = len(self._same)
         self.written = len(files) - self.unchanged
         self.removed = len(self._existing.keys() - files.keys())
 
     def refusals(self) -> Iterator[Finding]:
-        ours = {path.rpartition("/")[0] for path, content in self._existing.items() if content.startswith(_FIRST_BYTES)}
+        ours = {path.rpartition("/")[0] for path, content in self._existing.items() if content.startswith(FIRST_BYTES)}
         foreign = sorted(path for path in self._existing if path.rpartition("/")[0] not in ours)
         if foreign:
             yield _refused(self._folder, f"holds {len(foreign)} files, none of them rendered, such as {foreign[0]}")
@@ -138,7 +142,8 @@ class _Plan:
         if not self.written and not self.removed:
             return
         self._folder.parent.mkdir(parents=True, exist_ok=True)
-        self._staging = Path(tempfile.mkdtemp(prefix=f".{self._folder.name}-", dir=self._folder.parent))
+        self._staging = Path(tempfile.mkdtemp(prefix=staging_prefix(self._folder), dir=self._folder.parent))
+        self._locks.append(hold(self._staging))
         self._staging.chmod(0o755)  # mkdtemp makes it private; the tree is as public as the checkout
         made: set[str] = set()
         for path, content in self._files.items():
@@ -157,7 +162,8 @@ class _Plan:
         if self._staging is None:
             return
         if self._folder.is_dir():
-            self._previous = self._staging.with_name(f"{self._staging.name}-previous")
+            self._previous = self._staging.with_name(f"{self._staging.name}{PREVIOUS}")
+            self._locks.append(hold(self._folder))
             self._folder.rename(self._previous)
         self._staging.rename(self._folder)
         self._staging = None
@@ -174,9 +180,13 @@ class _Plan:
         for leftover in (self._staging, self._previous):
             if leftover is not None:
                 shutil.rmtree(leftover, ignore_errors=True)
+        for lock in self._locks:
+            if lock is not None:
+                os.close(lock)
+        self._locks.clear()
 
 
-def _read_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+def read_files(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every regular file below `folder` as (path below it, bytes), in no particular order; links are not followed."""
     prefix = len(str(folder)) + 1
     for at, _folders, names in os.walk(folder):

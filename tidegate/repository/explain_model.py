@@ -12,13 +12,14 @@ from ruamel.yaml import YAML
 
 from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
-from tidegate.facts import cloud_names, inventory, names
+from tidegate.facts import cloud_names, inventory, names, numerals
 from tidegate.facts.cold_start import ColdStart, cold_start
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.money import model_floor
 from tidegate.facts.platform import Platform, cluster_source, pools_for, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.live.diagnosis import Diagnosis
+from tidegate.repository.recorded_facts import note_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ def explain_model(checkout: Checkout, reference: str) -> list[ExplainedValue]:
         raise UsageError(f"no served model {reference!r}; there are {known}")
     source = tenant_source(tenant_name)
     lines = _lines(checkout.root / source)
-    written = list(_walk(model, f"models.{model_name}", source, lines))
-    return [*written, *_derived(platform, tenant, model_name, model)]
+    written = list(_walk(model, f"models.{model_name}", "models.*", source, lines))
+    return [*_recorded_of(tenant, source, lines), *written, *_derived(platform, tenant, model_name, model)]
 
 
 def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[ExplainedValue]:
@@ -53,12 +54,23 @@ def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[ExplainedValue]
     return [*rows, ExplainedValue(f"{region}.live.cause", diagnosis.cause, source, diagnosis.next_step)]
 
 
-def _walk(fact: BaseModel, path: str, source: str, lines: Mapping[str, int]) -> Iterator[ExplainedValue]:
+def _recorded_of(tenant: Tenant, source: str, lines: Mapping[str, int]) -> Iterator[ExplainedValue]:
+    """The tenant's own fields that nothing uses yet: they hold for each of its models."""
+    for name in type(tenant).model_fields:
+        if note := note_on(name, None):
+            origin = f"{source}:{lines.get(name, 0)}" if name in tenant.model_fields_set else f"default of {type(tenant).__name__}.{name}"
+            yield ExplainedValue(name, _shown(getattr(tenant, name)), origin, note)
+
+
+def _walk(fact: BaseModel, path: str, pattern: str, source: str, lines: Mapping[str, int]) -> Iterator[ExplainedValue]:
+    """The fields of `fact`, which is at `path`; `pattern` is the same with a star for names that a tenant chose."""
     for name, field in type(fact).model_fields.items():
-        value, at = getattr(fact, name), f"{path}.{name}"
+        value, at, kind = getattr(fact, name), f"{path}.{name}", f"{pattern}.{name}"
         why = " ".join((field.description or "").split())
+        if note := note_on(kind, value):
+            why = f"{note}. {why}" if why else note
         if isinstance(value, BaseModel):
-            yield from _walk(value, at, source, lines)
+            yield from _walk(value, at, kind, source, lines)
         elif name in fact.model_fields_set:
             yield ExplainedValue(at, _shown(value), f"{source}:{lines.get(at, 0)}", why)
         elif value is not None:
@@ -89,8 +101,10 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
     if model.accelerator:
         yield ExplainedValue("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
     floor = model_floor(model, len(tenant.clusters))
-    yield ExplainedValue("floor.usd_per_month", f"{floor.usd_per_month:g}", "rule: floors x planning prices of tidegate/facts/money.py")
-    yield ExplainedValue("floor.gpu_cards", f"{floor.gpu_cards:g}", "rule: min_replicas x share, in all clusters")
+    yield ExplainedValue(
+        "floor.usd_per_month", numerals.usd(floor.usd_per_month), "rule: floors x planning prices of tidegate/facts/money.py"
+    )
+    yield ExplainedValue("floor.gpu_cards", numerals.decimal(floor.gpu_cards), "rule: min_replicas x share, in all clusters")
 
 
 def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iterator[ExplainedValue]:
@@ -98,10 +112,10 @@ def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iter
     for one in budget.phases:
         measured = f"{source} (models.{name}.cold_start), measured on {one.measured_on}"
         origin = measured if one.measured_on else "table of tidegate/facts/cold_start.py"
-        yield ExplainedValue(f"{cluster}.cold_start.{one.phase}_seconds", f"{one.seconds:g}", origin)
+        yield ExplainedValue(f"{cluster}.cold_start.{one.phase}_seconds", numerals.decimal(one.seconds), origin)
     why = f"Knative gives up after {budget.deadline_seconds} s"
     yield ExplainedValue(
-        f"{cluster}.cold_start.seconds", f"{budget.seconds:g}", "rule: node, image, weights and load, one after another", why
+        f"{cluster}.cold_start.seconds", numerals.decimal(budget.seconds), "rule: node, image, weights and load, one after another", why
     )
 
 
@@ -123,4 +137,6 @@ def _key_lines(node: Any, path: str) -> Iterator[tuple[str, int]]:  # noqa: ANN4
 def _shown(value: object) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(str(item) for item in cast("tuple[object, ...]", value))
+    if isinstance(value, float):
+        return numerals.decimal(value)
     return "true" if value is True else "false" if value is False else str(value)

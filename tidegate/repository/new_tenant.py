@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
-from tidegate.facts import inventory
+from tidegate.facts import inventory, names
+from tidegate.signing.bundles import digest_of, verify_version
+from tidegate.signing.keys import embedded_signer
 
 _HOT_FLOOR = 2
 """The least floor of a tier on somebody's request path: it must outlive a node."""
@@ -18,7 +20,7 @@ _HOT_FLOOR = 2
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What only the tenant can say. Digests are SHA-256 in hexadecimal, of the artefact and of the golden set."""
+    """What only the tenant can say."""
 
     name: str
     tier: str
@@ -27,14 +29,19 @@ class Answers:
     model: str
     runtime: str
     caller: str
-    sha256: str
-    golden_sha256: str
+    artefact: Path
+    """The folder with version 1 of the model, signed (`tidegate model sign`): its digest is taken from the files themselves."""
+    golden_set: Path
+    """The folder with the golden set."""
+    public_key: Path | None = None
+    """A file (PEM) with the key `<tenant>-release` that the model is signed with; default this machine's own of that name."""
 
 
 def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
     """Writes `gitops/tenants/<name>.yaml` for every cluster of the inventory and returns its path.
 
-    Raises `UsageError` when the tenant exists, `InventoryError` when the file would be refused; then nothing is written.
+    Raises `UsageError` when the tenant exists, `SigningError` when the artefact is not version 1 of that model, signed by that key, and
+    `InventoryError` when the file would be refused; then nothing is written.
     """
     if "/" in answers.name or answers.name.startswith("."):  # such as `../x`, which must not leave the folder
         raise UsageError(f"{answers.name!r} is no tenant name; use lower-case letters, digits and dashes")
@@ -42,7 +49,7 @@ def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
     if path.exists():
         raise UsageError(f"tenant {answers.name} exists: gitops/tenants/{answers.name}.yaml; edit that file or choose another name")
     clusters = sorted(inventory.load(checkout.root).clusters)
-    text = _text(answers, clusters)
+    text = _text(answers, clusters, _verified_digest(answers), digest_of(answers.golden_set))
     with tempfile.TemporaryDirectory(prefix="tidegate-new-tenant-") as name:
         trial = Path(name)
         shutil.copytree(checkout.root / "clusters" / "inventory", trial / "clusters" / "inventory")
@@ -55,7 +62,15 @@ def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
     return path
 
 
-def _text(answers: Answers, clusters: list[str]) -> str:
+def _verified_digest(answers: Answers) -> str:
+    """The digest of the artefact's files, after their bytes, signature, name and version were verified."""
+    sha256, key_id = digest_of(answers.artefact), names.release_key(answers.name)
+    pem = answers.public_key.read_text(encoding="ascii", errors="replace") if answers.public_key else embedded_signer(key_id).public_pem()
+    verify_version(answers.artefact, f"{answers.name}/{answers.model}/1", sha256, key_id, pem)
+    return sha256
+
+
+def _text(answers: Answers, clusters: list[str], sha256: str, golden_sha256: str) -> str:
     is_hot = answers.tier in {"regulated", "critical"}
     floor = _HOT_FLOOR if is_hot else 0
     model_root = f"s3://tidegate-models/{answers.name}/{answers.model}"
@@ -86,10 +101,10 @@ def _text(answers: Answers, clusters: list[str]) -> str:
         "    artefact:",
         "      version: 1",
         f"      uri: {model_root}/1",
-        f"      sha256: {answers.sha256}",
+        f"      sha256: {sha256}",
         "      signature:",
         f"        uri: {model_root}/1/model.sig",
-        f"        key_id: {answers.name}-release",
+        f"        key_id: {names.release_key(answers.name)}",
         "    resources:",
         "      cpu: 1",
         "      memory_gib: 2",
@@ -104,7 +119,7 @@ def _text(answers: Answers, clusters: list[str]) -> str:
         *approval,
         "    golden_set:",
         f"      uri: {model_root}/golden/1",
-        f"      sha256: {answers.golden_sha256}",
+        f"      sha256: {golden_sha256}",
         "      metric: auc",
         "      threshold: 0.8",
         "    load_profile:",

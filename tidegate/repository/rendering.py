@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.contracts.rendering import RenderSummary
-from tidegate.errors import ManifestError
+from tidegate.contracts.rendering import RenderCheck, RenderSummary
+from tidegate.errors import Finding, ManifestError
 from tidegate.facts.editor_schemas import editor_schemas
 from tidegate.facts.platform import Platform
 from tidegate.manifests.layout import RENDERED
@@ -32,7 +33,9 @@ def render_and_validate(checkout: Checkout, platform: Platform, on_progress: OnP
     """Renders what production would run and judges every object of it. Raises as `render` and `validate` do."""
     rendered = render(checkout, platform)
     on_progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
-    checked = validate(checkout, platform, lambda text: on_progress("manifests", text))
+    if findings := _judged(checkout, platform, lambda text: on_progress("manifests", text)):
+        raise ManifestError(findings)
+    checked = _objects(checkout)
     on_progress("manifests", f"{checked} objects validated")
     return Production(rendered, checked)
 
@@ -57,19 +60,44 @@ def render(checkout: Checkout, platform: Platform, out: Path | None = None) -> R
 
 
 def validate(checkout: Checkout, platform: Platform, on_progress: Callable[[str], None]) -> int:
-    """Checks the signed catalogue, CODEOWNERS and every object below `gitops`; returns how many objects there are.
+    """Checks the signed catalogue, CODEOWNERS and every object below `gitops`, and that each is what the facts render to.
 
-    `on_progress` is called while schemas are downloaded, which takes a while the first time. Raises `InventoryError` or
-    `ManifestError` with every finding.
+    Returns how many objects there are. `on_progress` is called while schemas are downloaded, which takes a while the first time.
+    Raises `InventoryError` or `ManifestError` with every finding.
     """
+    with ThreadPoolExecutor(1, "rendering") as beside:
+        rendered_again = beside.submit(_stale_findings, checkout)
+        findings = _judged(checkout, platform, on_progress)
+        findings += rendered_again.result()
+    if findings:
+        raise ManifestError(findings)
+    return _objects(checkout)
+
+
+def _stale_findings(checkout: Checkout) -> list[Finding]:
+    """What `clusters` finds when it renders everything again in its own memory, on another core."""
+    done = tools.run([str(checkout.python), "-m", "clusters.program", "check", "--root", "."], cwd=checkout.root)
+    return list(RenderCheck.model_validate_json(done.stdout).findings)
+
+
+def _folders(checkout: Checkout) -> tuple[Path, Path]:
+    return checkout.rendered, checkout.root / "gitops" / "bootstrap"
+
+
+def _objects(checkout: Checkout) -> int:
+    return sum(1 for folder in _folders(checkout) for _ in folder.rglob("*.yaml"))
+
+
+def _judged(checkout: Checkout, platform: Platform, on_progress: Callable[[str], None]) -> list[Finding]:
+    """Every finding about what is in the checkout, whether or not it is what the facts render to."""
     schemas = load_schemas(on_progress)
-    folders = (checkout.rendered, checkout.root / "gitops" / "bootstrap")
-    findings = [
+    return [
         *check_catalogue(checkout.root, platform, platform.catalogue),
         *version_findings(platform),
         *stale_findings(checkout, code_owners(checkout, platform)),
-        *(finding for folder in folders for finding in validate_folder(folder, schemas, platform if folder == checkout.rendered else None)),
+        *(
+            finding
+            for folder in _folders(checkout)
+            for finding in validate_folder(folder, schemas, platform if folder == checkout.rendered else None)
+        ),
     ]
-    if findings:
-        raise ManifestError(findings)
-    return sum(1 for folder in folders for _ in folder.rglob("*.yaml"))

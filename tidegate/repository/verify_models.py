@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account, own_errors
 from tidegate.cloud.model_buckets import registries_of
-from tidegate.errors import InventoryError, UsageError
+from tidegate.errors import CloudError, Finding, InventoryError, UsageError
 from tidegate.facts import inventory, names
 from tidegate.facts.inventory.catalogue import FOLDER, KEYS, load_catalogue
-from tidegate.facts.platform import Platform
+from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.signature import ApprovedModel, ModelCatalogue, approved
 from tidegate.signing import committed, review
 from tidegate.signing.bundles import SigningError, sign_catalogue
@@ -54,12 +54,14 @@ def _keys(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
 
 
 def write_catalogue(
-    checkout: Checkout, tenant: str, signer: Callable[[str], Signer], retired: Collection[str]
+    checkout: Checkout, tenant: str, signer: Callable[[str], Signer], retired: Collection[str], registries: Mapping[str, review.Fetch]
 ) -> tuple[Path, Sequence[ApprovedModel]]:
     """Writes a tenant's signed list and its public key into the checkout; returns the file and what it lists.
 
-    Earlier entries stay, except `retired`. Raises `UsageError` for a tenant that does not exist, one whose models name several
-    keys, and a version that is served and retired at once.
+    Earlier entries stay, except `retired`. Every version is fetched from each of `registries` (by name) and verified first: bytes,
+    signature, name and version. Raises `UsageError` for a tenant that does not exist, one whose models name several keys, and a
+    version that is served and retired at once; `InventoryError` with a finding for each version that is not what would be listed,
+    and then nothing is written.
     """
     platform = inventory.load(checkout.root)
     if tenant not in platform.tenants:
@@ -74,11 +76,39 @@ def write_catalogue(
     kept = [entry for entry in approved([platform.tenants[tenant]], before) if entry.model not in retired]
     chosen = signer(ids[tenant])
     listed = tuple(kept)
+    public = {**before.keys, ids[tenant]: chosen.public_pem()}
+    if findings := list(_unverified(listed, named, public, registries)):
+        raise InventoryError(findings)
     path = checkout.root / FOLDER / f"{tenant}.json"
     (checkout.root / KEYS).mkdir(parents=True, exist_ok=True)
     (checkout.root / KEYS / f"{ids[tenant]}.pem").write_text(chosen.public_pem(), encoding="utf-8")
     path.write_bytes(sign_catalogue(ModelCatalogue(models=listed), tenant, chosen) + b"\n")
     return path, listed
+
+
+def _unverified(
+    listed: Sequence[ApprovedModel], named: Collection[str], keys: Mapping[str, str], registries: Mapping[str, review.Fetch]
+) -> Iterator[Finding]:
+    """A finding for each version in each registry; `named` are those of the tenant's file, which no option leaves out."""
+    for where, fetch in registries.items():
+        for entry in listed:
+            try:
+                review.check_version(entry, keys, fetch)
+            except (SigningError, CloudError) as refused:
+                source, path = tenant_source(entry.tenant), f"models.{entry.served_model}.artefact"
+                otherwise = "correct the tenant's file" if entry.model in named else f"leave it out with --retire {entry.model}"
+                remedy = f"put the signed files there, or {otherwise}"
+                yield Finding(source, path, "model-not-verified", f"in {where}: {refused}", remedy, entry.uri)
+
+
+def buckets(platform: Platform, account: Account) -> dict[str, review.Fetch]:
+    """Each cluster's models bucket, by its name."""
+    return {bucket: in_bucket(client, bucket) for bucket, client in sorted(registries_of(platform, account).items())}
+
+
+def registries(checkout: Checkout) -> dict[str, review.Fetch]:
+    """The models buckets of your own account, by name."""
+    return buckets(inventory.load(checkout.root), Account(None))
 
 
 def verify_account(checkout: Checkout, only: Collection[str]) -> Iterator[tuple[str, list[review.Checked]]]:
@@ -96,5 +126,5 @@ def verify_in_buckets(
     platform: Platform, account: Account, keys: Mapping[str, str], digests: Mapping[str, str], only: Collection[str]
 ) -> Iterator[tuple[str, list[review.Checked]]]:
     """Verifies the named models (all without names) in each cluster's bucket, with the bucket's name. Raises `InventoryError`."""
-    for bucket, client in sorted(registries_of(platform, account).items()):
-        yield bucket, review.check_models(platform, keys, in_bucket(client, bucket), digests=digests, only=only)
+    for bucket, fetch in buckets(platform, account).items():
+        yield bucket, review.check_models(platform, keys, fetch, digests=digests, only=only)

@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from tidegate.errors import TidegateError, UsageError
-from tidegate.facts.signature import BUNDLE, STATEMENT, ApprovedModel, ModelCatalogue, ModelId, SignedStatement
+from tidegate.facts.models.artefact import BUNDLE
+from tidegate.facts.signature import STATEMENT, ApprovedModel, ModelCatalogue, ModelId, SignedStatement
 from tidegate.signing.checks import archives, envelopes, files, verification
 from tidegate.signing.checks.refusal import Refusal
 from tidegate.signing.keys import Signer
@@ -48,6 +49,15 @@ def sign_version(folder: Path, model: str, signer: Signer, signed_at: datetime |
     (folder / STATEMENT).write_bytes(_envelope(_statement(stated), signer, key_id=signer.key_id))
     verify_version(folder, stated.model, stated.sha256, stated.key_id, signer.public_pem())
     return stated
+
+
+def digest_of(folder: Path) -> str:
+    """The digest of all files in `folder`, signatures left out, as a tenant's file writes it. Raises `SigningError` for odd files."""
+    try:
+        seen = {name: one for name, one in files.look(folder).items() if name not in {BUNDLE, STATEMENT}}
+        return files.tree_digest({name: files.digest(folder, name, one) for name, one in seen.items()})
+    except Refusal as refused:
+        raise SigningError(f"{folder} has no digest: {refused}") from refused
 
 
 def verify_version(folder: Path, model: str, sha256: str, key_id: str, public_pem: str) -> verification.Verified:

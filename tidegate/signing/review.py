@@ -12,7 +12,7 @@ from tidegate.facts import names
 from tidegate.facts.inventory.catalogue import KEYS
 from tidegate.facts.models.served_model import NamedArtefact, ServedModel
 from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.signature import BUNDLE, model_id
+from tidegate.facts.signature import ApprovedModel, model_id
 from tidegate.signing.bundles import SigningError, verify_version
 from tidegate.signing.layouts import layout_problem
 
@@ -49,16 +49,19 @@ def check_models(
     for wanted in sorted(only or named):
         tenant, name, model = named[wanted]
         for one in model.named_artefacts():
-            path = f"models.{name}.{one.path}"
-            wanted_version = _Wanted(model_id(tenant, name, one.artefact), (digests or {}).get(one.artefact.uri, one.artefact.sha256), one)
+            path, artefact = f"models.{name}.{one.path}", one.artefact
+            sha256 = (digests or {}).get(artefact.uri, artefact.sha256)
+            named_so = ApprovedModel(
+                model=model_id(tenant, name, artefact), uri=artefact.uri, sha256=sha256, key_id=artefact.signature.key_id
+            )
             try:
-                checked.append(_check(wanted_version, name, model, keys, fetch))
+                checked.append(check_version(named_so, keys, fetch, _loaded_by(name, model, one)))
             except _LayoutError as refused:
                 remedy = f"publish the version in that layout, or name the server that loads these files, in place of {one.runtime}"
-                findings.append(Finding(tenant_source(tenant), path, "artefact-layout", str(refused), remedy, one.artefact.uri))
+                findings.append(Finding(tenant_source(tenant), path, "artefact-layout", str(refused), remedy, artefact.uri))
             except (SigningError, CloudError) as refused:
                 remedy = "sign the files again with that key (`tidegate model sign`), or correct the entry"
-                uri = one.artefact.signature.uri
+                uri = artefact.signature.uri
                 findings.append(Finding(tenant_source(tenant), f"{path}.signature", "model-signature", str(refused), remedy, uri))
     if findings:
         raise InventoryError(findings)
@@ -81,25 +84,25 @@ class _LayoutError(SigningError):
     """The files are signed, and their server could not load them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What must be found: the name that is signed, the digest, and what the tenant's file says of both."""
-
-    version: str
-    sha256: str
-    named: NamedArtefact
-
-
-def _check(wanted: _Wanted, name: str, model: ServedModel, keys: Mapping[str, str], fetch: Fetch) -> Checked:
-    artefact = wanted.named.artefact
-    key_id = artefact.signature.key_id
-    if artefact.signature.uri != f"{artefact.uri.rstrip('/')}/{BUNDLE}":
-        raise SigningError(f"{wanted.version}: its signature must be beside its files, at {artefact.uri.rstrip('/')}/{BUNDLE}")
-    if key_id not in keys:
-        raise SigningError(f"{wanted.version}: the public key of {key_id} is not known; commit {(KEYS / key_id).as_posix()}.pem")
-    with tempfile.TemporaryDirectory(prefix="tidegate-model-") as scratch:
-        folder = fetch(artefact.uri, Path(scratch))
-        found = verify_version(folder, wanted.version, wanted.sha256, key_id, keys[key_id])
-        if problem := layout_problem(folder, name, wanted.named.runtime, dense_pool=model.dense_pool is not None):
+def _loaded_by(name: str, model: ServedModel, one: NamedArtefact) -> Callable[[Path], None]:
+    def require_layout(folder: Path) -> None:
+        if problem := layout_problem(folder, name, one.runtime, dense_pool=model.dense_pool is not None):
             raise _LayoutError(problem)
-    return Checked(wanted.version, wanted.sha256, key_id, found.files, found.size_bytes)
+
+    return require_layout
+
+
+def check_version(
+    entry: ApprovedModel, keys: Mapping[str, str], fetch: Fetch, look: Callable[[Path], None] = lambda _folder: None
+) -> Checked:  # fmt: skip
+    """Fetches one version, verifies its bytes, signature, name and version, and has `look` see the folder.
+
+    Raises `SigningError`, and `CloudError` from `fetch`.
+    """
+    if entry.key_id not in keys:
+        raise SigningError(f"{entry.model}: the public key of {entry.key_id} is not known; commit {(KEYS / entry.key_id).as_posix()}.pem")
+    with tempfile.TemporaryDirectory(prefix="tidegate-model-") as scratch:
+        folder = fetch(entry.uri, Path(scratch))
+        found = verify_version(folder, entry.model, entry.sha256, entry.key_id, keys[entry.key_id])
+        look(folder)
+    return Checked(entry.model, entry.sha256, entry.key_id, found.files, found.size_bytes)

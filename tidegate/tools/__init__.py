@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tidegate.errors import ToolError, ToolMissingError
+from tidegate.facts import numerals
 from tidegate.tools.processes import (
     ServerProcess,
     awaited,
@@ -89,7 +90,7 @@ def run(
     except FileNotFoundError as error:
         raise ToolMissingError(quoted(command), command[0]) from error
     except subprocess.TimeoutExpired as error:
-        raise ToolError(quoted(command), 124, f"not finished after {timeout_seconds:g} s") from error
+        raise ToolError(quoted(command), 124, f"not finished after {numerals.seconds(timeout_seconds)}") from error
     if done.returncode != 0:
         raise ToolError(quoted(command), done.returncode, done.stderr or done.stdout[-4000:])
     return Finished(done.stdout, done.stderr, time.monotonic() - started)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.errors import MachineError
+from tidegate.facts import numerals
 
 SIGN_OF_LIFE_SECONDS = 10.0
 """How long a wait may be silent."""
@@ -63,7 +64,7 @@ def wait_until(
             if obstacle and (obstacle.ends_now or (not obstacle.passes and now - first_seen >= HOPELESS_SECONDS)):
                 raise MachineError(f"gave up on {what} after {now - started:.0f} s{because}")
             if is_late:
-                raise MachineError(f"{what} did not happen within {patience_seconds:g} s{because}")
+                raise MachineError(f"{what} did not happen within {numerals.seconds(patience_seconds)}{because}")
             say(f"waiting for {what}, {now - started:.0f} s{because}")
         time.sleep(pause_seconds)
     return time.monotonic() - started

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from clusters.components.nodes.gpu_pools import ec2_node_class, node_pool
 from clusters.objects.karpenter import NodeClassRef
-from tidegate.facts import names
+from tidegate.facts import names, numerals
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.manifests.yaml_text import Manifest
 
@@ -27,5 +27,5 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     for name, pool in sorted(cluster.cpu_pools.items()):
         yield node_pool(
             COMPONENT, name, node_class, labels={names.LABEL_CPU_POOL: name}, taints=[], instance_types=pool.instance_types,
-            capacity_types=[CapacityType.ON_DEMAND], limits={"cpu": str(pool.max_cpu)},
+            capacity_types=[CapacityType.ON_DEMAND], limits={"cpu": numerals.count(pool.max_cpu)},
         )  # fmt: skip

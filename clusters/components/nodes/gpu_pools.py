@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from clusters.objects.karpenter import Ec2NodeClass, KwokNodeClass, NodeClassRef, NodeOverlay, NodePool, NodeSpec, Requirement, Taint
 from clusters.objects.placement import CAPACITY_TYPE_LABEL, resource_name
-from tidegate.facts import names
+from tidegate.facts import names, numerals
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, MigSharing, TimeSlicing
 from tidegate.facts.nodes.accelerators import AcceleratorShare, instance_shapes
 from tidegate.facts.nodes.node_shapes import VOLUME_GIB
@@ -92,7 +92,8 @@ def node_pool(
 
 def _limits(pool: GpuPool) -> dict[str, str]:
     """In cards, and in shares where cards are shared: a node whose device plugin runs reports shares and no card any more."""
-    return {names.RESOURCE_GPU: str(pool.max_gpus), resource_name(pool): str(pool.max_gpus * shares_per_card(pool))}
+    shares = pool.max_gpus * shares_per_card(pool)
+    return {names.RESOURCE_GPU: numerals.count(pool.max_gpus), resource_name(pool): numerals.count(shares)}
 
 
 def requirement(key: str, *values: str) -> Requirement:
@@ -134,7 +135,7 @@ def _overlay(name: str, pool: GpuPool, instance_type: str) -> NodeOverlay:
         "metadata": {"name": names.node_overlay(name, instance_type), "labels": names.component_labels(COMPONENT)},
         "spec": {
             "requirements": [requirement("karpenter.sh/nodepool", name), requirement(INSTANCE_TYPE_LABEL, instance_type)],
-            "capacity": {resource_name(pool): str(cards * shares_per_card(pool))},
+            "capacity": {resource_name(pool): numerals.count(cards * shares_per_card(pool))},
         },
     }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clusters.objects.kserve import EnvVar
 from clusters.objects.wire_form import to_wire
-from tidegate.facts import names, ports
+from tidegate.facts import names, numerals, ports
 from tidegate.facts.models.dense_pool import DensePool
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
@@ -27,10 +27,11 @@ def environment(tenant: Tenant, name: str, pool: DensePool) -> list[EnvVar]:
     return [
         {"name": "POOL_ACCESS", "value": json.dumps(access, sort_keys=True)},
         {"name": "POOL_BUDGET_BYTES", "value": str(round(pool.memory_budget_gib * 2**30))},
+        {"name": "POOL_MODELS", "value": str(pool.models)},
         {"name": "POOL_MOST_COPIES", "value": str(pool.most_copies)},
         # With a final dot: asked every two seconds, cluster DNS would be asked for the name in every search path first.
         {"name": "POOL_PEERS", "value": f"{names.cluster_local_host(names.pool_peers(name), tenant.namespace_name)}."},
-        {"name": "POOL_REQUESTS_PER_SECOND_PER_COPY", "value": f"{pool.requests_per_second_per_copy:g}"},
+        {"name": "POOL_REQUESTS_PER_SECOND_PER_COPY", "value": numerals.decimal(pool.requests_per_second_per_copy)},
     ]
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from clusters.components.serving import dense_pool
 from clusters.components.serving.runtimes import DENSE_POOL, MODEL_FORMATS, PROTOCOLS, container_security
-from clusters.objects import quantities
 from clusters.objects.kserve import InferenceService, Part, Predictor, Resources, TopologySpread
 from clusters.objects.placement import placement, priority_class
-from tidegate.facts import cloud_names, names
+from tidegate.facts import cloud_names, names, numerals
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.cold_start import deadline_seconds
 from tidegate.facts.models.served_model import Companion, ServedModel
@@ -149,12 +148,12 @@ def _resources(cluster: Cluster, facts: ReplicaResources, accelerator: Accelerat
     Where a cluster promises its cores several times over, requests shrink and limits stay.
     """
     promised = cluster.overcommit
-    cards = {accelerator.resource_name: str(accelerator.count)} if accelerator else {}
+    cards = {accelerator.resource_name: numerals.count(accelerator.count)} if accelerator else {}
     return {
         "requests": {
-            "cpu": quantities.cpu(facts.cpu / promised.cpu),
-            "memory": quantities.memory(facts.memory_gib / promised.memory),
+            "cpu": numerals.cpu(facts.cpu / promised.cpu),
+            "memory": numerals.memory(facts.memory_gib / promised.memory),
             **cards,
         },
-        "limits": {"cpu": quantities.cpu(2 * facts.cpu), "memory": quantities.memory(facts.memory_gib), **cards},
+        "limits": {"cpu": numerals.cpu(2 * facts.cpu), "memory": numerals.memory(facts.memory_gib), **cards},
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from clusters.objects import quantities
 from clusters.objects.placement import resource_name
 from clusters.objects.wire_form import to_wire
-from tidegate.facts import names
+from tidegate.facts import names, numerals
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.manifests.yaml_text import Manifest
@@ -63,7 +62,7 @@ def _namespace(cluster: Cluster, tenant: Tenant) -> NamespaceArgsDict:
             "labels": {**names.tenant_labels(tenant.name, tenant.tier), "istio-injection": "enabled", **pod_security_labels(version)},
             "annotations": {
                 names.ANNOTATION_OWNERS: ",".join(tenant.owners),
-                names.ANNOTATION_BUDGET: f"{tenant.budget_usd_per_month:g}",
+                names.ANNOTATION_BUDGET: numerals.decimal(tenant.budget_usd_per_month),
                 **CONFIRM_DELETION,
             },
         },
@@ -85,10 +84,10 @@ def _hard(cluster: Cluster, tenant: Tenant) -> dict[str, str]:
     offered = {resource_name(pool) for pool in cluster.gpu_pools.values()}
     accelerators = {**dict.fromkeys(sorted(offered), 0), **tenant.quota.accelerators}
     return {
-        "requests.cpu": quantities.cpu(tenant.quota.cpu),
-        "requests.memory": quantities.memory(tenant.quota.memory_gib),
-        "pods": str(tenant.quota.pods),
-        **{f"requests.{name}": str(count) for name, count in sorted(accelerators.items())},
+        "requests.cpu": numerals.cpu(tenant.quota.cpu),
+        "requests.memory": numerals.memory(tenant.quota.memory_gib),
+        "pods": numerals.count(tenant.quota.pods),
+        **{f"requests.{name}": numerals.count(shares) for name, shares in sorted(accelerators.items())},
         "persistentvolumeclaims": "0",
         "services.loadbalancers": "0",
         "services.nodeports": "0",
@@ -115,8 +114,8 @@ def _limit_range(tenant: Tenant) -> LimitRangeArgsDict:
                     "default": CONTAINER_DEFAULT,
                     "default_request": CONTAINER_DEFAULT_REQUEST,
                     "max": {
-                        "cpu": quantities.cpu(max(cpu, LARGEST_SIDECAR_CPU)),
-                        "memory": quantities.memory(max(memory, LARGEST_SIDECAR_MEMORY_GIB)),
+                        "cpu": numerals.cpu(max(cpu, LARGEST_SIDECAR_CPU)),
+                        "memory": numerals.memory(max(memory, LARGEST_SIDECAR_MEMORY_GIB)),
                     },
                 }
             ]

@@ -65,5 +65,5 @@ def _number(application: Mapping[str, object], field: str) -> float:
     value = application.get(field)
     lowest, highest = NUMBERS[field]
     if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
-        raise ApplicationError(f"{field}: must be a number from {lowest:g} to {highest:g}")
+        raise ApplicationError(f"{field}: must be a number from {lowest:.0f} to {highest:.0f}")
     return float(value)

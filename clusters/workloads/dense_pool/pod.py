@@ -18,27 +18,39 @@ from clusters.workloads.dense_pool import catalogue
 from clusters.workloads.dense_pool.placement import Limits
 from clusters.workloads.dense_pool.router import RouterAddresses, bootstrap
 
-ACCESS, PEERS = "POOL_ACCESS", "POOL_PEERS"
-"""Models by caller, as JSON; hosts that stand for the addresses of all pods, this one's too, separated by commas."""
+ACCESS, PEERS, MODELS = "POOL_ACCESS", "POOL_PEERS", "POOL_MODELS"
+"""Models by caller, as JSON; hosts that stand for the addresses of all pods, this one's too, separated by commas; how many models the
+tenant's file promises (`dense_pool.models`)."""
 
 HOT, MOST_COPIES = "POOL_REQUESTS_PER_SECOND_PER_COPY", "POOL_MOST_COPIES"
 HOST, PORT, PLACER_PORT, STATISTICS_PORT = "POOL_HOST", "POOL_PORT", "POOL_PLACER_PORT", "POOL_STATISTICS_PORT"
 """Where Envoy takes requests, and the two ports that only this pod may know."""
 
 HERE = "127.0.0.1"
+REFUSED = 65
+"""The exit code for an artefact that is not what was promised (EX_DATAERR), as the model verifier's."""
+
 LAST_SECONDS = 20.0
 """What a program may take to end before it is killed; less than the 30 s that the kubelet gives a pod."""
 
 
 def commands(folder: Path, scratch: Path) -> list[list[str]]:
-    """How each program is started; writes Envoy's configuration into `scratch`."""
+    """How each program is started; writes Envoy's configuration into `scratch`.
+
+    Raises `CatalogueError` for a catalogue that cannot be believed, or lists another number of models than the tenant's file.
+    """
     told, usual = os.environ, Limits()
+    listed, promised = catalogue.read(folder), int(told[MODELS])
+    if len(listed.models) != promised:
+        raise catalogue.CatalogueError(
+            f"{catalogue.FILE} lists {len(listed.models)} models, and dense_pool.models of the tenant's file says {promised}; correct one of them"
+        )
     placer, statistics = int(told.get(PLACER_PORT, "8083")), int(told.get(STATISTICS_PORT, "8084"))
     pods = [(host, int(told["MLSERVER_HTTP_PORT"])) for host in told[PEERS].split(",")]
     listen = (told.get(HOST, "0.0.0.0"), int(told.get(PORT, "8080")))  # noqa: S104 - behind the sidecar, which admits
     addresses = RouterAddresses(listen, (HERE, placer), pods, (HERE, statistics))
     config = scratch / "envoy.json"
-    config.write_text(json.dumps(bootstrap(addresses, json.loads(told[ACCESS]), catalogue.read(folder).sha256)), encoding="utf-8")
+    config.write_text(json.dumps(bootstrap(addresses, json.loads(told[ACCESS]), listed.sha256)), encoding="utf-8")
     return [
         ["envoy", "--config-path", str(config), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"],
         [
@@ -79,7 +91,12 @@ async def run(every: list[list[str]]) -> int:
 def main() -> int:
     """Reads the arguments and runs."""
     with tempfile.TemporaryDirectory() as scratch:
-        return asyncio.run(run(commands(Path(sys.argv[1]), Path(scratch))))
+        try:
+            every = commands(Path(sys.argv[1]), Path(scratch))
+        except catalogue.CatalogueError as refused:
+            sys.stderr.write(f"Pool refused: {refused}\n")
+            return REFUSED
+        return asyncio.run(run(every))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from tests.acceptance.running_platform import EXECUTED, MODELS, REGIONS, SCHEDUL
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.embedded.region_status import RegionState
+from tidegate.facts.embedded import served_here
 from tidegate.live.served import SCHEDULED_ONLY
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(asks=[])]
@@ -101,7 +102,7 @@ def test_status_tells_each_model(status: Any, region: str, reference: str) -> No
     tenant, model = model_of(reference)
     host = tenant.host_in(f"{region}.models.example.com")
     assert told["url"] == f"https://{host}/{reference.split('/')[1]}"
-    assert told["version"] == str(model.artefact.version)
+    assert told["version"] == served_here(model).uri.rpartition("/")[2]
     assert told["ready"] is True, told["problem"]
     assert told["executed"] is ((region, reference) in EXECUTED)
     assert isinstance(told["replicas"], int)

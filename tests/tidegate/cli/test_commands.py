@@ -9,14 +9,15 @@ import pytest
 
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
+from tests.tidegate.signing.signed_models import MemoryKey, write_files
 from tidegate import tools
 from tidegate.cli.tenant import TierChoice
 from tidegate.errors import ToolError
 from tidegate.facts.tenant import Tier
+from tidegate.signing.bundles import digest_of, sign_version
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 HEAVY = {"boto3", "botocore", "cdktf", "jsii", "jsonschema_rs", "moto", "pulumi", "pulumi_kubernetes", "pydantic", "rich", "ruamel"}
-DIGEST = "07c161505b463d7bc137a09e666cbdd1edf9761c9ff2606ffb82459a485fa0b3"
 
 
 @pytest.fixture
@@ -115,18 +116,29 @@ def test_findings_are_json_on_request(checkout: Path) -> None:
     assert "quota.pods = 0: is too small; write at least 1 [too-small]" in error.stderr
 
 
-def new_tenant(name: str, **changes: str) -> list[str]:
+def new_tenant(files: Path, name: str, signed_as: str = "", **changes: str) -> list[str]:
+    """The command, with a model and a golden set in `files`; the model is signed for the tenant, or as `signed_as`."""
+    owner = name.removeprefix("../")
+    key = MemoryKey.made(f"{owner}-release")
+    artefact, golden_set = write_files(files / "artefact", {"model.txt": b"trees"}), write_files(files / "golden", {"inputs.json": b"[]"})
+    sign_version(artefact, signed_as or f"{owner}/risk/1", key)
+    (files / "key.pem").write_text(key.public_pem())
     options = {
-        "tier": "standard", "owner": "payments@example.com", "github-team": "@example-org/payments", "sha256": DIGEST, "golden-sha256": DIGEST, "caller": "till", "model": "risk",
+        "tier": "standard", "owner": "payments@example.com", "github-team": "@example-org/payments", "artefact": str(artefact),
+        "golden-set": str(golden_set), "public-key": str(files / "key.pem"), "caller": "till", "model": "risk",
     }  # fmt: skip
     return [TIDEGATE, "tenant", "new", name, *(f"--{key}={value}" for key, value in {**options, **changes}.items())]
 
 
 @pytest.mark.parametrize("tier", [tier.value for tier in Tier])
-def test_new_tenant_of_every_tier_is_valid_at_once(checkout: Path, tier: str) -> None:
-    tools.run(new_tenant("payments", tier=tier), cwd=checkout)
+def test_new_tenant_of_every_tier_is_valid_at_once(checkout: Path, tmp_path_factory: pytest.TempPathFactory, tier: str) -> None:
+    files = tmp_path_factory.mktemp("files")
+    tools.run(new_tenant(files, "payments", tier=tier), cwd=checkout)
     rows = json.loads(tools.run([TIDEGATE, "model", "explain", "payments/risk", "--json"], cwd=checkout).stdout)
-    assert {row["path"]: row["value"] for row in rows}["priority_class"] == f"tidegate-{tier}"
+    told = {row["path"]: row["value"] for row in rows}
+    assert told["priority_class"] == f"tidegate-{tier}"
+    assert told["models.risk.artefact.sha256"] == digest_of(files / "artefact")
+    assert told["models.risk.golden_set.sha256"] == digest_of(files / "golden")
 
 
 @pytest.mark.parametrize(
@@ -135,18 +147,17 @@ def test_new_tenant_of_every_tier_is_valid_at_once(checkout: Path, tier: str) ->
         ("fraud", {}, "tenant fraud exists: gitops/tenants/fraud.yaml; edit that file or choose another name"),
         ("../payments", {}, "'../payments' is no tenant name; use lower-case letters, digits and dashes"),
         ("kube-system", {}, "gitops/tenants/kube-system.yaml: name = kube-system: is a name of the platform"),
-        (
-            "payments",
-            {"sha256": "latest"},
-            "gitops/tenants/payments.yaml: models.risk.artefact.sha256 = latest: is not of the expected form",
-        ),
+        ("payments", {"signed_as": "fraud/scorer/1"}, "payments/risk/1: model.statement is about 'fraud/scorer/1'"),
+        ("payments", {"signed_as": "payments/risk/2"}, "payments/risk/1: model.statement is about 'payments/risk/2'"),
         ("payments", {"runtime": "flask"}, "gitops/tenants/payments.yaml: models.risk.runtime = flask: not one of the choices"),
     ],
-    ids=["existing", "path", "reserved", "no-digest", "unknown-runtime"],
+    ids=["existing", "path", "reserved", "model-of-another", "another-version", "unknown-runtime"],
 )
-def test_bad_new_tenant_is_refused_and_nothing_is_written(checkout: Path, name: str, changes: dict[str, str], message: str) -> None:
+def test_bad_new_tenant_is_refused_and_nothing_is_written(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, name: str, changes: dict[str, str], message: str
+) -> None:
     before = sorted((checkout / "gitops").rglob("*"))
-    error = refusal(new_tenant(name, **changes), checkout)
+    error = refusal(new_tenant(tmp_path_factory.mktemp("files"), name, **changes), checkout)
     assert message in error.stderr
     assert sorted((checkout / "gitops").rglob("*")) == before
 
@@ -178,9 +189,9 @@ def test_bad_removal_is_refused_and_nothing_is_changed(checkout: Path, command: 
     assert sorted((checkout / "gitops").rglob("*")) == before
 
 
-def test_new_tenant_with_the_name_of_a_removed_one_is_refused(checkout: Path) -> None:
+def test_new_tenant_with_the_name_of_a_removed_one_is_refused(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     tools.run(remove_tenant("scoring"), cwd=checkout)
-    error = refusal(new_tenant("scoring"), checkout)
+    error = refusal(new_tenant(tmp_path_factory.mktemp("files"), "scoring"), checkout)
     assert "gitops/tombstones/scoring.yaml: name = scoring: the tenant has a file of its own" in error.stderr
     assert not (checkout / "gitops" / "tenants" / "scoring.yaml").exists()
 

@@ -10,9 +10,8 @@ import pytest
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
-from tidegate.cli.cost import usd
 from tidegate.errors import ToolError
-from tidegate.facts import inventory
+from tidegate.facts import inventory, numerals
 from tidegate.metering.costs import simulate
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
@@ -44,7 +43,7 @@ def test_month_is_shown_by_model_and_by_who_pays(ledger: Path) -> None:
     ]
     assert [line[0] for line in payers] == ["assistant", "credit", "fraud", "merchants", "scoring", "shared", "idle"]
     cents = [int(line[-1].replace(",", "").replace(".", "")) for line in payers]
-    assert usd(sum(cents)) == total
+    assert numerals.usd_of_cents(sum(cents)) == total
     assert ["assistant/chat", "on-demand", "serving"] in [line[:3] for line in lines]
 
 

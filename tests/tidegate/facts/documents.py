@@ -62,14 +62,14 @@ def rollouts(draw: st.DrawFn) -> Document:
 def served_models(draw: st.DrawFn) -> Document:
     """A served model that is valid by itself; whether a cluster can host it is another matter."""
     rollout = draw(rollouts())
-    low = draw(st.integers(0, 50))
+    low, version = draw(st.integers(0, 50)), draw(st.integers(1, 1_000_000))
     model: Document = {
         "runtime": draw(st.sampled_from(["mlserver-sklearn", "mlserver-lightgbm", "triton", "torchserve"])),
         "artefact": {
-            "version": draw(st.integers(1, 1_000_000)),
-            "uri": f"s3://models/team/{draw(st.integers(1, 99))}",
+            "version": version,
+            "uri": f"s3://models/team/{version}",
             "sha256": draw(digests),
-            "signature": {"uri": "s3://models/team/model.sig", "key_id": "team-release"},
+            "signature": {"uri": f"s3://models/team/{version}/model.sig", "key_id": "team-release"},
         },
         "resources": draw(resources),
         "scaling": {"min_replicas": low, "max_replicas": draw(st.integers(max(low, 1), 500))},

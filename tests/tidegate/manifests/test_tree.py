@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
+from tidegate import tools
 from tidegate.errors import ManifestError
+from tidegate.manifests.staging import hold, staging_prefix
 from tidegate.manifests.tree import RenderedObject, Written, emit_tree, write_trees
 
 
@@ -120,3 +127,49 @@ def test_failure_in_the_second_tree_leaves_both_as_they_were(tmp_path: Path, mon
     assert contents(first) == before
     assert contents(second) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from tidegate.manifests.tree import write_trees
+out, moment = pathlib.Path(sys.argv[1]), sys.argv[2]
+rename = pathlib.Path.rename
+def killed(path, target):
+    if moment == "between":
+        rename(path, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+pathlib.Path.rename = killed
+write_trees({out: {"a/b.yaml": b"# Rendered from here\\nnew: true\\n"}})
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "between"], ids=["before the swap", "between its two renames"])
+def test_next_rendering_clears_up_after_a_killed_one(tmp_path: Path, moment: str) -> None:
+    out, mine = tmp_path / "rendered", tmp_path / ".rendered-notes"
+    mine.mkdir()
+    files = emit_tree([rendered("a")])
+    write_trees({out: files})
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(out), moment], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = [path for path in tmp_path.glob(".rendered-*") if path != mine]
+    assert (len(left), out.exists()) == ((2, False) if moment == "between" else (1, True))
+    assert write_trees({out: files}) == Written(files_written=0, files_unchanged=1, files_removed=0)
+    assert contents(out) == files
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".rendered-notes", "rendered"]
+
+
+def test_folder_of_a_rendering_that_still_runs_is_left_alone(tmp_path: Path) -> None:
+    out, of_another = tmp_path / "rendered", tmp_path / f"{staging_prefix(tmp_path / 'rendered')}12345678"
+    of_another.mkdir()
+    held = hold(of_another)
+    assert held is not None
+    write_trees({out: emit_tree([rendered("a")])})
+    assert of_another.is_dir()
+    os.close(held)
+    write_trees({out: emit_tree([rendered("a")])})
+    assert not of_another.exists()
+
+
+def test_git_ignores_what_a_killed_rendering_leaves() -> None:
+    folders = [f"gitops/{staging_prefix(ROOT / 'gitops' / tree)}12345678/x.yaml" for tree in ("rendered", "bootstrap")]
+    assert tools.run(["git", "check-ignore", *folders], cwd=ROOT).stdout.split() == folders

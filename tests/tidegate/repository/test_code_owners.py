@@ -49,6 +49,12 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+def version_block(version: int) -> str:
+    """The artefact of fraud's model as its file writes it."""
+    uri, digest = f"s3://tidegate-models/fraud/scorer/{version}", "07c161505b463d7bc137a09e666cbdd1edf9761c9ff2606ffb82459a485fa0b3"
+    return f"version: {version}\n      uri: {uri}\n      sha256: {digest}\n      signature:\n        uri: {uri}/model.sig\n"
+
+
 def text_of(checkout: Checkout) -> str:
     return code_owners(checkout, inventory.load(checkout.root))
 
@@ -118,7 +124,7 @@ def test_path_is_owned_by(checkout: Checkout, path: str, team: str) -> None:
         ("budget_usd_per_month: 9000", "budget_usd_per_month: 9001", {TEAM, OF_PLATFORM}),
         ("pods: 60", "pods: 61", {TEAM, OF_PLATFORM}),
         ("  - subject: card-authorisation", "  - subject: card-authorisation\n  - tenant: credit", {TEAM, OF_PLATFORM}),
-        ("version: 1\n      uri: s3://tidegate-models/fraud/scorer/1", "version: 2\n      uri: s3://tidegate-models/fraud/scorer/2", {TEAM, OF_PLATFORM}),
+        (version_block(1), version_block(2), {TEAM, OF_PLATFORM}),
         (TEAM, "@example-org/other", {TEAM, OF_PLATFORM}),
     ],
     ids=["scaling", "golden-set", "budget", "quota", "callers", "version", "team"],
@@ -193,7 +199,7 @@ def test_validation_names_the_stale_file(checkout: Checkout, monkeypatch: pytest
         return []
 
     monkeypatch.setattr(rendering, "load_schemas", lambda _on_progress: SchemaSet({}, {}))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    for name in ("check_catalogue", "version_findings"):
+    for name in ("check_catalogue", "version_findings", "_stale_findings"):
         monkeypatch.setattr(rendering, name, no_findings)
     with pytest.raises(ManifestError) as refused:
         rendering.validate(checkout, inventory.load(checkout.root), print)

@@ -19,6 +19,7 @@ from tidegate.embedded.machines import cgroups, network, supervision
 from tidegate.embedded.machines.facts import SupervisedProgram
 from tidegate.embedded.machines.linked_copy import linked_copy
 from tidegate.errors import MachineError
+from tidegate.facts import numerals
 
 ENTER = Path("clusters/embedded/node/enter.sh")
 
@@ -131,7 +132,7 @@ class Machine:
             if time.monotonic() > deadline:
                 pids = ", ".join(map(str, left[:5]))
                 raise MachineError(
-                    f"machine {self.name} has ended, but {len(left)} of its processes still run after {patience_seconds:g} s"
+                    f"machine {self.name} has ended, but {len(left)} of its processes still run after {numerals.seconds(patience_seconds)}"
                     f" (pids {pids}); look at `ps -p {left[0]} -o stat,wchan,args`, and run `tidegate up` again when they are gone"
                 )
             time.sleep(0.1)

@@ -21,6 +21,9 @@ from tidegate.facts.tombstone import Tombstone
 
 FactT = TypeVar("FactT", bound=BaseModel)
 
+_OTHER_FACTS = "platform.yaml"
+"""In the folder of the clusters, read where it is needed (`tidegate.facts.github`)."""
+
 
 def load(root: Path) -> Platform:
     """The platform described by the checkout at `root`.
@@ -41,13 +44,19 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
     for folder in _entries(root / "clusters" / "inventory"):
         path = folder / "cluster.yaml"
         if not folder.is_dir():
+            if folder.name != _OTHER_FACTS:
+                findings += _unread(folder, root, "clusters/inventory/<name>/cluster.yaml")
             continue
         if not path.is_file() and not path.is_symlink():
             source = folder.relative_to(root).as_posix()
             findings.append(
                 Finding(source, "", "cluster-file-missing", "a folder without cluster.yaml", "add the file or remove the folder")
             )
-        elif cluster := _read(path, root, Cluster, folder.name, findings):
+            continue
+        for other in _entries(folder):
+            if other.name != path.name:
+                findings += _unread(other, root, "clusters/inventory/<name>/cluster.yaml")
+        if cluster := _read(path, root, Cluster, folder.name, findings):
             clusters[cluster.name] = cluster
     tenants = {tenant.name: tenant for tenant in _read_files(root, "gitops/tenants", Tenant, findings)}
     tombstones = {tombstone.name: tombstone for tombstone in _read_files(root, "gitops/tombstones", Tombstone, findings)}
@@ -65,8 +74,21 @@ def _entries(folder: Path) -> list[Path]:
 
 def _read_files(root: Path, folder: str, model: type[FactT], findings: list[Finding]) -> Iterator[FactT]:
     for path in _entries(root / folder):
-        if path.suffix.lower() in {".yaml", ".yml", ".json"} and (fact := _read(path, root, model, path.stem, findings)):
+        if path.suffix.lower() not in {".yaml", ".yml", ".json"}:
+            findings += _unread(path, root, f"{folder}/<name>.yaml")
+        elif fact := _read(path, root, model, path.stem, findings):
             yield fact
+
+
+def _unread(path: Path, root: Path, read: str) -> Iterator[Finding]:
+    """A finding for what nobody reads: whoever put it there believes otherwise. A README and editors' own files are left alone."""
+    if path.name.startswith(".") or path.name.endswith("~") or path.name == "README.md":
+        return
+    source = path.relative_to(root).as_posix()
+    if path.is_dir():
+        yield Finding(source, "", "file-unread", "nothing in this folder is read", f"move its files to {read}")
+    else:
+        yield Finding(source, "", "file-unread", "is not read", f"rename it to {read}, or move it away")
 
 
 def _read(path: Path, root: Path, model: type[FactT], name: str, findings: list[Finding]) -> FactT | None:

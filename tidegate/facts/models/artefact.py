@@ -9,6 +9,9 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from tidegate.facts.fact import Fact, MemoryGib, Sha256, refuse
 
 ImmutableUri = Annotated[str, StringConstraints(pattern=r"^(s3|oci|gs|https)://[A-Za-z0-9][A-Za-z0-9._/:@=-]*$", max_length=512)]
+BUNDLE = "model.sig"
+"""The OpenSSF model-signing bundle, beside the files it signs."""
+
 PinnedImage = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$"),
@@ -39,13 +42,24 @@ class Signature(Fact):
         return uri
 
 
+def _require_beside(uri: str, signature: Signature) -> None:
+    right = f"{uri.rstrip('/')}/{BUNDLE}"
+    if signature.uri != right:
+        raise refuse(
+            "signature-of-other-files", "is not beside this version's files", f"write {right}", at="signature.uri", value=signature.uri
+        )
+
+
 class Artefact(Fact):
     """The bytes of one model version: they never change under their URI."""
 
     version: Annotated[int, Field(ge=1, le=1_000_000)]
+    """The last part of `uri`."""
     uri: ImmutableUri
+    """The folder of this version's files."""
     sha256: Sha256
     signature: Signature
+    """Of that version's files: beside them, as the pods read it."""
     size_gib: MemoryGib | None = None
     """How large the weights are in GiB; without it the cold-start budget takes them to be as large as a replica's memory."""
 
@@ -54,6 +68,15 @@ class Artefact(Fact):
     def _uri_is_fixed(cls, uri: str) -> str:
         _refuse_moving_uri(uri)
         return uri
+
+    @model_validator(mode="after")
+    def _is_one_version(self) -> Self:
+        folder = self.uri.rstrip("/")
+        if (last := folder.rpartition("/")[2]) != str(self.version):
+            problem, remedy = f"the URI ends in {last}", "write the same version in both"
+            raise refuse("artefact-version-differs", problem, remedy, at="version", value=self.version)
+        _require_beside(self.uri, self.signature)
+        return self
 
 
 class CpuArtefact(Fact):
@@ -69,6 +92,11 @@ class CpuArtefact(Fact):
     def _uri_is_fixed(cls, uri: str) -> str:
         _refuse_moving_uri(uri)
         return uri
+
+    @model_validator(mode="after")
+    def _signature_is_beside(self) -> Self:
+        _require_beside(self.uri, self.signature)
+        return self
 
     def of_version(self, version: int) -> Artefact:
         """These files as the artefact of that version."""

@@ -33,7 +33,7 @@ class DensePool(Fact):
     """Many small models in few pods; the artefact is then a catalogue of models with their files, which every pod has on its disk."""
 
     models: Annotated[int, Field(ge=2, le=5000)]
-    max_pods: Annotated[int, Field(ge=1, le=200)]
+    """How many models the artefact's catalogue lists; a pod whose catalogue lists another number does not start."""
     memory_budget_gib: Annotated[float, Field(gt=0, le=64)]
     """Weights held per pod; above it the least recently used model leaves."""
     requests_per_second_per_copy: Annotated[float, Field(gt=0, le=10_000)] = 20

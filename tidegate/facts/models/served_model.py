@@ -14,6 +14,7 @@ from tidegate.facts.models.artefact import Artefact, CpuArtefact, GoldenSet, Pin
 from tidegate.facts.models.dense_pool import DensePool
 from tidegate.facts.models.rollout import Approval, Rollout
 from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
+from tidegate.facts.numerals import decimal
 from tidegate.facts.stage import Stage
 
 
@@ -239,18 +240,10 @@ class ServedModel(Fact):
                 at="runtime",
                 value=self.runtime,
             )
-        if self.scaling.max_replicas > self.dense_pool.max_pods:
-            raise refuse(
-                "dense-pool-too-many-pods",
-                f"is above dense_pool.max_pods, {self.dense_pool.max_pods}",
-                "lower it",
-                at="scaling.max_replicas",
-                value=self.scaling.max_replicas,
-            )
         if self.dense_pool.memory_budget_gib >= self.resources.memory_gib:
             raise refuse(
                 "dense-pool-memory",
-                f"leaves no memory of {self.resources.memory_gib:g} GiB for the server",
+                f"leaves no memory of {decimal(self.resources.memory_gib)} GiB for the server",
                 "raise resources.memory_gib",
                 at="dense_pool.memory_budget_gib",
                 value=self.dense_pool.memory_budget_gib,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from clusters.workloads.dense_pool import catalogue
 from tests.clusters.workloads.dense_pool.programs import MONITORING, Client, Program, free_ports, resident, site
 from tests.clusters.workloads.dense_pool.published import CHECKOUT, Published
 from tests.clusters.workloads.dense_pool.running import await_pods, image, wrong
@@ -64,7 +65,7 @@ class Pods:
             "PYTHONPATH": f"{site('locks/serving-mlserver.txt')}:{CHECKOUT.root}", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
             "MLSERVER_HOST": host, "MLSERVER_HTTP_PORT": str(self._server_port), "MLSERVER_METRICS_PORT": str(metrics),
             "POOL_HOST": host, "POOL_PORT": str(self._port), "POOL_PLACER_PORT": str(placer), "POOL_STATISTICS_PORT": str(statistics),
-            "POOL_PEERS": ",".join(HOSTS), "POOL_BUDGET_BYTES": str(256 << 20),
+            "POOL_MODELS": str(len(catalogue.read(folder or published.folder).models)), "POOL_PEERS": ",".join(HOSTS), "POOL_BUDGET_BYTES": str(256 << 20),
             "POOL_ACCESS": json.dumps({MONITORING: ["*"], TERMINAL: ["merchant-007"]}),
         }  # fmt: skip
         command = [str(CHECKOUT.python), "-S", "-m", "clusters.workloads.dense_pool.pod", str(folder or published.folder)]

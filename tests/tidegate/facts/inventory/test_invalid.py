@@ -80,6 +80,14 @@ def _bury(name: str, text: str = TOMBSTONE) -> Callable[[Path], None]:
     return recipe
 
 
+def _add(path: str) -> Callable[[Path], None]:
+    def recipe(root: Path) -> None:
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text("name: fraud\n", encoding="utf-8")
+
+    return recipe
+
+
 def _bury_behind_a_link(root: Path) -> None:
     _bury("retired.yaml")(root)
     _link(f"{TOMBSTONES}/retired.yaml")(root)
@@ -103,6 +111,11 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
     "file-suffix--json": _rename(FRAUD, "fraud.json"),
     "file-suffix--tombstone": _bury("retired.yml"),
     "file-too-large": _rewrite(lambda text: f"{text}note: {'x' * 10_000_000}\n"),
+    "file-unread": _add("gitops/tenants/fraud.yaml.bak"),
+    "file-unread--folder": _add("gitops/tenants/payments/fraud.yaml"),
+    "file-unread--tombstone": _add(f"{TOMBSTONES}/retired.txt"),
+    "file-unread--cluster": _add("clusters/inventory/live-3.yaml"),
+    "file-unread--beside-a-cluster": _add(f"{LIVE_1}/nodes.yaml"),
     "inventory-empty": lambda root: shutil.rmtree(root / "clusters"),
     "invisible-character--no-break-space": _insert("\u00a0"),
     "invisible-character--noncharacter": _insert("\ufffe"),
@@ -172,6 +185,12 @@ def test_expected_line_names_the_rule_of_its_file_and_carries_a_remedy(case: str
 
 def test_unbroken_copy_is_accepted(checkout: Path) -> None:
     assert set(inventory.load(checkout).tenants) == {"assistant", "credit", "fraud", "merchants", "scoring"}
+
+
+@pytest.mark.parametrize("name", [".fraud.yaml.swp", "fraud.yaml~", ".gitkeep"])
+def test_file_of_an_editor_is_left_alone(checkout: Path, name: str) -> None:
+    _add(f"gitops/tenants/{name}")(checkout)
+    assert "fraud" in inventory.load(checkout).tenants
 
 
 def test_tombstone_of_a_tenant_that_has_no_file_is_accepted(checkout: Path) -> None:

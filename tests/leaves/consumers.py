@@ -1,0 +1,69 @@
+"""Consumers of facts that show in no rendered object and in no stack, each with a test whose verdict changes with the fact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Who uses a field, and the test (its node id) that would fail if nobody did."""
+
+    field: str
+    who: str
+    test: str
+
+
+_FINDINGS = "tests/tidegate/facts/inventory/test_invalid.py::test_one_fault_gives_exactly_one_finding"
+_COLD_STARTS = "tests/tidegate/manifests/test_cold_starts.py"
+_EXEMPTIONS = "tests/policies/test_exemptions.py"
+
+CONSUMERS = (
+    *(
+        consumer
+        for artefact in ("artefact", "artefact_by_stage.*")
+        for consumer in (
+            Consumer(
+                f"tenant: models.*.{artefact}.version", "whoever validates: it ends the artefact's URI",
+                f"{_FINDINGS}[artefact-version-differs]",
+            ),
+            Consumer(
+                f"tenant: models.*.{artefact}.size_gib", "the cold-start budget",
+                f"{_COLD_STARTS}::test_over_budget_is_refused_phase_by_phase",
+            ),
+        )
+    ),
+    *(
+        Consumer(
+            f"tenant: models.*.{artefact}.signature.uri", "whoever validates: pods read it there", f"{_FINDINGS}[signature-of-other-files]"
+        )
+        for artefact in ("artefact", "artefact_by_stage.*", "also_on_cpu.artefact")
+    ),
+    Consumer("tenant: models.*.cold_start[].phase", "the cold-start budget", f"{_COLD_STARTS}::test_measured_phase_takes_the_tables_place"),
+    Consumer("tenant: models.*.cold_start[].seconds", "the cold-start budget", f"{_COLD_STARTS}::test_measured_phase_takes_the_tables_place"),
+    Consumer(
+        "tenant: models.*.cold_start[].measured_on", "tidegate model explain",
+        "tests/tidegate/cli/test_commands.py::test_explained_model_shows_its_cold_start_and_what_was_measured",
+    ),
+    Consumer(
+        "platform file: github_team", "GitHub, by CODEOWNERS",
+        "tests/tidegate/repository/test_code_owners.py::test_committed_file_is_what_the_facts_render_to",
+    ),
+    *(
+        Consumer(
+            f"exemptions: exemptions[].{field}", "the API server, by the policy's expressions",
+            f"{_EXEMPTIONS}::test_exemption_lets_in_what_it_names_until_its_end_and_is_logged",
+        )
+        for field in ("policy", "cluster", "namespace", "name", "until", "who", "reason")
+    ),
+    Consumer("exemptions: exemptions[].granted", "whoever renders: three days at most", f"{_EXEMPTIONS}::test_exemption_is_refused[for-ever]"),
+)  # fmt: skip
+
+BUILT = {
+    "Addresses": "tests/tidegate/embedded/machines/test_network.py::test_region_is_reached_from_the_internet_after_it_was_made_anew",
+    "BuildList": "tests/tidegate/embedded/builds/test_go_programs.py::test_change_is_another_program_and_the_first_stays",
+    "ImageList": "tests/tidegate/embedded/images/test_images.py::test_only_what_changed_is_built_anew",
+    "Releases": "tests/clusters/test_releases.py::test_builds_pin_the_modules_that_are_chosen_here",
+    "SupervisedPrograms": "tests/tidegate/embedded/machines/test_supervision.py::test_every_program_is_restarted_and_logged_by_its_name",
+}  # fmt: skip
+"""Facts that programs and images are built of, whole: another text is another program, image or machine. A test of each."""

@@ -1,0 +1,54 @@
+"""Facts of a tenant's file that are checked when they are read, and that nothing else uses yet.
+
+Each is listed with what will use it; `tidegate model explain` says so, and tests/leaves holds that the list is complete and that
+nothing on it changes anything.
+"""
+
+from __future__ import annotations
+
+_RELEASES = "the release controller"
+_SLO = "alerts, load tests and the release controller"
+_GOLDEN_SET = "scoring every version before a merge"
+_LOAD_TESTS = "load tests before a merge"
+
+RECORDED = {
+    "owners[]": "alerts",
+    "budget_usd_per_month": "the month's costs",
+    "log_retention_days": "a store for the logs of pods",
+    "models.*.slo.p99_ms": _SLO,
+    "models.*.slo.availability": _SLO,
+    "models.*.slo.time_to_first_token_ms": _SLO,
+    "models.*.rollout.steps_percent[]": _RELEASES,
+    "models.*.rollout.step_seconds": _RELEASES,
+    "models.*.rollout.minimum_requests": _RELEASES,
+    "models.*.approval.system": _RELEASES,
+    "models.*.approval.approver_group": _RELEASES,
+    "models.*.approval.approvers_required": _RELEASES,
+    "models.*.approval.window_hours": _RELEASES,
+    "models.*.golden_set.uri": _GOLDEN_SET,
+    "models.*.golden_set.sha256": _GOLDEN_SET,
+    "models.*.golden_set.metric": _GOLDEN_SET,
+    "models.*.golden_set.threshold": _GOLDEN_SET,
+    "models.*.load_profile.requests_per_second": _LOAD_TESTS,
+    "models.*.load_profile.duration_seconds": _LOAD_TESTS,
+}
+"""By dotted path, with `*` for any key of a mapping and `[]` for the entries of a list: what will use the fact."""
+
+NOT_ENFORCED = "recorded, not enforced yet"
+
+STRATEGIES = {
+    "canary": f"{NOT_ENFORCED}: a version takes all traffic when it is ready",
+    "blue-green": f"{NOT_ENFORCED}: a version takes all traffic when it is ready",
+    "shadow": f"{NOT_ENFORCED}: nothing is mirrored, and traffic is treated as with pinned; its pods give way as batch work does",
+}
+"""What `rollout.strategy` does to traffic today, by its value."""
+
+
+def note_on(path: str, value: object) -> str:
+    """What to say of the field at `path` (`models.*.slo.p99_ms`) when nothing uses it yet; empty when something does."""
+    if path == "models.*.rollout.strategy":
+        return STRATEGIES.get(str(value), "")
+    for recorded in (path, f"{path}[]"):
+        if recorded in RECORDED:
+            return f"{NOT_ENFORCED}: waits for {RECORDED[recorded]}"
+    return ""
