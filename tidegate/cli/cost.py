@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli.options import Json
+from tidegate.cli.prices import prices
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tidegate.repository.revisions import Comparison
 
 cost = typer.Typer(help="Meter regions, and show who pays for what.", no_args_is_help=True, rich_markup_mode=None)
+cost.add_typer(prices, name="prices")
 
 OldRevision = Annotated[str, typer.Argument(help="A Git revision.")]
 NewRevision = Annotated[str, typer.Argument(help="A Git revision; default the files as they are.")]
@@ -31,11 +33,18 @@ def show(
 ) -> None:
     """Show what a month's nodes cost, and who pays: tenants, shared and idle add up to the bill."""
     from tidegate.checkout import find_checkout
+    from tidegate.facts import inventory
+    from tidegate.facts.inventory.prices import load_prices
+    from tidegate.facts.prices import tariff_of
     from tidegate.metering.costs import ledger_folder, month_cost
 
     screen = Screen(json)
-    found = month_cost(ledger or ledger_folder(find_checkout()), month)
+    checkout = find_checkout()
+    tariff = tariff_of(load_prices(checkout.root), inventory.load(checkout.root).clusters)
+    found = month_cost(ledger or ledger_folder(checkout), month, tariff)
     _show_bill(screen, f"{month} in {', '.join(found.regions)}", found.bill)
+    for line in tariff.described(found.regions):
+        screen.text(line)
     screen.answer(found)
 
 

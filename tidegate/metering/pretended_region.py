@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidegate.facts import names
+from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices import priced_shapes
 from tidegate.metering.billing.events import (
     CPU,
     MEMORY,
@@ -28,7 +29,7 @@ from tidegate.metering.billing.events import (
     Tick,
 )
 from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
-from tidegate.metering.replicas import STEP_SECONDS, Group, PricedMachine, Replica, groups_of, system_machine
+from tidegate.metering.replicas import DAEMONS, STEP_SECONDS, Group, PricedMachine, Replica, groups_of, system_machine
 
 EMPTY_SECONDS = 300
 """How long a node without models is kept, as GPU pools have it (`IDLE_SECONDS` in clusters/components/nodes/gpu_pools.py)."""
@@ -38,12 +39,6 @@ BOOT_SECONDS = 90
 
 GPU_START_SECONDS, CPU_START_SECONDS = 150, 30
 """From a pod's binding until it is ready: image, weights and loading. Planning figures."""
-
-_RESERVED_CPU_MILLI, _RESERVED_MEMORY_SHARE = 80, 0.07
-"""What kubelet keeps for itself on EKS' smaller machines, roughly."""
-
-_DAEMONS = {CPU: 150, MEMORY: 256}
-"""What the platform runs on every node: the mesh's plugin, metrics."""
 
 _CONTROLLERS, _CONTROLLER = 12, {CPU: 100, MEMORY: 256}
 """The platform's Deployments: about as many as there are in an embedded region."""
@@ -73,7 +68,7 @@ class PretendedRegion:
 
     def __init__(self, platform: Platform, cluster: str, seed: int, midnight_ms: int) -> None:
         self._cluster = platform.clusters[cluster]
-        self._groups = groups_of(platform, self._cluster)
+        self._groups = groups_of(platform, self._cluster, own_prices().table(self._cluster.region))
         chance = random.Random(seed)  # noqa: S311 - a day that can be lived through again
         self._calls = {name: calls(load, STEP_SECONDS, chance) for name, load in BUSINESS_DAY.items()}
         self._machines: dict[str, _Here] = {}
@@ -150,17 +145,15 @@ class PretendedRegion:
             yield PodGone(self._now_ms, replica.uid)
 
     def _bring(self, kind: PricedMachine, *, boot_seconds: int = BOOT_SECONDS) -> Iterator[Event]:
-        shape, uid = priced_shapes()[kind.instance_type], self._next_uid()
-        allocatable = {
-            CPU: shape.vcpus * 1000 - _RESERVED_CPU_MILLI,
-            MEMORY: round(shape.memory_gib * 1024 * (1 - _RESERVED_MEMORY_SHARE)),
-            **({kind.resource: kind.pieces} if kind.resource else {}),
-        }
+        shape, uid = shape_of(kind.instance_type), self._next_uid()
+        assert shape, "pools name machines of the tables only"
+        left = allocatable(shape)
+        offered = {CPU: left["cpu"], MEMORY: left["memory"] // 1024**2, **({kind.resource: kind.pieces} if kind.resource else {})}
         ready_ms = None if boot_seconds else self._now_ms
-        node = BilledNode(uid, f"node-{uid}", kind.instance_type, kind.capacity, self._now_ms, ready_ms, allocatable, shape.gpus)
+        node = BilledNode(uid, f"node-{uid}", kind.instance_type, kind.capacity, self._now_ms, ready_ms, offered, shape.gpus)
         self._machines[uid] = here = _Here(node, kind, empty_since_ms=self._now_ms)
         yield NodeSeen(self._now_ms, node)
-        yield self._run_platform_pod(here, "daemons", _DAEMONS)
+        yield self._run_platform_pod(here, "daemons", DAEMONS)
 
     def _boot(self) -> Iterator[Event]:
         for here in self._machines.values():

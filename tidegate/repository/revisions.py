@@ -13,8 +13,10 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.facts import inventory
+from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.money import NOTHING, Floor, tenant_floor, warm_floor
 from tidegate.facts.platform import Platform
+from tidegate.facts.prices import PriceBook
 from tidegate.manifests.layout import RENDERED
 
 FACTS = ("clusters/inventory", "gitops/tenants", RENDERED)
@@ -47,7 +49,11 @@ class Comparison:
 
 
 def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison:
-    """Compares revision `old` with `new` (default: the files as they are). Raises `UsageError` for an unknown revision."""
+    """Compares revision `old` with `new` (default: the files as they are). Both at today's prices.
+
+    Raises `UsageError` for an unknown revision.
+    """
+    book = load_prices(checkout.root)
     with _files_of(checkout, old) as before, _files_of(checkout, new) as after:
         objects_before, objects_after = _objects(before), _objects(after)
         platform_before, platform_after = _facts(before, old), _facts(after, new)
@@ -58,9 +64,9 @@ def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison
         tuple(sorted(objects_after.keys() - both)),
         tuple(sorted(objects_before.keys() - both)),
         tuple(sorted(path for path in both if objects_before[path] != objects_after[path])),
-        tuple(_tenant_changes(platform_before, platform_after)),
-        _total(platform_before),
-        _total(platform_after),
+        tuple(_tenant_changes(platform_before, platform_after, book)),
+        _total(platform_before, book),
+        _total(platform_after, book),
     )
 
 
@@ -77,16 +83,16 @@ def _facts(folder: Path, revision: str) -> Platform:
         ) from error
 
 
-def _tenant_changes(before: Platform, after: Platform) -> Iterator[TenantChange]:
+def _tenant_changes(before: Platform, after: Platform, book: PriceBook) -> Iterator[TenantChange]:
     for name in sorted(before.tenants.keys() | after.tenants.keys()):
-        was = tenant_floor(before.tenants[name]) if name in before.tenants else NOTHING
-        will_be = tenant_floor(after.tenants[name]) if name in after.tenants else NOTHING
+        was = tenant_floor(before.tenants[name], before.clusters, book) if name in before.tenants else NOTHING
+        will_be = tenant_floor(after.tenants[name], after.clusters, book) if name in after.tenants else NOTHING
         if was != will_be:
             yield TenantChange(name, was, will_be)
 
 
-def _total(platform: Platform) -> Floor:
-    return sum((tenant_floor(tenant) for tenant in platform.tenants.values()), warm_floor(platform))
+def _total(platform: Platform, book: PriceBook) -> Floor:
+    return sum((tenant_floor(tenant, platform.clusters, book) for tenant in platform.tenants.values()), warm_floor(platform, book))
 
 
 def _objects(root: Path) -> dict[str, bytes]:

@@ -106,9 +106,10 @@ def _candidates(cluster: Cluster, own: Mapping[str, str], requirements: Sequence
 
 
 def _machine_labels(cluster: Cluster, instance_type: str, zone: str) -> dict[str, str]:
+    shape = shape_of(instance_type)
     return {
         _INSTANCE_TYPE: instance_type, _ZONE: zone, "topology.kubernetes.io/region": cluster.region,
-        "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux", "kubernetes.io/hostname": f"{instance_type}.{zone}",
+        "kubernetes.io/arch": shape.architecture.value if shape else "", "kubernetes.io/os": "linux", "kubernetes.io/hostname": f"{instance_type}.{zone}",
     }  # fmt: skip
 
 
