@@ -96,7 +96,7 @@ def test_arm64_machines_are_asked_for_where_all_images_are_built_for_them(platfo
 
 def test_slices_are_told_to_karpenter_and_to_the_gpu_operator(select: Select) -> None:
     (overlay,) = select("live-1/platform/gpu-pools", "NodeOverlay")
-    assert overlay["spec"]["capacity"] == {"nvidia.com/mig-1g.10gb": "56"}, "8 cards of 7 slices"
+    assert overlay["spec"]["capacity"] == {"nvidia.com/mig-1g.10gb": "7"}, "a card of 7 slices"
     (config,) = select("live-1/platform/gpu-sharing", "ConfigMap")
     assert '"all-1g.10gb"' in config["data"]["config.yaml"]
     (pool,) = select("live-1/platform/gpu-pools", "NodePool", "h100-slices")

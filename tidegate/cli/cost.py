@@ -54,14 +54,14 @@ def diff(
     new: NewRevision = "working tree",
     json: Json = False,
 ) -> None:
-    """Compare what two revisions cost at the least: the floors, tenant by tenant."""
+    """Compare what two revisions cost at the least: the floors, tenant by tenant, and the nodes that they keep alive."""
     from tidegate.checkout import find_checkout
     from tidegate.repository.revisions import compare
 
     screen = Screen(json)
     found = compare(find_checkout(), old, new)
     show_floors(screen, f"Floors, {old} -> {new}", found)
-    screen.answer({"old": old, "new": new, "tenants": found.tenants, "before": found.before, "after": found.after})
+    screen.answer({"old": old, "new": new, "tenants": found.tenants, "before": found.before, "after": found.after, "nodes": found.nodes})
 
 
 @cost.command("meter")
@@ -114,15 +114,26 @@ def simulate(
 
 
 def show_floors(screen: Screen, title: str, found: Comparison) -> None:
-    """What changes of the floors, tenant by tenant and altogether."""
+    """What changes of the floors, tenant by tenant and altogether, and the nodes that they keep alive."""
     rows = [(change.tenant, *_difference(change.before, change.after)) for change in found.tenants]
     rows.append(("all, with warm floors", *_difference(found.before, found.after)))
-    screen.table(title, ["tenant", "GPU cards", "USD per month"], rows)
+    screen.table(title, ["tenant", "GPU cards", "USD per month, its share", "USD per month, whole nodes"], rows)
+    kinds = [
+        (f"{one.cluster}/{one.pool}", one.instance_type, one.capacity, f"{one.before} -> {one.after}",
+         _usd_change(one.before * one.usd_per_month, one.after * one.usd_per_month))
+        for one in found.nodes
+    ]  # fmt: skip
+    screen.table("Nodes that floors keep alive", ["pool", "machine", "capacity", "nodes", "USD per month"], kinds)
 
 
-def _difference(before: Floor, after: Floor) -> tuple[str, str]:
+def _difference(before: Floor, after: Floor) -> tuple[str, str, str]:
     cards = f"{before.gpu_cards:g} -> {after.gpu_cards:g}"
-    return cards, f"{before.usd_per_month:,.2f} -> {after.usd_per_month:,.2f} ({after.usd_per_month - before.usd_per_month:+,.2f})"
+    whole = _usd_change(before.whole_nodes_usd_per_month, after.whole_nodes_usd_per_month)
+    return cards, _usd_change(before.usd_per_month, after.usd_per_month), whole
+
+
+def _usd_change(before: float, after: float) -> str:
+    return f"{before:,.2f} -> {after:,.2f} ({after - before:+,.2f})"
 
 
 def _show_bill(screen: Screen, title: str, bill: Bill) -> None:

@@ -25,13 +25,21 @@ _PLAIN, _PLAIN_VCPUS, _PLAIN_GIB, _CORES_SHARE = "m7i.xlarge", 4, 16, 2 / 3
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What stands idle at the least: GPU cards (fractions for slices) and US dollars per month, in all clusters."""
+    """What stands idle at the least, in all clusters."""
 
     gpu_cards: float
+    """Fractions for slices."""
     usd_per_month: float
+    """The share of machines that is asked for."""
+    whole_nodes_usd_per_month: float = 0
+    """The machines that are kept alive as a whole, with what nobody asks for."""
 
     def __add__(self, other: Floor) -> Floor:
-        return Floor(round(self.gpu_cards + other.gpu_cards, 3), round(self.usd_per_month + other.usd_per_month, 2))
+        return Floor(
+            round(self.gpu_cards + other.gpu_cards, 3),
+            round(self.usd_per_month + other.usd_per_month, 2),
+            round(self.whole_nodes_usd_per_month + other.whole_nodes_usd_per_month, 2),
+        )
 
 
 NOTHING = Floor(0, 0)

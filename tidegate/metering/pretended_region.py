@@ -1,12 +1,13 @@
 """A region that is only pretended: its nodes and pods follow a day's calls by the rules of the real ones, much simplified.
 
-An autoscaler as Knative's (average concurrency over a minute, zero after the idle time), a scheduler that takes the first
-node with room, and nodes that come when there is none and go when they have been empty. Same facts, same seed: same events.
+An autoscaler as Knative's (average concurrency over a minute, zero after the idle time), a scheduler that spreads a part over the
+nodes with room, and nodes that come when there is none and go when they have been empty. Same facts, same seed: same events.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -100,7 +101,7 @@ class PretendedRegion:
         while len(group.replicas) > group.wanted:
             yield from self._end(group, group.replicas.pop())
         while len(group.replicas) < group.wanted:
-            machine = next((here for here in self._machines.values() if here.kind == group.machine and here.has_room(group.requests)), None)
+            machine = self._machine_for(group)
             if machine is None:
                 if self._is_full(group.machine):
                     break
@@ -112,6 +113,16 @@ class PretendedRegion:
         for replica in group.replicas:
             yield from self._progress(group, replica)
         yield from self._answer(group, came)
+
+    def _machine_for(self, group: Group) -> _Here | None:
+        """The scheduler spreads a part over the machines that are there. One that Karpenter brings is meant for one replica of a part."""
+        own = Counter(replica.machine for replica in group.replicas)
+        with_room = [here for here in self._machines.values() if here.kind == group.machine and here.has_room(group.requests)]
+        ready = [here for here in with_room if here.node.ready_ms is not None]
+        if ready:
+            return min(ready, key=lambda here: own[here.node.uid])
+        coming = (here for here in with_room if not own[here.node.uid] or self._is_full(group.machine))
+        return next(coming, None)
 
     def _progress(self, group: Group, replica: Replica) -> Iterator[Event]:
         machine = self._machines[replica.machine]

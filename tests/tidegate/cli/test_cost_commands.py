@@ -94,6 +94,21 @@ def test_change_of_a_floor_is_told_in_money(tmp_path: Path) -> None:
     (change,) = answer["tenants"]
     assert change["tenant"] == "merchants"
     assert change["after"]["usd_per_month"] > change["before"]["usd_per_month"]
+    # The file is changed and not rendered yet: nodes are counted from what is rendered.
+    kept = {(one["cluster"], one["pool"]): (one["instance_type"], one["before"], one["after"]) for one in answer["nodes"]}
+    assert kept["live-1", "h100-slices"] == ("p5.4xlarge", 2, 2)
+    tools.run([TIDEGATE, "render"], cwd=checkout)
+    rendered = json.loads(answered("diff", "HEAD", "--json", cwd=checkout))
+    whole = {
+        change["tenant"]: change["after"]["whole_nodes_usd_per_month"] - change["before"]["whole_nodes_usd_per_month"]
+        for change in rendered["tenants"]
+    }
+    total = rendered["after"]["whole_nodes_usd_per_month"] - rendered["before"]["whole_nodes_usd_per_month"]
+    assert whole["merchants"] > 0
+    assert sum(whole.values()) == pytest.approx(total, abs=0.05), "a third replica shares nodes that others paid for"
+    shown = answered("diff", "HEAD", cwd=checkout)
+    assert "Nodes that floors keep alive" in shown
+    assert "USD per month, whole nodes" in shown
     assert refusal("diff", "nowhere", cwd=checkout).exit_code == 2
 
 
