@@ -18,7 +18,7 @@ from tidegate.facts import names, ports
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes
-from tidegate.facts.prices import PriceTable
+from tidegate.facts.prices.tables import PriceTable
 
 VERSION = RELEASES.release("karpenter")
 MODULE = SourceModule.pinned("sigs.k8s.io/karpenter", family="karpenter")

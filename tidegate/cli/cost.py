@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.cli import cost_plan
 from tidegate.cli.options import Json
 from tidegate.cli.prices import prices
-from tidegate.cli.screen import Screen
+from tidegate.cli.screen import Screen, usd
 
 if TYPE_CHECKING:
     from tidegate.facts.money import Floor
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 cost = typer.Typer(help="Meter regions, and show who pays for what.", no_args_is_help=True, rich_markup_mode=None)
 cost.add_typer(prices, name="prices")
+cost.command("month")(cost_plan.month)
 
 OldRevision = Annotated[str, typer.Argument(help="A Git revision.")]
 NewRevision = Annotated[str, typer.Argument(help="A Git revision; default the files as they are.")]
@@ -35,7 +37,7 @@ def show(
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
     from tidegate.facts.inventory.prices import load_prices
-    from tidegate.facts.prices import tariff_of
+    from tidegate.facts.prices.tables import tariff_of
     from tidegate.metering.costs import ledger_folder, month_cost
 
     screen = Screen(json)
@@ -160,8 +162,3 @@ def _rows(rows: Iterable[Row]) -> Iterable[tuple[str, ...]]:
 
 def _hours(*hours: float) -> tuple[str, ...]:
     return tuple(f"{each:,.2f}" for each in hours)
-
-
-def usd(cents: int) -> str:
-    """Dollars and cents, exactly."""
-    return f"{cents // 100:,}.{cents % 100:02}"

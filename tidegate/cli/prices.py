@@ -24,8 +24,9 @@ def show(on: On = None, json: Json = False) -> None:
     from tidegate.checkout import find_checkout
     from tidegate.errors import PriceError
     from tidegate.facts import inventory
-    from tidegate.facts.inventory.prices import load_prices
-    from tidegate.facts.prices import tariff_of
+    from tidegate.facts.inventory.prices import load_prices, load_service_prices
+    from tidegate.facts.prices.services import SERVICE_PRICES
+    from tidegate.facts.prices.tables import tariff_of
 
     screen = Screen(json)
     root = find_checkout().root
@@ -34,9 +35,12 @@ def show(on: On = None, json: Json = False) -> None:
     lines = tariff_of(book, clusters).described(tuple(sorted(clusters)))
     for line in lines:
         screen.text(line)
-    if findings := list(book.findings((on or datetime.now(UTC)).date())):
+    day = (on or datetime.now(UTC)).date()
+    services = load_service_prices(root)
+    screen.text(f"everything but machines: {SERVICE_PRICES}, each with its source and day")
+    if findings := [*book.findings(day), *services.findings(day)]:
         raise PriceError(findings)
-    screen.answer({"tables": book.tables, "clusters": lines})
+    screen.answer({"tables": book.tables, "clusters": lines, "services": services})
 
 
 @prices.command("refresh")

@@ -73,3 +73,8 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     return sorted(cast("set[str]", value))
+
+
+def usd(cents: int) -> str:
+    """Dollars and cents, exactly."""
+    return f"{cents // 100:,}.{cents % 100:02}"

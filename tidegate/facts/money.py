@@ -13,7 +13,7 @@ from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import Accelerator, instance_shapes
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices import PriceBook, PriceTable
+from tidegate.facts.prices.tables import PriceBook, PriceTable
 from tidegate.facts.tenant import Tenant, replica_parts
 
 HOURS_PER_MONTH = 730

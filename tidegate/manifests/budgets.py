@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tidegate.errors import Finding
 from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.prices import PriceBook
+from tidegate.facts.prices.tables import PriceBook
 from tidegate.manifests.fit.standing import StandingNode, standing_nodes, usd_per_month_by_tenant
 from tidegate.manifests.placed import Placed
 

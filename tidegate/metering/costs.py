@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,10 @@ from tidegate.checkout import Checkout
 from tidegate.errors import Finding, LedgerError, UsageError
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices import Tariff, tariff_of
+from tidegate.facts.prices.tables import Tariff, tariff_of
 from tidegate.metering.billing.bill import Bill, make_bill, unpriced
+from tidegate.metering.billing.entries import LedgerEntry
+from tidegate.metering.business_day import BUSINESS_DAY, Load
 from tidegate.metering.ledger import MonthFile, month_of, open_ledger, read_month
 from tidegate.metering.meter import meter
 from tidegate.metering.pretended_region import PretendedRegion
@@ -83,12 +85,18 @@ def simulate(platform: Platform, region: str, seed: int, folder: Path) -> Day:
 
     Raises `UsageError` for an unknown region.
     """
+    metered_day(platform, region, seed, folder, BUSINESS_DAY)
+    bill = month_cost(folder, month_of(SIMULATED_MIDNIGHT_MS), tariff_of(own_prices(), platform.clusters)).bill
+    return Day(region, seed, bill, tuple(_against_always_on(platform, region, bill)))
+
+
+def metered_day(platform: Platform, region: str, seed: int, folder: Path, day: Mapping[str, Load]) -> tuple[LedgerEntry, ...]:
+    """The lines that a pretended day of `region` leaves in a ledger below `folder`. Raises `UsageError` for an unknown region."""
     if region not in platform.clusters:
         raise UsageError(f"no region {region!r}; there are {', '.join(sorted(platform.clusters))}")
     with open_ledger(folder, region) as ledger:
-        meter(PretendedRegion(platform, region, seed, SIMULATED_MIDNIGHT_MS), ledger, region)
-    bill = month_cost(folder, month_of(SIMULATED_MIDNIGHT_MS), tariff_of(own_prices(), platform.clusters)).bill
-    return Day(region, seed, bill, tuple(_against_always_on(platform, region, bill)))
+        meter(PretendedRegion(platform, region, seed, SIMULATED_MIDNIGHT_MS, day), ledger, region)
+    return tuple(entry for file in read_month(folder, month_of(SIMULATED_MIDNIGHT_MS)) for entry in file.entries)
 
 
 def _against_always_on(platform: Platform, region: str, bill: Bill) -> Iterator[AgainstAlwaysOn]:

@@ -11,7 +11,7 @@ from tidegate import tools
 from tidegate.errors import TidegateError
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices import tariff_of
+from tidegate.facts.prices.tables import tariff_of
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.metering.billing.entries import LedgerEntry
 from tidegate.metering.ledger import open_ledger

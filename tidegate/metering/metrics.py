@@ -11,7 +11,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from tidegate.errors import UsageError
-from tidegate.facts.prices import Tariff
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.bill import cost
 from tidegate.metering.billing.entries import LedgerEntry
 

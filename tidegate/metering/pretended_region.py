@@ -29,7 +29,7 @@ from tidegate.metering.billing.events import (
     RequestsCounted,
     Tick,
 )
-from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
+from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, Load, calls
 from tidegate.metering.replicas import DAEMONS, STEP_SECONDS, Group, PricedMachine, Replica, groups_of, system_machine
 
 EMPTY_SECONDS = 300
@@ -65,13 +65,14 @@ class _Here:
 
 
 class PretendedRegion:
-    """One cluster of the inventory on the business day that begins at `midnight_ms`. Iterating it lives through the day, once."""
+    """One cluster of the inventory on the day `day`, which begins at `midnight_ms`. Iterating it lives through the day, once."""
 
-    def __init__(self, platform: Platform, cluster: str, seed: int, midnight_ms: int) -> None:
+    def __init__(self, platform: Platform, cluster: str, seed: int, midnight_ms: int, day: Mapping[str, Load] = BUSINESS_DAY) -> None:
+        self._day = day
         self._cluster = platform.clusters[cluster]
         self._groups = groups_of(platform, self._cluster, own_prices().table(self._cluster.region))
         chance = random.Random(seed)  # noqa: S311 - a day that can be lived through again
-        self._calls = {name: calls(load, STEP_SECONDS, chance) for name, load in BUSINESS_DAY.items()}
+        self._calls = {name: calls(load, STEP_SECONDS, chance) for name, load in day.items()}
         self._machines: dict[str, _Here] = {}
         self._made = 0
         self._midnight_ms = self._now_ms = midnight_ms
@@ -95,7 +96,7 @@ class PretendedRegion:
         yield Tick(self._midnight_ms + DAY_SECONDS * 1000)
 
     def _live(self, group: Group, step: int) -> Iterator[Event]:
-        load = BUSINESS_DAY.get(group.name)
+        load = self._day.get(group.name)
         came = self._calls[group.name][step] if load and group.part == "predictor" else 0
         group.decide(came * load.seconds_per_call / STEP_SECONDS if load else 0, called=came > 0)
         while len(group.replicas) > group.wanted:

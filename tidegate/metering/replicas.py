@@ -12,7 +12,7 @@ from tidegate.facts.models.served_model import Scaling, ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare, InstanceShape, instance_shapes
 from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.platform import Platform, pools_for
-from tidegate.facts.prices import PriceTable
+from tidegate.facts.prices.tables import PriceTable
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.metering.billing.events import CPU, MEMORY, BilledPod
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tidegate.checkout import Checkout
 from tidegate.errors import ToolError, UsageError
 from tidegate.facts.nodes.node_shapes import known_instance_types
-from tidegate.facts.prices import LIST_REGION, PriceTable, price_source
+from tidegate.facts.prices.tables import LIST_REGION, PriceTable, price_source
 from tidegate.repository.aws_offers import read_offer, read_spot_history
 from tidegate.repository.schemas import KARPENTER_AWS, download
 

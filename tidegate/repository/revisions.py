@@ -18,7 +18,7 @@ from tidegate.facts import inventory
 from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.money import HOURS_PER_MONTH, NOTHING, Floor, tenant_floor, warm_floor
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices import PriceBook
+from tidegate.facts.prices.tables import PriceBook
 from tidegate.manifests.budgets import nodes_of
 from tidegate.manifests.fit.standing import StandingNode, usd_per_month_by_tenant
 from tidegate.manifests.layout import RENDERED

@@ -10,7 +10,7 @@ import pytest
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
-from tidegate.cli.cost import usd
+from tidegate.cli.screen import usd
 from tidegate.errors import ToolError
 from tidegate.facts import inventory
 from tidegate.metering.costs import simulate
@@ -75,9 +75,9 @@ def test_damaged_ledger_is_named_and_left_alone(ledger: Path, tmp_path: Path) ->
 
 
 def test_day_is_simulated_the_same_for_people_and_programs() -> None:
-    assert "assistant/chat: 9.18 GPU-hours; always on it would be 24\n" in answered("simulate")
+    assert "assistant/chat: 8.55 GPU-hours; always on it would be 24\n" in answered("simulate")
     answer = json.loads(answered("simulate", "--seed", "1", "--json"))
-    assert {one["model"]: one["gpu_hours"] <= 9.5 for one in answer["always_on"]}["assistant/chat"]
+    assert {one["model"]: one["gpu_hours"] <= 9 for one in answer["always_on"]}["assistant/chat"]
     assert refusal("simulate", "--region", "live-9").stderr == "no region 'live-9'; there are live-1, live-2\n"
 
 

@@ -13,7 +13,7 @@ from tidegate import tools
 from tidegate.errors import LedgerError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.inventory.prices import own_prices
-from tidegate.facts.prices import Tariff
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.allotment import Owner, Reason
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Use
 from tidegate.metering.costs import month_cost

@@ -14,7 +14,7 @@ from tests.tidegate.metering.test_ledger import entry
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
 from tidegate.facts.inventory.prices import own_prices
-from tidegate.facts.prices import Tariff
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.entries import Requests
 from tidegate.metering.costs import SIMULATED_MIDNIGHT_MS, simulate
 from tidegate.metering.ledger import month_of, read_month

@@ -13,9 +13,9 @@ from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
 from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.inventory.prices import load_prices, own_prices
+from tidegate.facts.inventory.prices import load_prices, load_service_prices, own_prices
 from tidegate.facts.nodes.node_shapes import known_instance_types
-from tidegate.facts.prices import OLD_DAYS, SPOT_SHARE_OF_ON_DEMAND, PriceBook
+from tidegate.facts.prices.tables import OLD_DAYS, SPOT_SHARE_OF_ON_DEMAND, PriceBook
 from tidegate.repository.price_tables import karpenter_table, offered_table, read_karpenter_list, table_text, write_table
 
 OFFERS = Path(__file__).parent / "offers"
@@ -128,6 +128,18 @@ def test_table_is_a_finding_after_half_a_year() -> None:
     assert old == ["published_on", "spot_seen_on", "published_on"]
 
 
+def test_prices_of_services_are_findings_after_half_a_year_each_by_its_own_day() -> None:
+    services = load_service_prices(ROOT)
+    assert list(services.findings(date(2026, 11, 29))) == []
+    young = services.model_copy(update={"key": services.key.model_copy(update={"seen_on": "2027-05-01"})})
+    found = list(young.findings(date(2027, 6, 1)))
+    assert len(found) == len(type(services).model_fields) - 1
+    assert str(found[0]) == (
+        "clusters/prices/services/us-east-1.yaml: control_plane.seen_on = 2026-11-29: is 184 days ago, prices are planned with for 180; "
+        "look again, and write the day [prices-old]"
+    )
+
+
 def test_tables_that_contradict_their_names_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "clusters" / "prices"
     folder.mkdir(parents=True)
@@ -151,7 +163,11 @@ def test_commands_show_and_refresh(tmp_path: Path) -> None:
     shown = tools.run([TIDEGATE, "cost", "prices", "refresh", "--offer-file", str(OFFER)], cwd=root).stdout
     assert shown == "clusters/prices/eu-west-1.yaml: 2 machines on demand, 0 spot, of 2026-11-20\n"
     lines = tools.run([TIDEGATE, "cost", "prices", "show", "--on", "2026-12-01"], cwd=root).stdout.splitlines()
-    assert [line.partition(" list price")[0] for line in lines] == ["live-1, eu-west-1: eu-west-1", "live-2, eu-central-1: us-east-1"]
+    assert [line.partition(" list price")[0] for line in lines] == [
+        "live-1, eu-west-1: eu-west-1",
+        "live-2, eu-central-1: us-east-1",
+        "everything but machines: clusters/prices/services/us-east-1.yaml, each with its source and day",
+    ]
     with pytest.raises(ToolError, match=r"us-east-1\.yaml: published_on = 2026-07-06: is 210 days ago") as old:
         tools.run([TIDEGATE, "cost", "prices", "show", "--on", "2027-02-01"], cwd=root)
     assert old.value.exit_code == 1

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tidegate.errors import Finding, InventoryError
 from tidegate.facts.inventory.read import read_fact
-from tidegate.facts.prices import LIST_REGION, PriceBook, PriceTable, price_source
+from tidegate.facts.prices.services import SERVICE_PRICES, ServicePrices
+from tidegate.facts.prices.tables import LIST_REGION, PriceBook, PriceTable, price_source
 
 FOLDER = Path("clusters/prices")
 
@@ -38,6 +39,11 @@ def load_prices(root: Path) -> PriceBook:
     if findings:
         raise InventoryError(findings)
     return PriceBook(tables)
+
+
+def load_service_prices(root: Path) -> ServicePrices:
+    """What is no machine, of the checkout at `root`. Raises `InventoryError` with every finding."""
+    return read_fact(root, Path(SERVICE_PRICES), ServicePrices)
 
 
 @cache

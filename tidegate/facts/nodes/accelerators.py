@@ -1,6 +1,6 @@
 """GPU kinds, how they can be shared, and the machines that carry them.
 
-Shapes are AWS's published instance sizes. What they cost is in `clusters/prices` (`tidegate.facts.prices`).
+Shapes are AWS's published instance sizes. What they cost is in `clusters/prices` (`tidegate.facts.prices.tables`).
 """
 
 from __future__ import annotations

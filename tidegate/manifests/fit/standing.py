@@ -11,7 +11,7 @@ from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.money import HOURS_PER_MONTH
 from tidegate.facts.nodes.node_shapes import allocatable, shape_of
-from tidegate.facts.prices import PriceTable
+from tidegate.facts.prices.tables import PriceTable
 from tidegate.manifests.fit.needs import read_needs
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.packing import PackedNode, WaitingPod, pack

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import lcm
 
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.prices import Tariff
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.allotment import Owner, Reason, apportion
 from tidegate.metering.billing.entries import LedgerEntry, NodeTime, Use
 

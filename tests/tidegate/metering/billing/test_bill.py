@@ -14,7 +14,7 @@ from tests.tidegate.facts.documents import committed
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.nodes.node_shapes import known_instance_types
-from tidegate.facts.prices import PriceBook, Tariff, price_findings
+from tidegate.facts.prices.tables import PriceBook, Tariff, price_findings
 from tidegate.metering.billing.allotment import WHOLE, Owner, Reason, apportion, divide
 from tidegate.metering.billing.bill import make_bill, to_cents, unpriced
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Requests, Use

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.tidegate.metering.billing.streams import START_MS, Step, lives, make_node, make_pod, node_lives
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.inventory.prices import own_prices
-from tidegate.facts.prices import Tariff
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.allotment import Owner, Reason
 from tidegate.metering.billing.bill import make_bill
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, Use
