@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 cost = typer.Typer(help="Meter regions, and show who pays for what.", no_args_is_help=True, rich_markup_mode=None)
 cost.add_typer(prices, name="prices")
 cost.command("month")(cost_plan.month)
+cost.command("advise")(cost_plan.advise)
 
 OldRevision = Annotated[str, typer.Argument(help="A Git revision.")]
 NewRevision = Annotated[str, typer.Argument(help="A Git revision; default the files as they are.")]

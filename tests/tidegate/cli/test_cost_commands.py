@@ -112,6 +112,29 @@ def test_change_of_a_floor_is_told_in_money(tmp_path: Path) -> None:
     assert refusal("diff", "nowhere", cwd=checkout).exit_code == 2
 
 
+def test_month_is_shown_beside_the_reference_and_answered_to_programs() -> None:
+    shown = answered("month", "--region", "live-2")
+    assert "Beside the reference" in shown
+    rows = {cells[0]: cells[1:] for line in shown.splitlines() if len(cells := [cell.strip() for cell in line.strip("│ ").split("│")]) == 3}
+    assert [rows[group][1] for group in ("GPU", "CPU", "control, network and mesh", "observability and the rest")] == [
+        "6,000", "3,000", "2,000", "2,500",
+    ]  # fmt: skip
+    assert rows["all"][1] == "13,500"
+    assert float(rows["all"][0].replace(",", "")) < 13_500
+    assert "live-2, eu-central-1: us-east-1 list price of 2026-07-06" in shown
+    answer = json.loads(answered("month", "--region", "live-2", "--json"))
+    assert usd(sum(line["usd_cents"] for line in answer["lines"])) == usd(answer["usd_cents"]) == rows["all"][0]
+    assert refusal("month", "--region", "live-9").stderr.endswith("no region 'live-9'; there are live-1, live-2\n")
+
+
+def test_advice_names_savings_and_what_to_check() -> None:
+    answer = {(one["cluster"], one["pool"]): one for one in json.loads(answered("advise", "--json"))}
+    assert set(answer) == {(cluster, pool) for cluster in ("live-1", "live-2") for pool in ("a10g-spot", "cpu", "h100-slices", "l4-whole")}
+    shown = answered("advise")
+    assert "live-1/h100-slices" in shown
+    assert "g6f.4xlarge: offered in eu-central-1? aws ec2 describe-instance-type-offerings --region eu-central-1" in shown
+
+
 def test_meter_without_a_region_says_how_to_get_one(tmp_path: Path) -> None:
     checkout = make_scratch_checkout(tmp_path).root
     assert refusal("meter", cwd=checkout).stderr.endswith("no region runs here; bring it up with `tidegate up`, or name its --kubeconfig\n")

@@ -33,7 +33,16 @@ class Accelerator(StrEnum):
         """Slices the card can be cut into evenly (NVIDIA MIG user guide); empty where MIG does not exist."""
         return _MIG_PROFILES.get(self, ())
 
+    @property
+    def card_gib(self) -> int:
+        """Memory of one card, as NVIDIA and AWS (for parts of an L4) give it."""
+        return _CARD_GIB[self]
 
+
+_CARD_GIB = {
+    Accelerator.L4: 24, Accelerator.L4_12GB: 12, Accelerator.L4_6GB: 6, Accelerator.L4_3GB: 3, Accelerator.L40S: 48, Accelerator.A10G: 24,
+    Accelerator.A100_40GB: 40, Accelerator.H100_80GB: 80,
+}  # fmt: skip
 _MIG_PROFILES = {
     Accelerator.A100_40GB: ("1g.5gb", "2g.10gb", "3g.20gb", "7g.40gb"),
     Accelerator.H100_80GB: ("1g.10gb", "2g.20gb", "3g.40gb", "7g.80gb"),

@@ -34,6 +34,7 @@ _AGENTS: tuple[Amounts, ...] = (
 kube-proxy, EBS driver and Pod Identity agent, and Istio's CNI plugin. The GPU Operator's agents ask for nothing."""
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+ARCHITECTURE = "kubernetes.io/arch"
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 _ZONE = "topology.kubernetes.io/zone"
 
@@ -109,7 +110,7 @@ def _machine_labels(cluster: Cluster, instance_type: str, zone: str) -> dict[str
     shape = shape_of(instance_type)
     return {
         INSTANCE_TYPE: instance_type, _ZONE: zone, "topology.kubernetes.io/region": cluster.region,
-        "kubernetes.io/arch": shape.architecture.value if shape else "", "kubernetes.io/os": "linux", "kubernetes.io/hostname": f"{instance_type}.{zone}",
+        ARCHITECTURE: shape.architecture.value if shape else "", "kubernetes.io/os": "linux", "kubernetes.io/hostname": f"{instance_type}.{zone}",
     }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def standing_nodes(cluster: Cluster, objects: Sequence[Placed], table: PriceTabl
     def price(node: NodeShape) -> Fraction | None:
         return table.usd_per_hour(node.labels[INSTANCE_TYPE], CapacityType(node.labels[CAPACITY_TYPE]))
 
-    packed = pack(list(_waiting(objects)), pools, price)
+    packed = pack(waiting_pods(objects, peak=False), pools, price)
     system = cluster.system_pool.instance_types[0]
     always = StandingNode(
         cluster.name, SYSTEM, system, CapacityType.ON_DEMAND, table.usd_per_hour(system, CapacityType.ON_DEMAND) or Fraction(0),
@@ -76,21 +76,26 @@ def usd_per_month_by_tenant(nodes: Sequence[StandingNode]) -> dict[str, Fraction
     return dict(total)
 
 
-def _waiting(objects: Sequence[Placed]) -> Iterator[WaitingPod]:
+def waiting_pods(objects: Sequence[Placed], *, peak: bool) -> list[WaitingPod]:
+    """All pods of a cluster that are there although nobody calls, or with `peak` as many as there may be."""
+    return list(_waiting(objects, peak=peak))
+
+
+def _waiting(objects: Sequence[Placed], *, peak: bool) -> Iterator[WaitingPod]:
     runtimes = {name_of(each.manifest): each.spec for each in objects if each.kind in {"ClusterServingRuntime", "ServingRuntime"}}
     for placed in objects:
         for pod in expected_pods(placed, runtimes):
             tenant = str(fields(placed.metadata.get("labels")).get(names.LABEL_TENANT, PLATFORM))
             spread = f"{placed.source}/{pod.path}" if _keeps_off_own_kind(pod.spec) else ""
             waiting = WaitingPod(tenant, pod.name, read_needs(pod.spec), spread)
-            yield from [waiting] * _floor(placed, pod.path)
+            yield from [waiting] * _count_of(placed, pod.path, peak=peak)
 
 
-def _floor(placed: Placed, path: str) -> int:
-    """How many of the pods at `path` are there although nobody calls. Daemons come with their nodes, jobs end."""
+def _count_of(placed: Placed, path: str, *, peak: bool) -> int:
+    """How many of the pods at `path` there are. Daemons come with their nodes, jobs end."""
     if placed.kind == "InferenceService":
         part = fields(placed.spec.get(path.rpartition(".")[2]))
-        return _count(part.get("minReplicas"))
+        return _count(part.get("maxReplicas" if peak else "minReplicas"))
     if placed.kind in {"Deployment", "StatefulSet", "ReplicaSet"}:
         return _count(placed.spec.get("replicas"))
     return int(placed.kind == "Pod")
