@@ -64,7 +64,17 @@ def diff(
     screen = Screen(json)
     found = compare(find_checkout(), old, new)
     show_floors(screen, f"Floors, {old} -> {new}", found)
-    screen.answer({"old": old, "new": new, "tenants": found.tenants, "before": found.before, "after": found.after, "nodes": found.nodes})
+    screen.answer(
+        {
+            "old": old,
+            "new": new,
+            "tenants": found.tenants,
+            "before": found.before,
+            "after": found.after,
+            "nodes": found.nodes,
+            "prices": found.prices,
+        }
+    )
 
 
 @cost.command("meter")
@@ -104,6 +114,8 @@ def simulate(
 
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
+    from tidegate.facts.inventory.prices import own_prices
+    from tidegate.facts.prices.tables import tariff_of
     from tidegate.metering import costs
 
     screen = Screen(json)
@@ -111,6 +123,8 @@ def simulate(
     with TemporaryDirectory(prefix="tidegate-meter-") as folder:
         day = costs.simulate(platform, region, seed, Path(folder))
     _show_bill(screen, f"A simulated business day in {region}", day.bill)
+    for line in tariff_of(own_prices(), platform.clusters).described((region,)):
+        screen.text(line)
     for one in day.always_on:
         screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {one.always_on_gpu_hours:g}")
     screen.answer(day)
@@ -123,10 +137,12 @@ def show_floors(screen: Screen, title: str, found: Comparison) -> None:
     screen.table(title, ["tenant", "GPU cards", "USD per month, its share", "USD per month, whole nodes"], rows)
     kinds = [
         (f"{one.cluster}/{one.pool}", one.instance_type, one.capacity, f"{one.before} -> {one.after}",
-         _usd_change(one.before * one.usd_per_month, one.after * one.usd_per_month))
+         _usd_change(one.usd_per_month_before, one.usd_per_month_after))
         for one in found.nodes
     ]  # fmt: skip
     screen.table("Nodes that floors keep alive", ["pool", "machine", "capacity", "nodes", "USD per month"], kinds)
+    for line in found.prices:
+        screen.text(line)
 
 
 def _difference(before: Floor, after: Floor) -> tuple[str, str, str]:

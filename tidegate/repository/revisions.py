@@ -15,10 +15,11 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.facts import inventory
+from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.money import HOURS_PER_MONTH, NOTHING, Floor, tenant_floor, warm_floor
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices.tables import PriceBook
+from tidegate.facts.prices.tables import PriceBook, tariff_of
 from tidegate.manifests.budgets import nodes_of
 from tidegate.manifests.fit.standing import StandingNode, usd_per_month_by_tenant
 from tidegate.manifests.layout import RENDERED
@@ -52,8 +53,9 @@ class NodeChange:
     capacity: str
     before: int
     after: int
-    usd_per_month: float
-    """Of one of them, around the clock."""
+    usd_per_month_before: float
+    usd_per_month_after: float
+    """Of all of them, around the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Comparison:
     after: Floor
     nodes: tuple[NodeChange, ...]
     """All nodes that floors keep alive, changed or not."""
+    prices: tuple[str, ...]
+    """Whose prices each cluster has, a line for each."""
 
 
 def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison:
@@ -92,6 +96,7 @@ def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison
         was.total,
         will_be.total,
         tuple(_node_changes(was.nodes, will_be.nodes)),
+        tuple(tariff_of(book, will_be.clusters).described(tuple(sorted(will_be.clusters)))),
     )
 
 
@@ -99,6 +104,7 @@ def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison
 class _Side:
     """One revision's floors."""
 
+    clusters: Mapping[str, Cluster]
     tenants: Mapping[str, Floor]
     total: Floor
     nodes: Sequence[StandingNode]
@@ -115,7 +121,7 @@ def _side(folder: Path, revision: str, book: PriceBook) -> _Side:
     }
     # Rounded once: what tenants keep and what the platform keeps add up to the nodes.
     shares = sum((tenant_floor(tenant, platform.clusters, book) for tenant in platform.tenants.values()), warm_floor(platform, book))
-    return _Side(tenants, shares + _whole(sum(whole.values(), Fraction(0))), nodes)
+    return _Side(platform.clusters, tenants, shares + _whole(sum(whole.values(), Fraction(0))), nodes)
 
 
 def _whole(usd: Fraction) -> Floor:
@@ -146,7 +152,8 @@ def _node_changes(before: Sequence[StandingNode], after: Sequence[StandingNode])
     counts = [Counter((node.cluster, node.pool, node.instance_type, node.capacity.value) for node in side) for side in (before, after)]
     prices = {(node.cluster, node.pool, node.instance_type, node.capacity.value): node.usd_per_hour for node in (*before, *after)}
     for kind, usd_per_hour in sorted(prices.items()):
-        yield NodeChange(*kind, counts[0][kind], counts[1][kind], round(float(usd_per_hour * HOURS_PER_MONTH), 2))
+        usd = [round(float(usd_per_hour * HOURS_PER_MONTH * count[kind]), 2) for count in counts]
+        yield NodeChange(*kind, counts[0][kind], counts[1][kind], *usd)
 
 
 def _objects(root: Path) -> dict[str, bytes]:

@@ -76,6 +76,7 @@ def test_damaged_ledger_is_named_and_left_alone(ledger: Path, tmp_path: Path) ->
 
 def test_day_is_simulated_the_same_for_people_and_programs() -> None:
     assert "assistant/chat: 8.55 GPU-hours; always on it would be 24\n" in answered("simulate")
+    assert "live-2, eu-central-1: us-east-1 list price of 2026-07-06" in answered("simulate", "--region", "live-2")
     answer = json.loads(answered("simulate", "--seed", "1", "--json"))
     assert {one["model"]: one["gpu_hours"] <= 9 for one in answer["always_on"]}["assistant/chat"]
     assert refusal("simulate", "--region", "live-9").stderr == "no region 'live-9'; there are live-1, live-2\n"
@@ -105,10 +106,14 @@ def test_change_of_a_floor_is_told_in_money(tmp_path: Path) -> None:
     }
     total = rendered["after"]["whole_nodes_usd_per_month"] - rendered["before"]["whole_nodes_usd_per_month"]
     assert whole["merchants"] > 0
+    for side in ("before", "after"):
+        nodes = sum(one[f"usd_per_month_{side}"] for one in rendered["nodes"])
+        assert nodes == pytest.approx(rendered[side]["whole_nodes_usd_per_month"], abs=0.03)
     assert sum(whole.values()) == pytest.approx(total, abs=0.05), "a third replica shares nodes that others paid for"
     shown = answered("diff", "HEAD", cwd=checkout)
     assert "Nodes that floors keep alive" in shown
     assert "USD per month, whole nodes" in shown
+    assert "live-1, eu-west-1: us-east-1 list price of 2026-07-06" in shown
     assert refusal("diff", "nowhere", cwd=checkout).exit_code == 2
 
 
