@@ -4,6 +4,7 @@
     ├── FindingsError          a set of findings; nothing was changed
     │   ├── InventoryError       a cluster or tenant file, or how they fit together
     │   ├── ManifestError        a rendered Kubernetes object
+    │   ├── PriceError           a price table is too old to plan with
     │   ├── LedgerError          a cost ledger is damaged, empty or names a node without a price
     │   └── DoctorError          this machine lacks something
     ├── ToolError              a program we started failed; its stderr is in the text
@@ -68,6 +69,10 @@ class ManifestError(FindingsError):
 
 class LedgerError(FindingsError):
     """A cost ledger cannot be read, continued or priced."""
+
+
+class PriceError(FindingsError):
+    """A price table cannot be planned with."""
 
 
 class DoctorError(FindingsError):

@@ -16,8 +16,9 @@ from clusters.objects.placement import CAPACITY_TYPE_LABEL
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import CapacityType, Cluster
+from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes
-from tidegate.facts.prices import SPOT_SHARE_OF_ON_DEMAND
+from tidegate.facts.prices.tables import PriceTable
 
 VERSION = RELEASES.release("karpenter")
 MODULE = SourceModule.pinned("sigs.k8s.io/karpenter", family="karpenter")
@@ -35,15 +36,17 @@ def instance_types(cluster: Cluster) -> str:
 
     Reserved capacity is left out: the provider knows no reservations, so pools that prefer it get on-demand nodes.
     """
+    table = own_prices().table(cluster.region)
     shapes: dict[str, InstanceShape] = {}
     for pool in cluster.gpu_pools.values():
         known = instance_shapes(pool.accelerator)
         shapes.update({name: known[name] for name in pool.instance_types})
-    return json.dumps([_instance_type(cluster, name, shape) for name, shape in sorted(shapes.items())], indent=1)
+    return json.dumps([_instance_type(cluster, name, shape, table) for name, shape in sorted(shapes.items())], indent=1)
 
 
-def _instance_type(cluster: Cluster, name: str, shape: InstanceShape) -> Mapping[str, object]:
-    prices = {CapacityType.ON_DEMAND: shape.usd_per_hour, CapacityType.SPOT: round(shape.usd_per_hour * SPOT_SHARE_OF_ON_DEMAND, 4)}
+def _instance_type(cluster: Cluster, name: str, shape: InstanceShape, table: PriceTable) -> Mapping[str, object]:
+    paid = (CapacityType.ON_DEMAND, CapacityType.SPOT)
+    prices = {capacity: round(float(table.usd_per_hour(name, capacity) or 0), 4) for capacity in paid}
     offerings = [
         {
             "Price": price,
@@ -56,7 +59,7 @@ def _instance_type(cluster: Cluster, name: str, shape: InstanceShape) -> Mapping
     return {
         "name": name,
         "offerings": offerings,
-        "architecture": "amd64",
+        "architecture": shape.architecture.value,
         "operatingSystems": ["linux"],
         "resources": {
             "cpu": str(shape.vcpus),

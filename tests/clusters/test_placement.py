@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from clusters import cluster_tree
-from clusters.components.nodes import gpu_sharing
+from clusters.components.nodes import cpu_pools, gpu_sharing
 from clusters.components.serving.model import inference_service
 from clusters.components.tenancy.priorities import IDLE_PRIORITY, PRIORITIES
 from clusters.delivery import gpu_operator
@@ -15,6 +15,7 @@ from clusters.objects.placement import placement, priority_class
 from tests.clusters.selection import Select
 from tidegate.facts.cluster import CapacityType, TimeSlicing
 from tidegate.facts.embedded import EmbeddedFacts, embed
+from tidegate.facts.nodes.cpu_pools import CpuPool
 from tidegate.facts.platform import Platform, pools_for
 from tidegate.facts.tenant import Tier
 from tidegate.manifests.placed import Placed
@@ -82,9 +83,20 @@ def test_kwok_pools_differ_in_the_node_class_only(select: Select, cluster: str) 
             assert (reference["kind"], reference["name"]) == (kind, node_class["metadata"]["name"])
 
 
+def test_arm64_machines_are_asked_for_where_all_images_are_built_for_them(platform: Platform) -> None:
+    cluster = platform.clusters["live-1"]
+    pool = CpuPool(instance_types=("m7i.2xlarge", "m8g.2xlarge"), max_cpu=160, arm64_images=True)
+    for kept, wanted in ((cluster.cpu_pools["cpu"], ["amd64"]), (pool, ["amd64", "arm64"])):
+        (node_pool,) = (
+            each for each in cpu_pools.objects(cluster.model_copy(update={"cpu_pools": {"cpu": kept}})) if each["kind"] == "NodePool"
+        )
+        requirements = {each["key"]: each["values"] for each in cast("Any", node_pool)["spec"]["template"]["spec"]["requirements"]}
+        assert requirements["kubernetes.io/arch"] == wanted
+
+
 def test_slices_are_told_to_karpenter_and_to_the_gpu_operator(select: Select) -> None:
     (overlay,) = select("live-1/platform/gpu-pools", "NodeOverlay")
-    assert overlay["spec"]["capacity"] == {"nvidia.com/mig-1g.10gb": "56"}, "8 cards of 7 slices"
+    assert overlay["spec"]["capacity"] == {"nvidia.com/mig-1g.10gb": "7"}, "a card of 7 slices"
     (config,) = select("live-1/platform/gpu-sharing", "ConfigMap")
     assert '"all-1g.10gb"' in config["data"]["config.yaml"]
     (pool,) = select("live-1/platform/gpu-pools", "NodePool", "h100-slices")

@@ -17,7 +17,7 @@ from tidegate.facts.releases import ReleasedComponent, Releases
 
 COMPONENTS = load_releases(ROOT).components
 
-MADE_BY_TOOLS = re.compile(r"(^|/)(go\.mod|go\.sum|package-lock\.json)$|^locks/|^gitops/rendered/")
+MADE_BY_TOOLS = re.compile(r"(^|/)(go\.mod|go\.sum|package-lock\.json)$|^locks/|^gitops/rendered/|^clusters/prices/[^/]+$")
 HISTORY = re.compile(r"^docs/decisions/|^CHANGELOG\.md$")
 SAMPLES = re.compile(r"^policies/[^/]+/cases/|^tests/policies/bases/|^tests/tidegate/manifests/rules/")
 """Objects that a rule is tried with; what they name is nobody's choice."""

@@ -45,7 +45,7 @@ def definitions(kinds: Collection[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """The CustomResourceDefinitions of those kinds, from the modules that the schemas are read from."""
     wanted = {(api_version.partition("/")[0], kind) for api_version, kind in kinds}
     # What the schemas are made of; nothing else reads definitions outside of a program.
-    read, download = schemas._documents, schemas._download  # pyright: ignore[reportPrivateUsage]
+    read, download = schemas._documents, schemas.download  # pyright: ignore[reportPrivateUsage]
     documents = [document for module in schemas.OPERATORS for document in read(download(module, lambda _line: None), module)]
     networking = module_folder(Checkout(ROOT), "knative", "knative.dev/networking")
     documents.append(cast("dict[str, Any]", yaml_rs.loads((networking / "config/ingress.yaml").read_text(encoding="utf-8"))))

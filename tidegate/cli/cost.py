@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.cli import cost_plan
 from tidegate.cli.options import Json
+from tidegate.cli.prices import prices
 from tidegate.cli.screen import Screen
 from tidegate.facts import numerals
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from tidegate.repository.revisions import Comparison
 
 cost = typer.Typer(help="Meter regions, and show who pays for what.", no_args_is_help=True, rich_markup_mode=None)
+cost.add_typer(prices, name="prices")
+cost.command("month")(cost_plan.month)
+cost.command("advise")(cost_plan.advise)
 
 OldRevision = Annotated[str, typer.Argument(help="A Git revision.")]
 NewRevision = Annotated[str, typer.Argument(help="A Git revision; default the files as they are.")]
@@ -32,11 +37,18 @@ def show(
 ) -> None:
     """Show what a month's nodes cost, and who pays: tenants, shared and idle add up to the bill."""
     from tidegate.checkout import find_checkout
+    from tidegate.facts import inventory
+    from tidegate.facts.inventory.prices import load_prices
+    from tidegate.facts.prices.tables import tariff_of
     from tidegate.metering.costs import ledger_folder, month_cost
 
     screen = Screen(json)
-    found = month_cost(ledger or ledger_folder(find_checkout()), month)
+    checkout = find_checkout()
+    tariff = tariff_of(load_prices(checkout.root), inventory.load(checkout.root).clusters)
+    found = month_cost(ledger or ledger_folder(checkout), month, tariff)
     _show_bill(screen, f"{month} in {', '.join(found.regions)}", found.bill)
+    for line in tariff.described(found.regions):
+        screen.text(line)
     screen.answer(found)
 
 
@@ -46,14 +58,24 @@ def diff(
     new: NewRevision = "working tree",
     json: Json = False,
 ) -> None:
-    """Compare what two revisions cost at the least: the floors, tenant by tenant."""
+    """Compare what two revisions cost at the least: the floors, tenant by tenant, and the nodes that they keep alive."""
     from tidegate.checkout import find_checkout
     from tidegate.repository.revisions import compare
 
     screen = Screen(json)
     found = compare(find_checkout(), old, new)
     show_floors(screen, f"Floors, {old} -> {new}", found)
-    screen.answer({"old": old, "new": new, "tenants": found.tenants, "before": found.before, "after": found.after})
+    screen.answer(
+        {
+            "old": old,
+            "new": new,
+            "tenants": found.tenants,
+            "before": found.before,
+            "after": found.after,
+            "nodes": found.nodes,
+            "prices": found.prices,
+        }
+    )
 
 
 @cost.command("meter")
@@ -93,6 +115,8 @@ def simulate(
 
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
+    from tidegate.facts.inventory.prices import own_prices
+    from tidegate.facts.prices.tables import tariff_of
     from tidegate.metering import costs
 
     screen = Screen(json)
@@ -100,24 +124,36 @@ def simulate(
     with TemporaryDirectory(prefix="tidegate-meter-") as folder:
         day = costs.simulate(platform, region, seed, Path(folder))
     _show_bill(screen, f"A simulated business day in {region}", day.bill)
+    for line in tariff_of(own_prices(), platform.clusters).described((region,)):
+        screen.text(line)
     for one in day.always_on:
         screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {numerals.decimal(one.always_on_gpu_hours)}")
     screen.answer(day)
 
 
 def show_floors(screen: Screen, title: str, found: Comparison) -> None:
-    """What changes of the floors, tenant by tenant and altogether."""
+    """What changes of the floors, tenant by tenant and altogether, and the nodes that they keep alive."""
     rows = [(change.tenant, *_difference(change.before, change.after)) for change in found.tenants]
     rows.append(("all, with warm floors", *_difference(found.before, found.after)))
-    screen.table(title, ["tenant", "GPU cards", "USD per month"], rows)
+    screen.table(title, ["tenant", "GPU cards", "USD per month, its share", "USD per month, whole nodes"], rows)
+    kinds = [
+        (f"{one.cluster}/{one.pool}", one.instance_type, one.capacity, f"{one.before} -> {one.after}",
+         _usd_change(one.usd_per_month_before, one.usd_per_month_after))
+        for one in found.nodes
+    ]  # fmt: skip
+    screen.table("Nodes that floors keep alive", ["pool", "machine", "capacity", "nodes", "USD per month"], kinds)
+    for line in found.prices:
+        screen.text(line)
 
 
-def _difference(before: Floor, after: Floor) -> tuple[str, str]:
+def _difference(before: Floor, after: Floor) -> tuple[str, str, str]:
     cards = f"{numerals.decimal(before.gpu_cards)} -> {numerals.decimal(after.gpu_cards)}"
-    return (
-        cards,
-        f"{numerals.usd(before.usd_per_month)} -> {numerals.usd(after.usd_per_month)} ({numerals.usd_change(after.usd_per_month - before.usd_per_month)})",
-    )
+    whole = _usd_change(before.whole_nodes_usd_per_month, after.whole_nodes_usd_per_month)
+    return cards, _usd_change(before.usd_per_month, after.usd_per_month), whole
+
+
+def _usd_change(before: float, after: float) -> str:
+    return f"{numerals.usd(before)} -> {numerals.usd(after)} ({numerals.usd_change(after - before)})"
 
 
 def _show_bill(screen: Screen, title: str, bill: Bill) -> None:

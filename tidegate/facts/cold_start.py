@@ -17,7 +17,11 @@ from tidegate.facts.platform import pools_for
 CPU_NODE_SECONDS = 90
 """From the NodeClaim to a node that takes pods, without a card."""
 
-NODE_SECONDS = {Accelerator.L4: 180, Accelerator.A10G: 180, Accelerator.A100_40GB: 360, Accelerator.H100_80GB: 480}
+NODE_SECONDS = {
+    **dict.fromkeys((Accelerator.L4, Accelerator.L4_12GB, Accelerator.L4_6GB, Accelerator.L4_3GB, Accelerator.L40S, Accelerator.A10G), 180),
+    Accelerator.A100_40GB: 360,
+    Accelerator.H100_80GB: 480,
+}
 """The same with cards: the device plugin comes after the node, and machines with eight cards take minutes to boot."""
 
 MIG_SECONDS = 240

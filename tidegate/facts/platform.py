@@ -15,7 +15,7 @@ from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import instance_shapes
 from tidegate.facts.numerals import decimal
-from tidegate.facts.prices import price_findings
+from tidegate.facts.prices.tables import price_findings
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant, replica_parts

@@ -10,7 +10,9 @@ from typing import cast
 
 from tidegate.errors import Finding
 from tidegate.facts import names
+from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
+from tidegate.manifests.budgets import budget_findings
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
 from tidegate.manifests.layout import TENANTS
@@ -35,7 +37,7 @@ def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None 
     label: everything in it must stay in that namespace.
     An empty or missing folder is a finding, because a mistyped path must not look like a clean bill.
     Where the facts are given, the objects of each cluster (`<cluster>/...`) are also judged together: whether some node can host
-    each pod, and whether each model is up before Knative gives up on it.
+    each pod, and whether each model is up before Knative gives up on it; then whether budgets pay for the nodes of floors.
     """
     read = read_folder(folder)
     findings = [*read.findings, *(found for placed in read.objects.values() for each in placed for found in judge(each, schemas))]
@@ -43,6 +45,7 @@ def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None 
         for name, cluster in sorted(platform.clusters.items()):
             placed = read.objects.get(name, ())
             findings += [*fit_findings(cluster, placed), *cold_start_findings(platform, name, placed)]
+        findings += budget_findings(platform, read.objects, own_prices())
     return sorted(findings)
 
 

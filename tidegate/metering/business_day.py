@@ -25,16 +25,31 @@ class Load:
 
 
 BUSINESS_DAY: Mapping[str, Load] = {
-    # Staff ask from half past eight to five; at lunch everybody does at once, which takes a second card.
+    # Staff ask from half past eight to five; at lunch everybody does at once.
     "assistant/chat": Load(((0, 0), (8.5, 0.5), (9, 2), (12, 5), (12.5, 2), (16.5, 0.5), (17, 0)), 4),
     "credit/decision": Load(((0, 1), (7, 15), (12, 40), (13, 25), (20, 5)), 0.08),
-    "fraud/scorer": Load(((0, 40), (7, 150), (12, 300), (13.5, 200), (22, 60)), 0.006),
+    "fraud/scorer": Load(((0, 16), (7, 85), (12, 300), (13, 90), (20, 50)), 0.006),
     "merchants/anomaly": Load(((0, 10), (8, 60), (12, 100), (14, 60), (20, 20)), 0.03),
     "scoring/batch": Load(((0, 0), (1, 10), (3, 0)), 1),
     "scoring/fraud-shadow": Load(((0, 10), (7, 30), (12, 50), (14, 30), (22, 10)), 0.006),
 }
 """By `<tenant>/<model>`. Peaks are the load profiles of the tenants' files (fraud, credit, merchants, scoring); hours and the
-rest are made up, and the same on every day."""
+rest are made up, and the same on every day. The fraud scorer takes six million calls, as the reference business does."""
+
+_QUIET_SHARE = 0.3
+
+QUIET_DAY: Mapping[str, Load] = {
+    "assistant/chat": Load(((0, 0),), 4),
+    **{
+        name: Load(
+            tuple((hour, calls * (1 if name == "scoring/batch" else _QUIET_SHARE)) for hour, calls in load.calls_per_second),
+            load.seconds_per_call,
+        )
+        for name, load in BUSINESS_DAY.items()
+        if name != "assistant/chat"
+    },
+}
+"""A Saturday, Sunday or holiday: nobody is at work, the nightly batch runs, and of all other calls three tenths come."""
 
 
 def calls(load: Load, step_seconds: int, chance: random.Random) -> list[int]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.checkout import Checkout
 from tidegate.errors import Finding, LedgerError, UsageError
+from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
+from tidegate.facts.prices.tables import Tariff, tariff_of
 from tidegate.metering.billing.bill import Bill, make_bill, unpriced
+from tidegate.metering.billing.entries import LedgerEntry
+from tidegate.metering.business_day import BUSINESS_DAY, Load
 from tidegate.metering.ledger import MonthFile, month_of, open_ledger, read_month
 from tidegate.metering.meter import meter
 from tidegate.metering.pretended_region import PretendedRegion
@@ -32,27 +36,27 @@ def ledger_folder(checkout: Checkout) -> Path:
     return checkout.out / "meter"
 
 
-def month_cost(folder: Path, month: str) -> MonthlyCost:
-    """The bill of all regions for `month`.
+def month_cost(folder: Path, month: str, tariff: Tariff) -> MonthlyCost:
+    """The bill of all regions for `month`, each at its own prices.
 
     Raises `UsageError` when nothing was metered then, `LedgerError` for a ledger that is damaged or empty, or names a machine
     without a price.
     """
     files = read_month(folder, month)
-    if findings := _unpriced_findings(files):
+    if findings := _unpriced_findings(files, tariff):
         raise LedgerError(findings)
     entries = [entry for file in files for entry in file.entries]
-    return MonthlyCost(month, tuple(file.path.parent.name for file in files), make_bill(entries))
+    return MonthlyCost(month, tuple(file.path.parent.name for file in files), make_bill(entries, tariff))
 
 
-def _unpriced_findings(files: Sequence[MonthFile]) -> list[Finding]:
+def _unpriced_findings(files: Sequence[MonthFile], tariff: Tariff) -> list[Finding]:
     return [
         Finding(
             f"{file.path}:{number + 1}", "entry.nodes.instance_type", "price-missing", "has no price, so there is no bill",
             "add it to tidegate/facts/nodes/node_shapes.py", instance_type or "(none)",
         )
         for file in files
-        for instance_type, number in sorted(unpriced(file.entries).items())
+        for instance_type, number in sorted(unpriced(file.entries, tariff).items())
     ]  # fmt: skip
 
 
@@ -81,12 +85,18 @@ def simulate(platform: Platform, region: str, seed: int, folder: Path) -> Day:
 
     Raises `UsageError` for an unknown region.
     """
+    metered_day(platform, region, seed, folder, BUSINESS_DAY)
+    bill = month_cost(folder, month_of(SIMULATED_MIDNIGHT_MS), tariff_of(own_prices(), platform.clusters)).bill
+    return Day(region, seed, bill, tuple(_against_always_on(platform, region, bill)))
+
+
+def metered_day(platform: Platform, region: str, seed: int, folder: Path, day: Mapping[str, Load]) -> tuple[LedgerEntry, ...]:
+    """The lines that a pretended day of `region` leaves in a ledger below `folder`. Raises `UsageError` for an unknown region."""
     if region not in platform.clusters:
         raise UsageError(f"no region {region!r}; there are {', '.join(sorted(platform.clusters))}")
     with open_ledger(folder, region) as ledger:
-        meter(PretendedRegion(platform, region, seed, SIMULATED_MIDNIGHT_MS), ledger, region)
-    bill = month_cost(folder, month_of(SIMULATED_MIDNIGHT_MS)).bill
-    return Day(region, seed, bill, tuple(_against_always_on(platform, region, bill)))
+        meter(PretendedRegion(platform, region, seed, SIMULATED_MIDNIGHT_MS, day), ledger, region)
+    return tuple(entry for file in read_month(folder, month_of(SIMULATED_MIDNIGHT_MS)) for entry in file.entries)
 
 
 def _against_always_on(platform: Platform, region: str, bill: Bill) -> Iterator[AgainstAlwaysOn]:

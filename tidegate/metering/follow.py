@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.errors import TidegateError
+from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
+from tidegate.facts.prices.tables import tariff_of
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.metering.billing.entries import LedgerEntry
 from tidegate.metering.ledger import open_ledger
@@ -36,7 +38,7 @@ def follow(platform: Platform, clusters: Mapping[str, Kubernetes], options: Foll
 
     Raises `UsageError` for a second meter or a port that is taken, `LedgerError` when a ledger is damaged or cannot be written.
     """
-    metrics = Metrics()
+    metrics = Metrics(tariff_of(own_prices(), platform.clusters))
     close = metrics.serve(options.metrics_port) if options.metrics_port else None
     stop, failures = threading.Event(), list[BaseException]()
     tenancy = tenancy_of(platform)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from tidegate.errors import UsageError
-from tidegate.facts.prices import usd_per_hour
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.bill import cost
 from tidegate.metering.billing.entries import LedgerEntry
 
@@ -21,7 +21,8 @@ _ACCOUNT = ("region", "owner", "tenant", "model", "capacity", "reason")
 class Metrics:
     """The counters, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, tariff: Tariff) -> None:
+        self._tariff = tariff
         self.registry = CollectorRegistry()
         self._gpu = Counter("tidegate_gpu_seconds", "Seconds of whole GPU cards", _ACCOUNT, registry=self.registry)
         self._node = Counter("tidegate_node_seconds", "Seconds of nodes", _ACCOUNT, registry=self.registry)
@@ -42,10 +43,10 @@ class Metrics:
             self._node.labels(*account).inc(use.node_us / 1e6)
             self._cpu.labels(*account).inc(use.cpu_millicore_ms / 1e6)
             self._memory.labels(*account).inc(use.memory_mib_ms / 1024 / 1000)
-            if usd_per_hour(use.instance_type, use.capacity) is None:
+            if self._tariff.usd_per_hour(entry.region, use.instance_type, use.capacity) is None:
                 self._unpriced.labels(entry.region, use.instance_type).inc(use.node_us / 1e6)
             else:
-                self._usd.labels(*account).inc(float(cost([use])))
+                self._usd.labels(*account).inc(float(cost([(entry.region, use)], self._tariff)))
         for one in entry.requests:
             self._requests.labels(entry.region, one.tenant, one.model).inc(one.requests)
         self._end.labels(entry.region).set(entry.end_ms / 1000)

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType
+from tidegate.facts.nodes.node_shapes import shape_of
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices import priced_shapes
 from tidegate.live.observed import ObjectMetadata, ReadPart
 from tidegate.metering.billing.events import GPU_PREFIX, BilledNode, BilledPod
 from tidegate.metering.quantities import amounts
@@ -114,7 +114,7 @@ def to_node(read: NodeRead) -> BilledNode:
     """A node; without the label of its instance type it has no price, and the ledger says so. `ValueError` for bad amounts."""
     labels, allocatable = read.metadata.labels, amounts(read.status.allocatable, round_up=False)
     instance_type = labels.get(_INSTANCE_TYPE_LABEL, "")
-    shape = priced_shapes().get(instance_type)
+    shape = shape_of(instance_type)
     created_ms = to_ms(read.metadata.creation_timestamp)
     return BilledNode(
         uid=read.metadata.uid,

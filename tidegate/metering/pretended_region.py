@@ -1,18 +1,20 @@
 """A region that is only pretended: its nodes and pods follow a day's calls by the rules of the real ones, much simplified.
 
-An autoscaler as Knative's (average concurrency over a minute, zero after the idle time), a scheduler that takes the first
-node with room, and nodes that come when there is none and go when they have been empty. Same facts, same seed: same events.
+An autoscaler as Knative's (average concurrency over a minute, zero after the idle time), a scheduler that spreads a part over the
+nodes with room, and nodes that come when there is none and go when they have been empty. Same facts, same seed: same events.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidegate.facts import names
+from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices import priced_shapes
 from tidegate.metering.billing.events import (
     CPU,
     MEMORY,
@@ -27,8 +29,8 @@ from tidegate.metering.billing.events import (
     RequestsCounted,
     Tick,
 )
-from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
-from tidegate.metering.replicas import STEP_SECONDS, Group, PricedMachine, Replica, groups_of, system_machine
+from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, Load, calls
+from tidegate.metering.replicas import DAEMONS, STEP_SECONDS, Group, PricedMachine, Replica, groups_of, system_machine
 
 EMPTY_SECONDS = 300
 """How long a node without models is kept, as GPU pools have it (`IDLE_SECONDS` in clusters/components/nodes/gpu_pools.py)."""
@@ -38,12 +40,6 @@ BOOT_SECONDS = 90
 
 GPU_START_SECONDS, CPU_START_SECONDS = 150, 30
 """From a pod's binding until it is ready: image, weights and loading. Planning figures."""
-
-_RESERVED_CPU_MILLI, _RESERVED_MEMORY_SHARE = 80, 0.07
-"""What kubelet keeps for itself on EKS' smaller machines, roughly."""
-
-_DAEMONS = {CPU: 150, MEMORY: 256}
-"""What the platform runs on every node: the mesh's plugin, metrics."""
 
 _CONTROLLERS, _CONTROLLER = 12, {CPU: 100, MEMORY: 256}
 """The platform's Deployments: about as many as there are in an embedded region."""
@@ -69,13 +65,14 @@ class _Here:
 
 
 class PretendedRegion:
-    """One cluster of the inventory on the business day that begins at `midnight_ms`. Iterating it lives through the day, once."""
+    """One cluster of the inventory on the day `day`, which begins at `midnight_ms`. Iterating it lives through the day, once."""
 
-    def __init__(self, platform: Platform, cluster: str, seed: int, midnight_ms: int) -> None:
+    def __init__(self, platform: Platform, cluster: str, seed: int, midnight_ms: int, day: Mapping[str, Load] = BUSINESS_DAY) -> None:
+        self._day = day
         self._cluster = platform.clusters[cluster]
-        self._groups = groups_of(platform, self._cluster)
+        self._groups = groups_of(platform, self._cluster, own_prices().table(self._cluster.region))
         chance = random.Random(seed)  # noqa: S311 - a day that can be lived through again
-        self._calls = {name: calls(load, STEP_SECONDS, chance) for name, load in BUSINESS_DAY.items()}
+        self._calls = {name: calls(load, STEP_SECONDS, chance) for name, load in day.items()}
         self._machines: dict[str, _Here] = {}
         self._made = 0
         self._midnight_ms = self._now_ms = midnight_ms
@@ -99,13 +96,13 @@ class PretendedRegion:
         yield Tick(self._midnight_ms + DAY_SECONDS * 1000)
 
     def _live(self, group: Group, step: int) -> Iterator[Event]:
-        load = BUSINESS_DAY.get(group.name)
+        load = self._day.get(group.name)
         came = self._calls[group.name][step] if load and group.part == "predictor" else 0
         group.decide(came * load.seconds_per_call / STEP_SECONDS if load else 0, called=came > 0)
         while len(group.replicas) > group.wanted:
             yield from self._end(group, group.replicas.pop())
         while len(group.replicas) < group.wanted:
-            machine = next((here for here in self._machines.values() if here.kind == group.machine and here.has_room(group.requests)), None)
+            machine = self._machine_for(group)
             if machine is None:
                 if self._is_full(group.machine):
                     break
@@ -117,6 +114,16 @@ class PretendedRegion:
         for replica in group.replicas:
             yield from self._progress(group, replica)
         yield from self._answer(group, came)
+
+    def _machine_for(self, group: Group) -> _Here | None:
+        """The scheduler spreads a part over the machines that are there. One that Karpenter brings is meant for one replica of a part."""
+        own = Counter(replica.machine for replica in group.replicas)
+        with_room = [here for here in self._machines.values() if here.kind == group.machine and here.has_room(group.requests)]
+        ready = [here for here in with_room if here.node.ready_ms is not None]
+        if ready:
+            return min(ready, key=lambda here: own[here.node.uid])
+        coming = (here for here in with_room if not own[here.node.uid] or self._is_full(group.machine))
+        return next(coming, None)
 
     def _progress(self, group: Group, replica: Replica) -> Iterator[Event]:
         machine = self._machines[replica.machine]
@@ -150,17 +157,15 @@ class PretendedRegion:
             yield PodGone(self._now_ms, replica.uid)
 
     def _bring(self, kind: PricedMachine, *, boot_seconds: int = BOOT_SECONDS) -> Iterator[Event]:
-        shape, uid = priced_shapes()[kind.instance_type], self._next_uid()
-        allocatable = {
-            CPU: shape.vcpus * 1000 - _RESERVED_CPU_MILLI,
-            MEMORY: round(shape.memory_gib * 1024 * (1 - _RESERVED_MEMORY_SHARE)),
-            **({kind.resource: kind.pieces} if kind.resource else {}),
-        }
+        shape, uid = shape_of(kind.instance_type), self._next_uid()
+        assert shape, "pools name machines of the tables only"
+        left = allocatable(shape)
+        offered = {CPU: left["cpu"], MEMORY: left["memory"] // 1024**2, **({kind.resource: kind.pieces} if kind.resource else {})}
         ready_ms = None if boot_seconds else self._now_ms
-        node = BilledNode(uid, f"node-{uid}", kind.instance_type, kind.capacity, self._now_ms, ready_ms, allocatable, shape.gpus)
+        node = BilledNode(uid, f"node-{uid}", kind.instance_type, kind.capacity, self._now_ms, ready_ms, offered, shape.gpus)
         self._machines[uid] = here = _Here(node, kind, empty_since_ms=self._now_ms)
         yield NodeSeen(self._now_ms, node)
-        yield self._run_platform_pod(here, "daemons", _DAEMONS)
+        yield self._run_platform_pod(here, "daemons", DAEMONS)
 
     def _boot(self) -> Iterator[Event]:
         for here in self._machines.values():

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tidegate.facts.cluster import CapacityType, Cluster, TimeSlicing
 from tidegate.facts.models.served_model import Scaling, ServedModel
-from tidegate.facts.nodes.accelerators import AcceleratorShare
+from tidegate.facts.nodes.accelerators import AcceleratorShare, InstanceShape, instance_shapes
+from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.platform import Platform, pools_for
-from tidegate.facts.prices import priced_shapes
+from tidegate.facts.prices.tables import PriceTable
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.metering.billing.events import CPU, MEMORY, BilledPod
 
 STEP_SECONDS = 30
 """How often anything is decided."""
+
+DAEMONS = {CPU: 150, MEMORY: 256}
+"""What the platform runs on every node: the mesh's plugin, metrics."""
 
 STABLE_STEPS = 2
 """Knative's window of 60 s over which concurrency is averaged."""
@@ -80,37 +84,55 @@ class Group:
         self.wanted = min(max(needed if self.part == "predictor" else 0, self.low), self.high)
 
 
-def groups_of(platform: Platform, cluster: Cluster) -> list[Group]:
-    """All parts of all models of a cluster, by tenant and model."""
+def groups_of(platform: Platform, cluster: Cluster, table: PriceTable) -> list[Group]:
+    """All parts of all models of a cluster, by tenant and model, each on the cheapest machine of its pool."""
     return [
         group
         for tenant in platform.tenants_of(cluster.name)
         for name, model in sorted(tenant.models.items())
-        for group in _groups(cluster, tenant, name, model)
+        for group in _groups(cluster, tenant, name, model, table)
     ]
 
 
-def _groups(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Group]:
+def _groups(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel, table: PriceTable) -> Iterator[Group]:
     parts = ["predictor", *(part for part in ("transformer", "explainer") if getattr(model, part))]
     for part, (low, high, resources) in zip(parts, replica_parts(model), strict=True):
         requests = {CPU: round(resources.cpu * 1000), MEMORY: round(resources.memory_gib * 1024)}
-        machine = system_machine(cluster)
+        machine = _cpu_machine(cluster, requests, table)
         if part == "predictor" and model.accelerator:
             requests[model.accelerator.resource_name] = model.accelerator.count
-            machine = _gpu_machine(cluster, model)
+            machine = _gpu_machine(cluster, model, table)
         yield Group(tenant, name, part, low, high, requests, machine, model.scaling)
 
 
 def system_machine(cluster: Cluster) -> PricedMachine:
-    """What models without a card run on: the inventory has no other machines for them, so there may be more than `max_nodes`."""
+    """What always runs: the platform's own pods are on it."""
     return PricedMachine(cluster.system_pool.instance_types[0], CapacityType.ON_DEMAND)
 
 
-def _gpu_machine(cluster: Cluster, model: ServedModel) -> PricedMachine:
-    """The cheapest machine of the first pool that can host the model."""
+def _cpu_machine(cluster: Cluster, requests: Mapping[str, int], table: PriceTable) -> PricedMachine:
+    """The cheapest machine of the CPU pools that can hold one replica; a cluster without such pools has its system machines only."""
+    offered = [(name, pool.max_cpu) for _, pool in sorted(cluster.cpu_pools.items()) for name in pool.instance_types]
+    known = [(name, max_cpu, shape) for name, max_cpu in offered if (shape := shape_of(name))]
+    large = [each for each in known if all(room(each[2]).get(name, 0) >= amount for name, amount in requests.items())]
+    if not large:
+        return system_machine(cluster)
+    name, max_cpu, shape = min(large, key=lambda each: (table.usd_per_hour(each[0], CapacityType.ON_DEMAND) or 0, each[0]))
+    return PricedMachine(name, CapacityType.ON_DEMAND, most=max_cpu // shape.vcpus)
+
+
+def room(shape: InstanceShape) -> dict[str, int]:
+    """What a machine leaves to pods beside the platform's own on every node, in the units of `Amounts`."""
+    left = allocatable(shape)
+    return {CPU: left["cpu"] - DAEMONS[CPU], MEMORY: left["memory"] // 1024**2 - DAEMONS[MEMORY]}
+
+
+def _gpu_machine(cluster: Cluster, model: ServedModel, table: PriceTable) -> PricedMachine:
+    """The cheapest machine of the first pool that can host the model, paid for in the first way that the pool names."""
     pool = next(iter(pools_for(cluster, model).values()))
-    shapes = {name: priced_shapes()[name] for name in pool.instance_types}
-    instance_type, shape = min(shapes.items(), key=lambda item: (item[1].usd_per_hour, item[0]))
+    capacity = pool.capacity_types[0]
+    shapes = {name: instance_shapes(pool.accelerator)[name] for name in pool.instance_types}
+    instance_type, shape = min(shapes.items(), key=lambda item: (table.usd_per_hour(item[0], capacity) or 0, item[0]))
     share = AcceleratorShare(accelerator=pool.accelerator, share=pool.share)
     per_card = pool.sharing.replicas if isinstance(pool.sharing, TimeSlicing) else round(1 / share.cards)
-    return PricedMachine(instance_type, pool.capacity_types[0], share.resource_name, shape.gpus * per_card, pool.max_gpus // shape.gpus)
+    return PricedMachine(instance_type, capacity, share.resource_name, shape.gpus * per_card, pool.max_gpus // shape.gpus)

@@ -14,8 +14,9 @@ from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
 from tidegate.facts import cloud_names, inventory, names, numerals
 from tidegate.facts.cold_start import ColdStart, cold_start
+from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.models.served_model import ServedModel
-from tidegate.facts.money import model_floor
+from tidegate.facts.money import NOTHING, model_floor
 from tidegate.facts.platform import Platform, cluster_source, pools_for, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.live.diagnosis import Diagnosis
@@ -100,9 +101,10 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
         yield from _cold_start(cluster_name, source, name, cold_start(cluster, model))
     if model.accelerator:
         yield ExplainedValue("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
-    floor = model_floor(model, len(tenant.clusters))
+    tables = [own_prices().table(platform.clusters[cluster_name].region) for cluster_name in tenant.clusters]
+    floor = sum((model_floor(model, table) for table in tables), NOTHING)
     yield ExplainedValue(
-        "floor.usd_per_month", numerals.usd(floor.usd_per_month), "rule: floors x planning prices of tidegate/facts/money.py"
+        "floor.usd_per_month", numerals.usd(floor.usd_per_month), "rule: the floors' share of machines at the prices of clusters/prices"
     )
     yield ExplainedValue("floor.gpu_cards", numerals.decimal(floor.gpu_cards), "rule: min_replicas x share, in all clusters")
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections.abc import Generator, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.facts import inventory
-from tidegate.facts.money import NOTHING, Floor, tenant_floor, warm_floor
+from tidegate.facts.cluster import Cluster
+from tidegate.facts.inventory.prices import load_prices
+from tidegate.facts.money import HOURS_PER_MONTH, NOTHING, Floor, tenant_floor, warm_floor
 from tidegate.facts.platform import Platform
+from tidegate.facts.prices.tables import PriceBook, tariff_of
+from tidegate.manifests.budgets import nodes_of
+from tidegate.manifests.fit.standing import StandingNode, usd_per_month_by_tenant
 from tidegate.manifests.layout import RENDERED
+from tidegate.manifests.validate import read_folder
 
 FACTS = ("clusters/inventory", "gitops/tenants", RENDERED)
 """What is read of a revision."""
@@ -25,11 +33,29 @@ WORKING_TREE = "working tree"
 
 @dataclass(frozen=True, slots=True)
 class TenantChange:
-    """One tenant's floors before and after; `before` or `after` is zero for one that comes or goes."""
+    """One tenant's floors before and after; `before` or `after` is zero for one that comes or goes.
+
+    A tenant whose own floors are as they were may change, too: it shares nodes with others.
+    """
 
     tenant: str
     before: Floor
     after: Floor
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChange:
+    """Nodes of one kind that floors keep alive, before and after."""
+
+    cluster: str
+    pool: str
+    instance_type: str
+    capacity: str
+    before: int
+    after: int
+    usd_per_month_before: float
+    usd_per_month_after: float
+    """Of all of them, around the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +70,21 @@ class Comparison:
     tenants: tuple[TenantChange, ...]
     before: Floor
     after: Floor
+    nodes: tuple[NodeChange, ...]
+    """All nodes that floors keep alive, changed or not."""
+    prices: tuple[str, ...]
+    """Whose prices each cluster has, a line for each."""
 
 
 def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison:
-    """Compares revision `old` with `new` (default: the files as they are). Raises `UsageError` for an unknown revision."""
+    """Compares revision `old` with `new` (default: the files as they are). Both at today's prices.
+
+    Raises `UsageError` for an unknown revision.
+    """
+    book = load_prices(checkout.root)
     with _files_of(checkout, old) as before, _files_of(checkout, new) as after:
         objects_before, objects_after = _objects(before), _objects(after)
-        platform_before, platform_after = _facts(before, old), _facts(after, new)
+        was, will_be = _side(before, old, book), _side(after, new, book)
     both = objects_before.keys() & objects_after.keys()
     return Comparison(
         old,
@@ -58,10 +92,40 @@ def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison
         tuple(sorted(objects_after.keys() - both)),
         tuple(sorted(objects_before.keys() - both)),
         tuple(sorted(path for path in both if objects_before[path] != objects_after[path])),
-        tuple(_tenant_changes(platform_before, platform_after)),
-        _total(platform_before),
-        _total(platform_after),
+        tuple(_tenant_changes(was, will_be)),
+        was.total,
+        will_be.total,
+        tuple(_node_changes(was.nodes, will_be.nodes)),
+        tuple(tariff_of(book, will_be.clusters).described(tuple(sorted(will_be.clusters)))),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One revision's floors."""
+
+    clusters: Mapping[str, Cluster]
+    tenants: Mapping[str, Floor]
+    total: Floor
+    nodes: Sequence[StandingNode]
+
+
+def _side(folder: Path, revision: str, book: PriceBook) -> _Side:
+    platform = _facts(folder, revision)
+    rendered = folder / RENDERED
+    nodes = nodes_of(platform, read_folder(rendered).objects if rendered.is_dir() else {}, book)
+    whole = usd_per_month_by_tenant(nodes)
+    tenants = {
+        name: tenant_floor(tenant, platform.clusters, book) + _whole(whole.get(name, Fraction(0)))
+        for name, tenant in platform.tenants.items()
+    }
+    # Rounded once: what tenants keep and what the platform keeps add up to the nodes.
+    shares = sum((tenant_floor(tenant, platform.clusters, book) for tenant in platform.tenants.values()), warm_floor(platform, book))
+    return _Side(platform.clusters, tenants, shares + _whole(sum(whole.values(), Fraction(0))), nodes)
+
+
+def _whole(usd: Fraction) -> Floor:
+    return Floor(0, 0, round(float(usd), 2))
 
 
 def _facts(folder: Path, revision: str) -> Platform:
@@ -77,16 +141,19 @@ def _facts(folder: Path, revision: str) -> Platform:
         ) from error
 
 
-def _tenant_changes(before: Platform, after: Platform) -> Iterator[TenantChange]:
+def _tenant_changes(before: _Side, after: _Side) -> Iterator[TenantChange]:
     for name in sorted(before.tenants.keys() | after.tenants.keys()):
-        was = tenant_floor(before.tenants[name]) if name in before.tenants else NOTHING
-        will_be = tenant_floor(after.tenants[name]) if name in after.tenants else NOTHING
+        was, will_be = before.tenants.get(name, NOTHING), after.tenants.get(name, NOTHING)
         if was != will_be:
             yield TenantChange(name, was, will_be)
 
 
-def _total(platform: Platform) -> Floor:
-    return sum((tenant_floor(tenant) for tenant in platform.tenants.values()), warm_floor(platform))
+def _node_changes(before: Sequence[StandingNode], after: Sequence[StandingNode]) -> Iterator[NodeChange]:
+    counts = [Counter((node.cluster, node.pool, node.instance_type, node.capacity.value) for node in side) for side in (before, after)]
+    prices = {(node.cluster, node.pool, node.instance_type, node.capacity.value): node.usd_per_hour for node in (*before, *after)}
+    for kind, usd_per_hour in sorted(prices.items()):
+        usd = [round(float(usd_per_hour * HOURS_PER_MONTH * count[kind]), 2) for count in counts]
+        yield NodeChange(*kind, counts[0][kind], counts[1][kind], *usd)
 
 
 def _objects(root: Path) -> dict[str, bytes]:

@@ -53,13 +53,15 @@ class SchemaModule:
 
 KUBERNETES = SchemaModule("k8s.io/kubernetes", "h1:o/8dBC/pHVpYoGV4OAIytAlNPZbdYVTXJHoYvXC4qzM=", (OPENAPI_FILE,))
 
+KARPENTER_AWS = SchemaModule("github.com/aws/karpenter-provider-aws", "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs=",
+    ("pkg/apis/crds/karpenter.k8s.aws_ec2nodeclasses.yaml",),
+)  # fmt: skip
+
 OPERATORS = (
     SchemaModule("sigs.k8s.io/karpenter", "h1:GjqvOHLjl2+OXM0ti5VEZSQuvcitB0pETd8zdChXEtI=",
         ("pkg/apis/crds/*.yaml", "kwok/apis/crds/karpenter.kwok.sh_kwoknodeclasses.yaml"),
     ),
-    SchemaModule("github.com/aws/karpenter-provider-aws", "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs=",
-        ("pkg/apis/crds/karpenter.k8s.aws_ec2nodeclasses.yaml",),
-    ),
+    KARPENTER_AWS,
     SchemaModule("github.com/kserve/kserve", "h1:Bs7HxmGV4KFqqptDcWseKv+mwD4YOYHJWcuVgPG2Gug=",
         ("config/crd/full/serving.kserve.io_*.yaml", "config/crd/full/clusterstoragecontainer/serving.*.yaml"),
     ),
@@ -136,16 +138,16 @@ def _write_cache(path: Path, document: Mapping[str, object]) -> None:
 
 def _build(on_progress: Callable[[str], None]) -> dict[str, dict[str, Schema]]:
     on_progress(f"Kubernetes schemas are not cached yet: reading {1 + len(OPERATORS)} Go modules")
-    folder = _download(KUBERNETES, on_progress)
+    folder = download(KUBERNETES, on_progress)
     definitions, kinds = kubernetes_schemas(cast("dict[str, object]", orjson.loads((folder / OPENAPI_FILE).read_bytes())))
     for module in OPERATORS:
-        folder = _download(module, on_progress)
+        folder = download(module, on_progress)
         kinds.update(custom_resource_schemas(_documents(folder, module)))
     on_progress(f"{len(kinds)} kinds are known")
     return {"definitions": definitions, "kinds": kinds}
 
 
-def _download(module: SchemaModule, on_progress: Callable[[str], None]) -> Path:
+def download(module: SchemaModule, on_progress: Callable[[str], None]) -> Path:
     """The module's folder in Go's own cache, after its checksum was compared."""
     on_progress(f"reading {module.reference}")
     work = cache_folder() / "schemas"

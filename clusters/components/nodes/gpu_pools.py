@@ -12,7 +12,7 @@ from clusters.objects.placement import CAPACITY_TYPE_LABEL, resource_name
 from tidegate.facts import names, numerals
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, MigSharing, TimeSlicing
 from tidegate.facts.nodes.accelerators import AcceleratorShare, instance_shapes
-from tidegate.facts.nodes.node_shapes import VOLUME_GIB
+from tidegate.facts.nodes.node_shapes import VOLUME_GIB, shape_of
 from tidegate.manifests.yaml_text import Manifest
 
 COMPONENT = "gpu-pools"
@@ -59,11 +59,12 @@ def node_pool(
     capacity_types: Sequence[CapacityType], limits: dict[str, str],
 ) -> NodePool:  # fmt: skip
     """Nodes of these types from zero, which end when they are empty, and otherwise after two weeks."""
+    architectures = sorted({shape.architecture.value for name in instance_types if (shape := shape_of(name))})
     spec: NodeSpec = {
         "nodeClassRef": node_class,
         "taints": taints,
         "requirements": [
-            requirement("kubernetes.io/arch", "amd64"),
+            requirement("kubernetes.io/arch", *architectures),
             requirement("kubernetes.io/os", "linux"),
             requirement(INSTANCE_TYPE_LABEL, *instance_types),
             requirement(CAPACITY_TYPE_LABEL, *(capacity.value for capacity in capacity_types)),

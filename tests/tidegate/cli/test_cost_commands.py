@@ -74,9 +74,10 @@ def test_damaged_ledger_is_named_and_left_alone(ledger: Path, tmp_path: Path) ->
 
 
 def test_day_is_simulated_the_same_for_people_and_programs() -> None:
-    assert "assistant/chat: 9.18 GPU-hours; always on it would be 24\n" in answered("simulate")
+    assert "assistant/chat: 8.55 GPU-hours; always on it would be 24\n" in answered("simulate")
+    assert "live-2, eu-central-1: us-east-1 list price of 2026-07-06" in answered("simulate", "--region", "live-2")
     answer = json.loads(answered("simulate", "--seed", "1", "--json"))
-    assert {one["model"]: one["gpu_hours"] <= 9.5 for one in answer["always_on"]}["assistant/chat"]
+    assert {one["model"]: one["gpu_hours"] <= 9 for one in answer["always_on"]}["assistant/chat"]
     assert refusal("simulate", "--region", "live-9").stderr == "no region 'live-9'; there are live-1, live-2\n"
 
 
@@ -93,7 +94,53 @@ def test_change_of_a_floor_is_told_in_money(tmp_path: Path) -> None:
     (change,) = answer["tenants"]
     assert change["tenant"] == "merchants"
     assert change["after"]["usd_per_month"] > change["before"]["usd_per_month"]
+    # The file is changed and not rendered yet: nodes are counted from what is rendered.
+    kept = {(one["cluster"], one["pool"]): (one["instance_type"], one["before"], one["after"]) for one in answer["nodes"]}
+    assert kept["live-1", "h100-slices"] == ("p5.4xlarge", 2, 2)
+    tools.run([TIDEGATE, "render"], cwd=checkout)
+    rendered = json.loads(answered("diff", "HEAD", "--json", cwd=checkout))
+    whole = {
+        change["tenant"]: change["after"]["whole_nodes_usd_per_month"] - change["before"]["whole_nodes_usd_per_month"]
+        for change in rendered["tenants"]
+    }
+    total = rendered["after"]["whole_nodes_usd_per_month"] - rendered["before"]["whole_nodes_usd_per_month"]
+    assert whole["merchants"] > 0
+    for side in ("before", "after"):
+        nodes = sum(one[f"usd_per_month_{side}"] for one in rendered["nodes"])
+        assert nodes == pytest.approx(rendered[side]["whole_nodes_usd_per_month"], abs=0.03)
+    assert sum(whole.values()) == pytest.approx(total, abs=0.05), "a third replica shares nodes that others paid for"
+    shown = answered("diff", "HEAD", cwd=checkout)
+    assert "Nodes that floors keep alive" in shown
+    assert "USD per month, whole nodes" in shown
+    assert "live-1, eu-west-1: us-east-1 list price of 2026-07-06" in shown
     assert refusal("diff", "nowhere", cwd=checkout).exit_code == 2
+
+
+def test_month_is_shown_beside_the_reference_and_answered_to_programs() -> None:
+    shown = answered("month", "--region", "live-2")
+    assert "Beside the reference" in shown
+    rows = {cells[0]: cells[1:] for line in shown.splitlines() if len(cells := [cell.strip() for cell in line.strip("│ ").split("│")]) == 3}
+    assert [rows[group][1] for group in ("GPU", "CPU", "control, network and mesh", "observability and the rest")] == [
+        "6,000", "3,000", "2,000", "2,500",
+    ]  # fmt: skip
+    assert rows["all"][1] == "13,500"
+    assert float(rows["all"][0].replace(",", "")) < 13_500
+    assert "live-2, eu-central-1: us-east-1 list price of 2026-07-06" in shown
+    answer = json.loads(answered("month", "--region", "live-2", "--json"))
+    assert (
+        numerals.usd_of_cents(sum(line["usd_cents"] for line in answer["lines"]))
+        == numerals.usd_of_cents(answer["usd_cents"])
+        == rows["all"][0]
+    )
+    assert refusal("month", "--region", "live-9").stderr.endswith("no region 'live-9'; there are live-1, live-2\n")
+
+
+def test_advice_names_savings_and_what_to_check() -> None:
+    answer = {(one["cluster"], one["pool"]): one for one in json.loads(answered("advise", "--json"))}
+    assert set(answer) == {(cluster, pool) for cluster in ("live-1", "live-2") for pool in ("a10g-spot", "cpu", "h100-slices", "l4-whole")}
+    shown = answered("advise")
+    assert "live-1/h100-slices" in shown
+    assert "g6f.4xlarge: offered in eu-central-1? aws ec2 describe-instance-type-offerings --region eu-central-1" in shown
 
 
 def test_meter_without_a_region_says_how_to_get_one(tmp_path: Path) -> None:

@@ -12,10 +12,14 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import LedgerError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
+from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.allotment import Owner, Reason
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Use
 from tidegate.metering.costs import month_cost
 from tidegate.metering.ledger import month_of, open_ledger, read_month
+
+TARIFF = Tariff(own_prices())
 
 BEGIN_MS = 1_793_577_600_000  # 2026-11-02
 REGION = "live-1"
@@ -162,28 +166,28 @@ def test_ledger_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("month", ["2026-13", "november", "2026-1", "../x"])
 def test_month_that_is_none_is_refused(tmp_path: Path, month: str) -> None:
     with pytest.raises(UsageError, match=r"is no month; write it as 2026-11"):
-        month_cost(tmp_path, month)
+        month_cost(tmp_path, month, TARIFF)
 
 
 def test_month_without_a_ledger_is_no_zero(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nothing was metered in 2026-11; start the meter with `tidegate cost meter`"):
-        month_cost(tmp_path, "2026-11")
+        month_cost(tmp_path, "2026-11", TARIFF)
     write(tmp_path, [entry(0)])
     with pytest.raises(UsageError, match=r"nothing was metered in 2026-10; there are 2026-11"):
-        month_cost(tmp_path, "2026-10")
+        month_cost(tmp_path, "2026-10", TARIFF)
 
 
 def test_empty_ledger_is_no_zero(tmp_path: Path) -> None:
     path = write(tmp_path, [entry(0)])
     os.truncate(path, 0)
     with pytest.raises(LedgerError, match=rf"^{path}: holds no finished line: nothing was metered, which is not the same as nothing spent"):
-        month_cost(tmp_path, "2026-11")
+        month_cost(tmp_path, "2026-11", TARIFF)
 
 
 def test_machine_without_a_price_is_a_finding_and_no_zero(tmp_path: Path) -> None:
     path = write(tmp_path, [entry(0), entry(1, instance_type="z9.huge")])
     with pytest.raises(LedgerError) as caught:
-        month_cost(tmp_path, "2026-11")
+        month_cost(tmp_path, "2026-11", TARIFF)
     assert str(caught.value).startswith(f"{path}:2: entry.nodes.instance_type = z9.huge: has no price, so there is no bill; add it to")
 
 
@@ -191,6 +195,6 @@ def test_bill_is_that_of_all_regions(tmp_path: Path) -> None:
     write(tmp_path, [entry(0)])
     with open_ledger(tmp_path, "live-2") as ledger:
         ledger.append(entry(0, region="live-2"))
-    found = month_cost(tmp_path, "2026-11")
+    found = month_cost(tmp_path, "2026-11", TARIFF)
     assert found.regions == ("live-1", "live-2")
     assert [row.tenant for row in found.bill.rows] == ["assistant"]

@@ -121,7 +121,7 @@ def test_path_is_owned_by(checkout: Checkout, path: str, team: str) -> None:
     [
         ("max_replicas: 24", "max_replicas: 20", {TEAM}),
         ("threshold: 0.93", "threshold: 0.94", {TEAM}),
-        ("budget_usd_per_month: 9000", "budget_usd_per_month: 9001", {TEAM, OF_PLATFORM}),
+        ("budget_usd_per_month: 2000", "budget_usd_per_month: 2001", {TEAM, OF_PLATFORM}),
         ("pods: 60", "pods: 61", {TEAM, OF_PLATFORM}),
         ("  - subject: card-authorisation", "  - subject: card-authorisation\n  - tenant: credit", {TEAM, OF_PLATFORM}),
         (version_block(1), version_block(2), {TEAM, OF_PLATFORM}),

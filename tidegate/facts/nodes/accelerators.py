@@ -1,8 +1,6 @@
 """GPU kinds, how they can be shared, and the machines that carry them.
 
-Shapes are AWS's published instance sizes. Prices are planning figures in US dollars for one hour on demand in
-us-east-1, as published on 2025-06-15; they are there so that a pull request shows a difference, not to match a bill.
-Replace them by your own contract's.
+Shapes are AWS's published instance sizes. What they cost is in `clusters/prices` (`tidegate.facts.prices.tables`).
 """
 
 from __future__ import annotations
@@ -21,6 +19,11 @@ class Accelerator(StrEnum):
     """A GPU model; the value is also the node label's value."""
 
     L4 = "nvidia-l4"
+    L4_12GB = "nvidia-l4-12gb"
+    """Half of an L4, which AWS sells as a card of its own (g6f); so are the next two."""
+    L4_6GB = "nvidia-l4-6gb"
+    L4_3GB = "nvidia-l4-3gb"
+    L40S = "nvidia-l40s"
     A10G = "nvidia-a10g"
     A100_40GB = "nvidia-a100-40gb"
     H100_80GB = "nvidia-h100-80gb"
@@ -30,7 +33,16 @@ class Accelerator(StrEnum):
         """Slices the card can be cut into evenly (NVIDIA MIG user guide); empty where MIG does not exist."""
         return _MIG_PROFILES.get(self, ())
 
+    @property
+    def card_gib(self) -> int:
+        """Memory of one card, as NVIDIA and AWS (for parts of an L4) give it."""
+        return _CARD_GIB[self]
 
+
+_CARD_GIB = {
+    Accelerator.L4: 24, Accelerator.L4_12GB: 12, Accelerator.L4_6GB: 6, Accelerator.L4_3GB: 3, Accelerator.L40S: 48, Accelerator.A10G: 24,
+    Accelerator.A100_40GB: 40, Accelerator.H100_80GB: 80,
+}  # fmt: skip
 _MIG_PROFILES = {
     Accelerator.A100_40GB: ("1g.5gb", "2g.10gb", "3g.20gb", "7g.40gb"),
     Accelerator.H100_80GB: ("1g.10gb", "2g.20gb", "3g.40gb", "7g.80gb"),
@@ -74,37 +86,48 @@ class ReplicaResources(Fact):
     memory_gib: MemoryGib
 
 
+class Architecture(StrEnum):
+    """Of a machine's processor; the value is also the node label's value."""
+
+    AMD64 = "amd64"
+    ARM64 = "arm64"
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceShape:
-    """One machine size: cores, memory in GiB, cards and its planning price per hour."""
+    """One machine size: cores, memory in GiB and cards as its pods see them."""
 
     vcpus: int
     memory_gib: int
-    gpus: int
-    usd_per_hour: float
+    gpus: int = 0
+    architecture: Architecture = Architecture.AMD64
 
 
 _SHAPES: dict[Accelerator, dict[str, InstanceShape]] = {
     Accelerator.L4: {
-        "g6.xlarge": InstanceShape(4, 16, 1, 0.8048),
-        "g6.2xlarge": InstanceShape(8, 32, 1, 0.9776),
-        "g6.12xlarge": InstanceShape(48, 192, 4, 4.6016),
+        "g6.xlarge": InstanceShape(4, 16, 1),
+        "g6.2xlarge": InstanceShape(8, 32, 1),
+        "g6.4xlarge": InstanceShape(16, 64, 1),
+        "g6.12xlarge": InstanceShape(48, 192, 4),
+    },
+    Accelerator.L4_12GB: {"g6f.4xlarge": InstanceShape(16, 64, 1)},
+    Accelerator.L4_6GB: {"g6f.2xlarge": InstanceShape(8, 32, 1)},
+    Accelerator.L4_3GB: {"g6f.large": InstanceShape(2, 8, 1), "g6f.xlarge": InstanceShape(4, 16, 1)},
+    Accelerator.L40S: {
+        "g6e.xlarge": InstanceShape(4, 32, 1),
+        "g6e.2xlarge": InstanceShape(8, 64, 1),
+        "g6e.12xlarge": InstanceShape(48, 384, 4),
     },
     Accelerator.A10G: {
-        "g5.xlarge": InstanceShape(4, 16, 1, 1.006),
-        "g5.2xlarge": InstanceShape(8, 32, 1, 1.212),
-        "g5.12xlarge": InstanceShape(48, 192, 4, 5.672),
+        "g5.xlarge": InstanceShape(4, 16, 1),
+        "g5.2xlarge": InstanceShape(8, 32, 1),
+        "g5.12xlarge": InstanceShape(48, 192, 4),
     },
-    Accelerator.A100_40GB: {"p4d.24xlarge": InstanceShape(96, 1152, 8, 21.9572)},
-    Accelerator.H100_80GB: {"p5.48xlarge": InstanceShape(192, 2048, 8, 55.04)},
+    Accelerator.A100_40GB: {"p4d.24xlarge": InstanceShape(96, 1152, 8)},
+    Accelerator.H100_80GB: {"p5.4xlarge": InstanceShape(16, 256, 1), "p5.48xlarge": InstanceShape(192, 2048, 8)},
 }
 
 
 def instance_shapes(accelerator: Accelerator) -> dict[str, InstanceShape]:
     """Every machine that carries `accelerator`, by instance type."""
     return _SHAPES[accelerator]
-
-
-def card_usd_per_hour(accelerator: Accelerator) -> float:
-    """The least price of one card: that of its cheapest machine divided by its cards."""
-    return min(shape.usd_per_hour / shape.gpus for shape in _SHAPES[accelerator].values())

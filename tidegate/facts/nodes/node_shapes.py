@@ -1,6 +1,7 @@
 """What pods can have of a machine: its published size less what the node itself keeps.
 
-GPU machines are in `tidegate.facts.nodes.accelerators`; these are the others. Sizes are AWS's published ones, seen on 2026-11-21.
+GPU machines are in `tidegate.facts.nodes.accelerators`; these are the others. Sizes are AWS's published ones, seen on 2026-11-29;
+prices are in `clusters/prices`.
 """
 
 from __future__ import annotations
@@ -11,21 +12,31 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from tidegate.facts import names
-from tidegate.facts.nodes.accelerators import Accelerator, InstanceShape, instance_shapes
+from tidegate.facts.nodes.accelerators import Accelerator, Architecture, InstanceShape, instance_shapes
 
 InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{1,15}$")]
 """AWS' name of a machine's kind and size, such as `m7i.xlarge`."""
 
 CPU_SHAPES: Mapping[str, InstanceShape] = {
-    # Prices as in `tidegate.facts.nodes.accelerators`: US dollars for one hour on demand in us-east-1, as published on 2025-06-15.
-    "m6i.large": InstanceShape(2, 8, 0, 0.096),
-    "m6i.xlarge": InstanceShape(4, 16, 0, 0.192),
-    "m6i.2xlarge": InstanceShape(8, 32, 0, 0.384),
-    "m6i.4xlarge": InstanceShape(16, 64, 0, 0.768),
-    "m7i.large": InstanceShape(2, 8, 0, 0.1008),
-    "m7i.xlarge": InstanceShape(4, 16, 0, 0.2016),
-    "m7i.2xlarge": InstanceShape(8, 32, 0, 0.4032),
-    "m7i.4xlarge": InstanceShape(16, 64, 0, 0.8064),
+    "c7i.xlarge": InstanceShape(4, 8),
+    "c7i.2xlarge": InstanceShape(8, 16),
+    "c7i.4xlarge": InstanceShape(16, 32),
+    "m6i.large": InstanceShape(2, 8),
+    "m6i.xlarge": InstanceShape(4, 16),
+    "m6i.2xlarge": InstanceShape(8, 32),
+    "m6i.4xlarge": InstanceShape(16, 64),
+    "m7i.large": InstanceShape(2, 8),
+    "m7i.xlarge": InstanceShape(4, 16),
+    "m7i.2xlarge": InstanceShape(8, 32),
+    "m7i.4xlarge": InstanceShape(16, 64),
+    # Graviton: for pools all of whose images are built for it (`CpuPool.arm64_images`).
+    "c8g.xlarge": InstanceShape(4, 8, architecture=Architecture.ARM64),
+    "c8g.2xlarge": InstanceShape(8, 16, architecture=Architecture.ARM64),
+    "c8g.4xlarge": InstanceShape(16, 32, architecture=Architecture.ARM64),
+    "m8g.large": InstanceShape(2, 8, architecture=Architecture.ARM64),
+    "m8g.xlarge": InstanceShape(4, 16, architecture=Architecture.ARM64),
+    "m8g.2xlarge": InstanceShape(8, 32, architecture=Architecture.ARM64),
+    "m8g.4xlarge": InstanceShape(16, 64, architecture=Architecture.ARM64),
 }
 """Machines without a card, by instance type."""
 

@@ -33,8 +33,9 @@ _AGENTS: tuple[Amounts, ...] = (
 """What every node runs beside the rendered DaemonSets, by the charts' own default requests as seen on 2026-11-21: EKS' VPC CNI,
 kube-proxy, EBS driver and Pod Identity agent, and Istio's CNI plugin. The GPU Operator's agents ask for nothing."""
 
-_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
-_CAPACITY_TYPE = "karpenter.sh/capacity-type"
+INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+ARCHITECTURE = "kubernetes.io/arch"
+CAPACITY_TYPE = "karpenter.sh/capacity-type"
 _ZONE = "topology.kubernetes.io/zone"
 
 
@@ -92,7 +93,7 @@ def _is_within(limits: Mapping[str, Fraction], machine: Amounts) -> bool:
 
 def _whole_machine(labels: Mapping[str, str]) -> Amounts:
     """What counts against a limit: the machine as it is sold, with its cards, however they are cut."""
-    shape = shape_of(labels[_INSTANCE_TYPE])
+    shape = shape_of(labels[INSTANCE_TYPE])
     assert shape, "only machines of the tables are candidates"
     return {"cpu": shape.vcpus * 1000, "memory": shape.memory_gib * 1024**3, names.RESOURCE_GPU: shape.gpus}
 
@@ -100,20 +101,21 @@ def _whole_machine(labels: Mapping[str, str]) -> Amounts:
 def _candidates(cluster: Cluster, own: Mapping[str, str], requirements: Sequence[Expression]) -> Iterator[dict[str, str]]:
     """The labels of every node that meets the requirements; one that asks for a label which no machine has is met by none."""
     for instance_type, capacity, zone in product(known_instance_types(), CapacityType, cluster.network.availability_zones):
-        labels = {**own, **_machine_labels(cluster, instance_type, zone), _CAPACITY_TYPE: capacity.value}
+        labels = {**own, **_machine_labels(cluster, instance_type, zone), CAPACITY_TYPE: capacity.value}
         if all(requirement.holds(labels) for requirement in requirements):
             yield labels
 
 
 def _machine_labels(cluster: Cluster, instance_type: str, zone: str) -> dict[str, str]:
+    shape = shape_of(instance_type)
     return {
-        _INSTANCE_TYPE: instance_type, _ZONE: zone, "topology.kubernetes.io/region": cluster.region,
-        "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux", "kubernetes.io/hostname": f"{instance_type}.{zone}",
+        INSTANCE_TYPE: instance_type, _ZONE: zone, "topology.kubernetes.io/region": cluster.region,
+        ARCHITECTURE: shape.architecture.value if shape else "", "kubernetes.io/os": "linux", "kubernetes.io/hostname": f"{instance_type}.{zone}",
     }  # fmt: skip
 
 
 def _capacity(labels: Mapping[str, str], overlays: Sequence[Fields]) -> dict[str, int]:
-    shape = shape_of(labels[_INSTANCE_TYPE])
+    shape = shape_of(labels[INSTANCE_TYPE])
     assert shape, "only machines of the tables are candidates"
     offered = allocatable(shape)
     for overlay in overlays:
@@ -132,8 +134,8 @@ def _system_nodes(cluster: Cluster) -> Iterator[NodeShape]:
 
 
 def _name(labels: Mapping[str, str]) -> str:
-    paid = labels.get(_CAPACITY_TYPE)
-    return f"{labels[_INSTANCE_TYPE]}, {f'{paid}, ' if paid else ''}{labels[_ZONE]}"
+    paid = labels.get(CAPACITY_TYPE)
+    return f"{labels[INSTANCE_TYPE]}, {f'{paid}, ' if paid else ''}{labels[_ZONE]}"
 
 
 def _with_daemons(node: NodeShape, daemons: Sequence[PodNeeds]) -> NodeShape:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import lcm
 
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.prices import usd_per_hour
+from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.allotment import Owner, Reason, apportion
 from tidegate.metering.billing.entries import LedgerEntry, NodeTime, Use
 
@@ -65,28 +65,28 @@ class Bill:
     usd_cents: int
 
 
-def unpriced(entries: Iterable[LedgerEntry]) -> dict[str, int]:
+def unpriced(entries: Iterable[LedgerEntry], tariff: Tariff) -> dict[str, int]:
     """Entries (by their number from 0, the first of each) whose nodes have no price, by instance type."""
     missing: dict[str, int] = {}
     for number, entry in enumerate(entries):
         for time in entry.nodes:
-            if time.node_us and usd_per_hour(time.instance_type, time.capacity) is None:
+            if time.node_us and tariff.usd_per_hour(entry.region, time.instance_type, time.capacity) is None:
                 missing.setdefault(time.instance_type, number)
     return missing
 
 
-def make_bill(entries: Sequence[LedgerEntry]) -> Bill:
-    """The bill of all entries. Every instance type in them must have a price (`unpriced`)."""
-    groups: dict[tuple[Owner, str, str, CapacityType, Reason], list[Use]] = defaultdict(list)
+def make_bill(entries: Sequence[LedgerEntry], tariff: Tariff) -> Bill:
+    """The bill of all entries at the prices of their regions. Every instance type in them must have a price (`unpriced`)."""
+    groups: dict[tuple[Owner, str, str, CapacityType, Reason], list[tuple[str, Use]]] = defaultdict(list)
     for entry in entries:
         for use in entry.uses:
-            groups[use.owner, use.tenant, use.model, use.capacity, use.reason].append(use)
+            groups[use.owner, use.tenant, use.model, use.capacity, use.reason].append((entry.region, use))
     keys = sorted(groups, key=lambda key: (list(Owner).index(key[0]), *key[1:]))
-    total = sum((cost(entry.nodes) for entry in entries), Fraction(0))
-    costs = [cost(groups[key]) for key in keys]
+    total = cost(((entry.region, time) for entry in entries for time in entry.nodes), tariff)
+    costs = [cost(groups[key], tariff) for key in keys]
     assert sum(costs, Fraction(0)) == total, "entries are validated to add up"
     usd_cents = round(total * 100)
-    rows = tuple(_row(key, groups[key], cents) for key, cents in zip(keys, to_cents(costs, usd_cents), strict=True))
+    rows = tuple(_row(key, [use for _, use in groups[key]], cents) for key, cents in zip(keys, to_cents(costs, usd_cents), strict=True))
     requests: Counter[tuple[str, str]] = Counter()
     for entry in entries:
         for counted in entry.requests:
@@ -96,16 +96,16 @@ def make_bill(entries: Sequence[LedgerEntry]) -> Bill:
     return Bill(rows, tuple(_sums(rows, by_model)), by_model, round(unwatched_ms / 1000), usd_cents)
 
 
-def cost(times: Iterable[NodeTime]) -> Fraction:
-    """US dollars, exactly."""
-    total: Counter[tuple[str, CapacityType]] = Counter()
-    for time in times:
-        total[time.instance_type, time.capacity] += time.node_us
-    return sum((_priced(*kind) * node_us / US_PER_HOUR for kind, node_us in total.items()), Fraction(0))
+def cost(times: Iterable[tuple[str, NodeTime]], tariff: Tariff) -> Fraction:
+    """US dollars, exactly, of times with the region they belong to."""
+    total: Counter[tuple[str, str, CapacityType]] = Counter()
+    for region, time in times:
+        total[region, time.instance_type, time.capacity] += time.node_us
+    return sum((_priced(tariff, *kind) * node_us / US_PER_HOUR for kind, node_us in total.items()), Fraction(0))
 
 
-def _priced(instance_type: str, capacity: CapacityType) -> Fraction:
-    price = usd_per_hour(instance_type, capacity)
+def _priced(tariff: Tariff, region: str, instance_type: str, capacity: CapacityType) -> Fraction:
+    price = tariff.usd_per_hour(region, instance_type, capacity)
     assert price is not None, f"{instance_type} has no price"
     return price
 

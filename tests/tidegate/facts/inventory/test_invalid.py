@@ -38,6 +38,9 @@ removed_on: "2026-11-21"
 """
 
 UNREACHED = {
+    **dict.fromkeys(
+        ("price-region-differs", "price-table-missing", "prices-old"), "of price tables: tests/tidegate/repository/test_price_tables.py"
+    ),
     "value-refused": "the fallback for kinds of errors that no model has today; it has a test of its own",
 }
 

@@ -164,7 +164,7 @@ def test_slices_are_no_whole_cards(platform: Platform, tree: list[Placed]) -> No
     spec = asking({"nvidia.com/gpu": "1"}, tolerations=[toleration], nodeSelector={"tidegate.dev/gpu-pool": "h100-slices"})
     (line,) = found(platform, with_pod(tree, spec))
     assert "it needs 1 of nvidia.com/gpu, the node has none; use a pool with nvidia.com/gpu" in line
-    assert found(platform, with_pod(tree, {**spec, **asking({"nvidia.com/mig-1g.10gb": "56"})})) == []
+    assert found(platform, with_pod(tree, {**spec, **asking({"nvidia.com/mig-1g.10gb": "7"})})) == []
 
 
 # The larger machine of l4-whole: 8 cores less 90m for the kubelet, 290m for agents and 10m for the image puller.
@@ -231,7 +231,7 @@ def test_pool_that_no_machine_meets_is_named(platform: Platform, tree: list[Plac
 
 def test_machine_above_the_pools_limit_is_never_started(platform: Platform, tree: list[Placed]) -> None:
     pool = "live-1/platform/gpu-pools/nodepool-h100-slices.yaml"
-    lines = found(platform, changed(tree, pool, lambda manifest: manifest["spec"]["limits"].update({"nvidia.com/gpu": "7"})))
+    lines = found(platform, changed(tree, pool, lambda manifest: manifest["spec"]["limits"].update({"nvidia.com/mig-1g.10gb": "6"})))
     assert any(line.startswith(pool) and "[pool-without-node]" in line for line in lines)
 
 

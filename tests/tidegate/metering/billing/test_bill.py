@@ -12,12 +12,15 @@ from pydantic import ValidationError
 
 from tests.tidegate.facts.documents import committed
 from tidegate.facts.cluster import CapacityType, Cluster
-from tidegate.facts.prices import price_findings, priced_shapes, usd_per_hour
+from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.nodes.node_shapes import known_instance_types
+from tidegate.facts.prices.tables import PriceBook, Tariff, price_findings
 from tidegate.metering.billing.allotment import WHOLE, Owner, Reason, apportion, divide
 from tidegate.metering.billing.bill import make_bill, to_cents, unpriced
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Requests, Use
 
 HOUR_US = 3_600_000_000
+TARIFF = Tariff(own_prices())
 
 
 def use(
@@ -38,7 +41,7 @@ def entry(*uses: Use, day: int = 0, requests: tuple[Requests, ...] = ()) -> Ledg
     return LedgerEntry(region="live-1", start_ms=day * DAY_MS, end_ms=(day + 1) * DAY_MS, nodes=nodes, uses=uses, requests=requests)
 
 
-KINDS = st.sampled_from([(name, capacity) for name in sorted(priced_shapes()) for capacity in CapacityType])
+KINDS = st.sampled_from([(name, capacity) for name in [*known_instance_types(), "embedded"] for capacity in CapacityType])
 
 
 @st.composite
@@ -50,9 +53,10 @@ def uses_of_any_node(draw: st.DrawFn) -> Use:
 
 @given(st.lists(st.lists(uses_of_any_node(), max_size=12), min_size=1, max_size=5))
 def test_rows_and_tenants_and_shared_and_idle_add_up_to_the_bill_to_the_cent(days: list[list[Use]]) -> None:
-    bill = make_bill([entry(*uses, day=day) for day, uses in enumerate(days)])
+    bill = make_bill([entry(*uses, day=day) for day, uses in enumerate(days)], TARIFF)
     exact = sum(
-        ((usd_per_hour(one.instance_type, one.capacity) or 0) * one.node_us / HOUR_US for uses in days for one in uses), Fraction(0)
+        ((TARIFF.usd_per_hour("live-1", one.instance_type, one.capacity) or 0) * one.node_us / HOUR_US for uses in days for one in uses),
+        Fraction(0),
     )
     assert bill.usd_cents == round(exact * 100)
     assert sum(row.usd_cents for row in bill.rows) == bill.usd_cents
@@ -80,7 +84,9 @@ def test_equal_remainders_are_settled_in_order() -> None:
 
 def test_table_by_tenant_model_capacity_and_reason() -> None:
     requests = (Requests(tenant="assistant", model="chat", requests=7),)
-    bill = make_bill([entry(use(HOUR_US, tenant="assistant"), use(HOUR_US, Owner.IDLE, instance_type="m7i.xlarge"), requests=requests)])
+    bill = make_bill(
+        [entry(use(HOUR_US, tenant="assistant"), use(HOUR_US, Owner.IDLE, instance_type="m7i.xlarge"), requests=requests)], TARIFF
+    )
     row, idle = bill.rows
     assert (row.tenant, row.model, row.capacity, row.reason) == ("assistant", "m", CapacityType.SPOT, Reason.SERVING)
     # 0.8048 and 0.2016 USD, of which spot takes 0.4: 32.192 and 8.064 cents make 40, and the larger remainder is the first's.
@@ -89,10 +95,22 @@ def test_table_by_tenant_model_capacity_and_reason() -> None:
     assert bill.sums[0].requests == 7
 
 
+def test_each_region_is_billed_at_its_own_prices() -> None:
+    list_prices = own_prices().table()
+    irish = list_prices.model_copy(update={"region": "eu-west-1", "on_demand": {"g6.xlarge": 1.0}, "spot": {"g6.xlarge": 0.25}})
+    tariff = Tariff(PriceBook({"us-east-1": list_prices, "eu-west-1": irish}), {"live-1": "eu-west-1", "live-2": "eu-central-1"})
+    spot, paid = entry(use(HOUR_US)), entry(use(HOUR_US, capacity=CapacityType.RESERVED))
+    assert (make_bill([spot], tariff).usd_cents, make_bill([paid], tariff).usd_cents) == (25, 100)
+    elsewhere = [one.model_copy(update={"region": "live-2"}) for one in (spot, paid)]
+    both = make_bill([spot, paid, *elsewhere], tariff)
+    assert both.usd_cents == 238  # 25 and 100, 80.48 and four tenths of it
+    assert sum(row.usd_cents for row in both.rows) == both.usd_cents
+
+
 def test_machine_without_a_price_is_named_with_the_entry_it_first_stands_in() -> None:
     entries = [entry(use(1)), entry(use(1), use(5, instance_type="z9.huge"), day=1), entry(use(5, instance_type="z9.huge"), day=2)]
-    assert unpriced(entries) == {"z9.huge": 1}
-    assert unpriced(entries[:1]) == {}
+    assert unpriced(entries, TARIFF) == {"z9.huge": 1}
+    assert unpriced(entries[:1], TARIFF) == {}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +134,7 @@ def test_every_machine_of_the_inventory_has_a_price() -> None:
     cluster = Cluster.model_validate_json(json.dumps(facts))
     assert list(price_findings(cluster, "f")) == []
     pools = [name for pool in cluster.gpu_pools.values() for name in pool.instance_types]
-    assert all(usd_per_hour(name, capacity) for name in pools for capacity in CapacityType)
+    assert all(TARIFF.usd_per_hour("live-1", name, capacity) for name in pools for capacity in CapacityType)
 
 
 def test_machine_that_nobody_could_be_billed_for_is_a_finding() -> None:

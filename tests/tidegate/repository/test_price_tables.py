@@ -1,0 +1,175 @@
+"""Price tables say whose prices they are, of which day, and are what their source says."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.root import ROOT
+from tests.scratch_checkout import make_scratch_checkout
+from tidegate import tools
+from tidegate.errors import InventoryError, ToolError, UsageError
+from tidegate.facts.cluster import CapacityType
+from tidegate.facts.inventory.prices import load_prices, load_service_prices, own_prices
+from tidegate.facts.nodes.node_shapes import known_instance_types
+from tidegate.facts.prices.tables import OLD_DAYS, SPOT_SHARE_OF_ON_DEMAND, PriceBook
+from tidegate.repository.price_tables import karpenter_table, offered_table, read_karpenter_list, table_text, write_table
+
+OFFERS = Path(__file__).parent / "offers"
+OFFER, SPOT = OFFERS / "index.json", OFFERS / "spot-prices.json"
+TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
+
+
+def test_committed_list_is_that_of_the_pinned_karpenter_byte_for_byte() -> None:
+    table = karpenter_table(lambda _text: None)
+    assert (ROOT / "clusters" / "prices" / "us-east-1.yaml").read_text() == table_text(table), "run `tidegate cost prices refresh`"
+
+
+def test_every_machine_of_the_tables_has_a_list_price() -> None:
+    table = own_prices().table()
+    assert set(table.on_demand) == set(known_instance_types())
+    # One H100, one L40S, one L4 and an eighth of one, in dollars an hour.
+    assert [table.on_demand[name] for name in ("p5.4xlarge", "g6e.xlarge", "g6.xlarge", "g6f.xlarge")] == [6.88, 1.861, 0.8048, 0.2375]
+
+
+def test_source_that_is_no_longer_what_it_was_is_refused() -> None:
+    text = '// generated at 2026-07-06T14:20:29Z for us-east-1\n"m7i.xlarge": 0.201600, "zz.none": 1.000000,\n'
+    assert read_karpenter_list(text, "module v1").on_demand == {"m7i.xlarge": 0.2016}
+    for changed in (
+        text.replace("us-east-1", "us-west-2"),
+        text.replace("generated", "made"),
+        text.replace('": 0', '" = 0').replace('": 1', '" = 1'),
+    ):
+        with pytest.raises(ToolError, match="no prices of us-east-1 in it; look for where the module keeps them now"):
+            read_karpenter_list(changed, "module v1")
+
+
+def test_offer_file_of_a_region_becomes_its_table_and_spot_stays_a_fraction() -> None:
+    table = offered_table(OFFER, None)
+    assert (table.region, table.published_on, table.source) == (
+        "eu-west-1", "2026-11-20", "AWS's public offer file AmazonEC2, version 20261120183245",
+    )  # fmt: skip
+    assert table.on_demand == {"g6.xlarge": 0.9038, "m7i.xlarge": 0.2247}  # not Windows, dedicated, unused or unknown
+    on_demand, spot = (table.usd_per_hour("g6.xlarge", capacity) for capacity in (CapacityType.RESERVED, CapacityType.SPOT))
+    assert (on_demand, spot) == (Fraction("0.9038"), Fraction("0.9038") * Fraction(str(SPOT_SHARE_OF_ON_DEMAND)))
+    assert table.usd_per_hour("m7i.large", CapacityType.ON_DEMAND) is None
+
+
+def test_spot_prices_that_were_read_are_the_mean_of_the_zones_latest() -> None:
+    table = offered_table(OFFER, SPOT)
+    assert (table.spot, table.spot_seen_on) == ({"g6.xlarge": 0.35}, "2026-11-28")
+    assert table.usd_per_hour("g6.xlarge", CapacityType.SPOT) == Fraction("0.35")
+    assert table.usd_per_hour("m7i.xlarge", CapacityType.SPOT) == Fraction("0.2247") * Fraction("0.4")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"terms"', '"conditions"', "is not AWS's offer file of AmazonEC2 .*: terms: Field required; take AWS's own file"),
+        ('"offerCode": "AmazonEC2"', '"offerCode": "AmazonRDS"', " = AmazonRDS: is the offer of another service; take that of AmazonEC2"),
+        ('"Linux"', '"Windows"', "has machines of none; take the index.json of one region"),
+        (
+            '"regionCode": "eu-west-1",\n    "instanceType": "g6',
+            '"regionCode": "eu-west-2",\n    "instanceType": "g6',
+            "has machines of eu-west-1, eu-west-2; take the index.json of one region",
+        ),
+        ('"publicationDate": "2026-11-20', '"publicationDate": "20-11-2026', "published_on = 20-11-2026: "),
+        (".xlarge", ".small", "has a price for none of our machines; take the index.json of AmazonEC2 for one region"),
+    ],
+    ids=["no-terms", "other-service", "no-machines", "two-regions", "no-day", "none-of-ours"],
+)
+def test_other_files_are_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    text = OFFER.read_text()
+    assert old in text
+    path = tmp_path / "index.json"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UsageError, match=message):
+        offered_table(path, None)
+
+
+def test_files_that_are_not_there_or_of_another_region_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: No such file or directory; name a file"):
+        offered_table(tmp_path / "index.json", None)
+    other = tmp_path / "spot.json"
+    other.write_text(SPOT.read_text().replace("eu-west-1", "eu-west-2"))
+    with pytest.raises(UsageError, match=r"has no spot price of Linux/UNIX in eu-west-1; ask with --region eu-west-1"):
+        offered_table(OFFER, other)
+
+
+def test_table_that_is_written_is_read_back_and_used_for_its_region_only(tmp_path: Path) -> None:
+    checkout = make_scratch_checkout(tmp_path)
+    table = offered_table(OFFER, SPOT)
+    path = write_table(checkout, table)
+    book = load_prices(checkout.root)
+    assert book.tables["eu-west-1"] == table
+    assert path.read_text() == table_text(table)
+    assert "eu-west-1 list price of 2026-11-20" in book.described("eu-west-1")
+    assert "spot of 2026-11-28" in book.described("eu-west-1")
+    assert book.described("eu-central-1").startswith(
+        "eu-central-1: us-east-1 list price of 2026-07-06 (github.com/aws/karpenter-provider-aws v"
+    )
+    assert book.described("eu-central-1").endswith("spot reckoned as 0.4 of it")
+
+
+def test_table_is_a_finding_after_half_a_year() -> None:
+    book = own_prices()
+    last = date.fromordinal(date.fromisoformat(book.table().published_on).toordinal() + OLD_DAYS)
+    assert list(book.findings(last)) == []
+    (finding,) = book.findings(date.fromordinal(last.toordinal() + 1))
+    assert str(finding) == (
+        "clusters/prices/us-east-1.yaml: published_on = 2026-07-06: is 181 days ago, prices are planned with for 180; "
+        "read it again with `tidegate cost prices refresh` [prices-old]"
+    )
+    seen = offered_table(OFFER, SPOT)
+    old = [finding.path for finding in PriceBook({**book.tables, "eu-west-1": seen}).findings(date(2027, 6, 1))]
+    assert old == ["published_on", "spot_seen_on", "published_on"]
+
+
+def test_prices_of_services_are_findings_after_half_a_year_each_by_its_own_day() -> None:
+    services = load_service_prices(ROOT)
+    assert list(services.findings(date(2026, 11, 29))) == []
+    young = services.model_copy(update={"key": services.key.model_copy(update={"seen_on": "2027-05-01"})})
+    found = list(young.findings(date(2027, 6, 1)))
+    assert len(found) == len(type(services).model_fields) - 1
+    assert str(found[0]) == (
+        "clusters/prices/services/us-east-1.yaml: control_plane.seen_on = 2026-11-29: is 184 days ago, prices are planned with for 180; "
+        "look again, and write the day [prices-old]"
+    )
+
+
+def test_tables_that_contradict_their_names_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "clusters" / "prices"
+    folder.mkdir(parents=True)
+    with pytest.raises(
+        InventoryError, match=r"us-east-1\.yaml: is not there, and stands in for other regions; run `tidegate cost prices refresh`"
+    ):
+        load_prices(tmp_path)
+    text = (ROOT / "clusters" / "prices" / "us-east-1.yaml").read_text()
+    (folder / "eu-west-1.yaml").write_text(text)
+    with pytest.raises(
+        InventoryError, match=r"eu-west-1\.yaml: region = us-east-1: is not the file's name; rename the file to us-east-1\.yaml"
+    ):
+        load_prices(tmp_path)
+    (folder / "eu-west-1.yaml").write_text(text.replace("published_on", "published_at"))
+    with pytest.raises(InventoryError, match="published_at"):
+        load_prices(tmp_path)
+
+
+def test_commands_show_and_refresh(tmp_path: Path) -> None:
+    root = make_scratch_checkout(tmp_path).root
+    shown = tools.run([TIDEGATE, "cost", "prices", "refresh", "--offer-file", str(OFFER)], cwd=root).stdout
+    assert shown == "clusters/prices/eu-west-1.yaml: 2 machines on demand, 0 spot, of 2026-11-20\n"
+    lines = tools.run([TIDEGATE, "cost", "prices", "show", "--on", "2026-12-01"], cwd=root).stdout.splitlines()
+    assert [line.partition(" list price")[0] for line in lines] == [
+        "live-1, eu-west-1: eu-west-1",
+        "live-2, eu-central-1: us-east-1",
+        "everything but machines: clusters/prices/services/us-east-1.yaml, each with its source and day",
+    ]
+    with pytest.raises(ToolError, match=r"us-east-1\.yaml: published_on = 2026-07-06: is 210 days ago") as old:
+        tools.run([TIDEGATE, "cost", "prices", "show", "--on", "2027-02-01"], cwd=root)
+    assert old.value.exit_code == 1
+    with pytest.raises(ToolError, match="--spot-file belongs to a region; name its --offer-file, too"):
+        tools.run([TIDEGATE, "cost", "prices", "refresh", "--spot-file", str(SPOT)], cwd=root)

@@ -1,0 +1,75 @@
+"""Commands about the price tables: where each is from, whether one is old, and how it is read again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidegate.cli.options import Json
+from tidegate.cli.screen import Screen
+
+prices = typer.Typer(help="Show the price tables, and read them again.", no_args_is_help=True, rich_markup_mode=None)
+
+On = Annotated[
+    datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day on which they are to be young enough; default today.")
+]
+
+
+@prices.command("show")
+def show(on: On = None, json: Json = False) -> None:
+    """Show which prices each cluster has, from where and of which day. Tables that are too old are findings."""
+    from tidegate.checkout import find_checkout
+    from tidegate.errors import PriceError
+    from tidegate.facts import inventory
+    from tidegate.facts.inventory.prices import load_prices, load_service_prices
+    from tidegate.facts.prices.services import SERVICE_PRICES
+    from tidegate.facts.prices.tables import tariff_of
+
+    screen = Screen(json)
+    root = find_checkout().root
+    book = load_prices(root)
+    clusters = inventory.load(root).clusters
+    lines = tariff_of(book, clusters).described(tuple(sorted(clusters)))
+    for line in lines:
+        screen.text(line)
+    day = (on or datetime.now(UTC)).date()
+    services = load_service_prices(root)
+    screen.text(f"everything but machines: {SERVICE_PRICES}, each with its source and day")
+    if findings := [*book.findings(day), *services.findings(day)]:
+        raise PriceError(findings)
+    screen.answer({"tables": book.tables, "clusters": lines, "services": services})
+
+
+@prices.command("refresh")
+def refresh(
+    offer_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="AWS's public offer file AmazonEC2 of one region (index.json). Default: the list of us-east-1 that Karpenter ships."
+        ),
+    ] = None,
+    spot_file: Annotated[Path | None, typer.Option(help="What `aws ec2 describe-spot-price-history` answered for the same region.")] = None,
+    json: Json = False,
+) -> None:
+    """Write the table of a region into clusters/prices; nothing is fetched but Karpenter's pinned module."""
+    from tidegate.checkout import find_checkout
+    from tidegate.errors import UsageError
+    from tidegate.repository.price_tables import karpenter_table, offered_table, write_table
+
+    if spot_file and not offer_file:
+        raise UsageError("--spot-file belongs to a region; name its --offer-file, too")
+    screen = Screen(json)
+    checkout = find_checkout()
+    if offer_file:
+        screen.progress("prices", f"reading {offer_file} (a whole region takes some ten seconds)")
+        table = offered_table(offer_file, spot_file)
+    else:
+        table = karpenter_table(lambda text: screen.progress("prices", text))
+    path = write_table(checkout, table)
+    screen.text(
+        f"{path.relative_to(checkout.root)}: {len(table.on_demand)} machines on demand, {len(table.spot)} spot, of {table.published_on}"
+    )
+    screen.answer({"file": str(path.relative_to(checkout.root)), "table": table})

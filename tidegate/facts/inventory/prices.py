@@ -1,0 +1,52 @@
+"""Reads the price tables of `clusters/prices`."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from tidegate.errors import Finding, InventoryError
+from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.prices.services import SERVICE_PRICES, ServicePrices
+from tidegate.facts.prices.tables import LIST_REGION, PriceBook, PriceTable, price_source
+
+FOLDER = Path("clusters/prices")
+
+_OWN_ROOT = Path(__file__).resolve().parents[3]
+
+
+def load_prices(root: Path) -> PriceBook:
+    """Every region's table in the checkout at `root`. Raises `InventoryError` with every finding."""
+    tables: dict[str, PriceTable] = {}
+    findings: list[Finding] = []
+    for path in sorted((root / FOLDER).glob("*.yaml")):
+        try:
+            table = read_fact(root, path.relative_to(root), PriceTable)
+        except InventoryError as error:
+            findings += error.findings
+            continue
+        if table.region != path.stem:
+            remedy = f"rename the file to {table.region}.yaml, or correct region"
+            findings.append(
+                Finding(price_source(path.stem), "region", "price-region-differs", "is not the file's name", remedy, table.region)
+            )
+        tables[table.region] = table
+    if not findings and LIST_REGION not in tables:
+        remedy = "run `tidegate cost prices refresh`"
+        findings.append(
+            Finding(price_source(LIST_REGION), "", "price-table-missing", "is not there, and stands in for other regions", remedy)
+        )
+    if findings:
+        raise InventoryError(findings)
+    return PriceBook(tables)
+
+
+def load_service_prices(root: Path) -> ServicePrices:
+    """What is no machine, of the checkout at `root`. Raises `InventoryError` with every finding."""
+    return read_fact(root, Path(SERVICE_PRICES), ServicePrices)
+
+
+@cache
+def own_prices() -> PriceBook:
+    """The tables of this package's own checkout, read once per process: what is used where nobody names a checkout."""
+    return load_prices(_OWN_ROOT)

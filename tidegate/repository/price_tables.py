@@ -1,0 +1,93 @@
+"""Writes price tables: that of us-east-1 from the list that production's Karpenter starts from, others from AWS's public offer files.
+
+Only machines of the shape tables are kept: no pool can name others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tidegate.checkout import Checkout
+from tidegate.errors import ToolError, UsageError
+from tidegate.facts.nodes.node_shapes import known_instance_types
+from tidegate.facts.prices.tables import LIST_REGION, PriceTable, price_source
+from tidegate.repository.aws_offers import read_offer, read_spot_history
+from tidegate.repository.schemas import KARPENTER_AWS, download
+
+LIST_FILE = "pkg/providers/pricing/zz_generated.pricing_aws.go"
+"""Where the AWS provider of Karpenter keeps the prices on demand that it starts from."""
+
+_MADE = re.compile(r"^// generated at (20[0-9-]{8})T[0-9:]{8}Z for ([a-z0-9-]+)$", re.MULTILINE)
+_PRICE = re.compile(r'"([a-z0-9-]+\.[a-z0-9-]+)": ([0-9]+\.[0-9]+)')
+
+
+def karpenter_table(on_progress: Callable[[str], None]) -> PriceTable:
+    """The list of us-east-1 in the pinned module (`clusters/releases.yaml`). Raises `ToolError` when it cannot be had or read."""
+    text = (download(KARPENTER_AWS, on_progress) / LIST_FILE).read_text(encoding="utf-8")
+    return read_karpenter_list(text, f"{KARPENTER_AWS.module} {KARPENTER_AWS.version}")
+
+
+def read_karpenter_list(text: str, module: str) -> PriceTable:
+    """The table in Karpenter's generated Go source. Raises `ToolError` when it is not what it was when this was written."""
+    made = _MADE.search(text)
+    prices = {name: float(price) for name, price in _PRICE.findall(text)}
+    if made is None or made[2] != LIST_REGION or not prices:
+        raise ToolError(f"read {LIST_FILE} of {module}", 1, f"no prices of {LIST_REGION} in it; look for where the module keeps them now")
+    return PriceTable(region=LIST_REGION, source=f"{module}, {LIST_FILE}", published_on=made[1], on_demand=_known(prices))
+
+
+def offered_table(offer_file: Path, spot_file: Path | None) -> PriceTable:
+    """The table of the region whose offer file, and spot prices as the AWS CLI answers, these are. Raises `UsageError` for other files."""
+    offer = read_offer(offer_file)
+    on_demand = _known(offer.linux_usd_per_hour)
+    if not on_demand:
+        raise UsageError(f"{offer_file} has a price for none of our machines; take the index.json of AmazonEC2 for one region")
+    spot = read_spot_history(spot_file, offer.region) if spot_file else None
+    try:
+        return PriceTable(
+            region=offer.region, source=f"AWS's public offer file AmazonEC2, version {offer.version}", published_on=offer.published_on,
+            on_demand=on_demand, spot=_known(spot.linux_usd_per_hour) if spot else {}, spot_seen_on=spot.seen_on if spot else None,
+        )  # fmt: skip
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{offer_file}: {at} = {first['input']}: {first['msg']}; take AWS's own file") from error
+
+
+def write_table(checkout: Checkout, table: PriceTable) -> Path:
+    """Replaces the region's file and returns its path."""
+    path = checkout.root / price_source(table.region)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(table_text(table), encoding="utf-8")
+    return path
+
+
+def table_text(table: PriceTable) -> str:
+    """The file, the same bytes for the same table."""
+    lines = [
+        "# US dollars for an hour. Written by `tidegate cost prices refresh`; not by hand.",
+        f"region: {table.region}",
+        f'source: "{table.source}"',
+        f'published_on: "{table.published_on}"',
+        *([f'spot_seen_on: "{table.spot_seen_on}"'] if table.spot_seen_on else ()),
+        "on_demand:",
+        *_lines(table.on_demand),
+        *(["spot:", *_lines(table.spot)] if table.spot else ()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(prices: Mapping[str, float]) -> list[str]:
+    return [f"  {name}: {_decimal(price)}" for name, price in sorted(prices.items())]
+
+
+def _decimal(price: float) -> str:
+    return f"{price:.6f}".rstrip("0").removesuffix(".") or "0"
+
+
+def _known(prices: Mapping[str, float]) -> dict[str, float]:
+    return {name: prices[name] for name in known_instance_types() if name in prices}
