@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -14,6 +13,7 @@ from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import instance_shapes
 from tidegate.facts.prices import price_findings
+from tidegate.facts.room import room_findings, room_warnings
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.facts.tiers import tier_findings
@@ -56,7 +56,7 @@ def check(platform: Platform) -> list[Finding]:
         findings += price_findings(cluster, cluster_source(name))
     for tenant in platform.tenants.values():
         findings += _placement_findings(platform, tenant)
-        findings += _quota_findings(tenant)
+        findings += room_findings(tenant_source(tenant.name), tenant)
         for name, model in tenant.models.items():
             findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model)
             findings += _accelerator_findings(platform, tenant, name, model)
@@ -65,6 +65,11 @@ def check(platform: Platform) -> list[Finding]:
         findings += _cluster_findings(platform, tombstone_source(tombstone.name), tombstone.clusters)
         findings += life_findings(tombstone, platform.tenants)
     return findings
+
+
+def warn(platform: Platform) -> list[Finding]:
+    """What is allowed and probably not meant, sorted; nobody is refused for it."""
+    return sorted(found for tenant in platform.tenants.values() for found in room_warnings(tenant_source(tenant.name), tenant))
 
 
 def _pair_findings(platform: Platform) -> Iterator[Finding]:
@@ -160,37 +165,6 @@ def _cluster_findings(platform: Platform, source: str, clusters: Sequence[str]) 
             yield Finding(source, f"clusters[{index}]", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
 
 
-def _quota_findings(tenant: Tenant) -> Iterator[Finding]:
-    """Compares in thousandths of a core and in MiB: sums of fractions would be off in the last digit."""
-    source = tenant_source(tenant.name)
-    cpu_milli = memory_mib = pods = 0
-    accelerators: dict[str, int] = defaultdict(int)
-    for model in tenant.models.values():
-        for low, _high, resources in replica_parts(model):
-            cpu_milli += low * round(resources.cpu * 1000)
-            memory_mib += low * round(resources.memory_gib * 1024)
-            pods += low
-        if model.accelerator:
-            accelerators[model.accelerator.resource_name] += max(model.scaling.min_replicas, 1) * model.accelerator.count
-    why = "the floors of all models with their sidecars need"
-    for field, needed, allowed, steps_per_unit in (
-        ("cpu", cpu_milli, round(tenant.quota.cpu * 1000), 1000),
-        ("memory_gib", memory_mib, round(tenant.quota.memory_gib * 1024), 1024),
-        ("pods", pods, tenant.quota.pods, 1),
-    ):
-        if needed > allowed:
-            floors, found = f"{needed / steps_per_unit:.15g}", f"{allowed / steps_per_unit:.15g}"
-            remedy = f"raise it to {floors} or lower floors"
-            yield Finding(source, f"quota.{field}", "quota-below-floors", f"{why} {floors}", remedy, found)
-    for resource, needed in accelerators.items():
-        allowed = tenant.quota.accelerators.get(resource, 0)
-        if needed > allowed:
-            problem = f"the models need {needed} of {resource} to answer at all"
-            yield Finding(
-                source, f"quota.accelerators.{resource}", "quota-below-accelerators", problem, f"add {resource}: {needed}", str(allowed)
-            )
-
-
 def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
     """A tenant's role reads its own folder of the registry and nothing else in S3; better said here than by a 403."""
     own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
@@ -201,7 +175,7 @@ def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterato
     }
     for field, uri in uris.items():
         source, path, remedy = tenant_source(tenant.name), f"models.{name}.{field}", f"put it below {own}"
-        if not uri.startswith("s3://") or uri.startswith(own):
+        if uri.startswith(own):
             continue
         if uri.startswith(names.MODEL_REGISTRY_URI):
             yield Finding(source, path, "uri-of-another-tenant", "another tenant's folder", remedy, uri)

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.artefact import Artefact, GoldenSet, PinnedImage
 from tidegate.facts.models.dense_pool import DensePool
+from tidegate.facts.models.knative_limits import IDLE_SECONDS_MAX, P99_MS_MAX
 from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
 
 
@@ -44,7 +45,7 @@ class Scaling(Fact):
     max_replicas: Annotated[int, Field(ge=1, le=500)]
     concurrency_target: Annotated[int, Field(ge=1, le=1000)] = 8
     """Requests in flight per replica that the autoscaler aims at."""
-    idle_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
+    idle_seconds: Annotated[int, Field(ge=30, le=IDLE_SECONDS_MAX)] = 300
     """How long a replica outlives its last request before the service goes to zero."""
 
     @model_validator(mode="after")
@@ -71,7 +72,8 @@ class Scaling(Fact):
 class Slo(Fact):
     """What callers are promised; alerts, load gates and canaries are all judged by it."""
 
-    p99_ms: Annotated[float, Field(gt=0, le=600_000)]
+    p99_ms: Annotated[float, Field(gt=0, le=P99_MS_MAX)]
+    """The 99th percentile; above 150 s requests get a longer timeout than Knative's own."""
     availability: Annotated[float, Field(ge=0.9, le=0.99999)]
     """Share of requests answered without a server error, over 30 days."""
     time_to_first_token_ms: Annotated[float, Field(gt=0, le=120_000)] | None = None

@@ -30,6 +30,13 @@ class Accelerator(StrEnum):
         """Slices the card can be cut into evenly (NVIDIA MIG user guide); empty where MIG does not exist."""
         return _MIG_PROFILES.get(self, ())
 
+    @property
+    def memory_gib(self) -> int:
+        """The memory of one card in GiB, as NVIDIA's data sheets name it."""
+        return _MEMORY_GIB[self]
+
+
+_MEMORY_GIB = {Accelerator.L4: 24, Accelerator.A10G: 24, Accelerator.A100_40GB: 40, Accelerator.H100_80GB: 80}
 
 _MIG_PROFILES = {
     Accelerator.A100_40GB: ("1g.5gb", "2g.10gb", "3g.20gb", "7g.40gb"),
@@ -58,6 +65,13 @@ class AcceleratorShare(Fact):
         if self.share.startswith("mig-"):
             return f"nvidia.com/{self.share}"
         return f"{names.RESOURCE_GPU}.shared" if self.share == "time-slice" else names.RESOURCE_GPU
+
+    @property
+    def memory_gib(self) -> int:
+        """What the shares hold together in GiB: of a slice what its profile's name says; of a card shared in turns all of it."""
+        if self.share.startswith("mig-"):
+            return self.count * int(self.share.rpartition(".")[2].removesuffix("gb"))
+        return self.count * self.accelerator.memory_gib
 
     @property
     def cards(self) -> float:
