@@ -13,7 +13,8 @@ from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import instance_shapes
 from tidegate.facts.prices import price_findings
-from tidegate.facts.room import room_findings, room_warnings
+from tidegate.facts.rules.anti_patterns import anti_pattern_findings
+from tidegate.facts.rules.room import room_findings, room_warnings
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.facts.tiers import tier_findings
@@ -57,6 +58,7 @@ def check(platform: Platform) -> list[Finding]:
     for tenant in platform.tenants.values():
         findings += _placement_findings(platform, tenant)
         findings += room_findings(tenant_source(tenant.name), tenant)
+        findings += anti_pattern_findings(tenant_source(tenant.name), tenant)
         for name, model in tenant.models.items():
             findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model)
             findings += _accelerator_findings(platform, tenant, name, model)

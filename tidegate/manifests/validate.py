@@ -13,6 +13,7 @@ from tidegate.facts import names
 from tidegate.facts.platform import Platform
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
+from tidegate.manifests.gpu_metrics import gpu_metrics_findings
 from tidegate.manifests.layout import TENANTS
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
@@ -35,14 +36,18 @@ def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None 
     label: everything in it must stay in that namespace.
     An empty or missing folder is a finding, because a mistyped path must not look like a clean bill.
     Where the facts are given, the objects of each cluster (`<cluster>/...`) are also judged together: whether some node can host
-    each pod, and whether each model is up before Knative gives up on it.
+    each pod, whether each model is up before Knative gives up on it, and whether cards are measured.
     """
     read = read_folder(folder)
     findings = [*read.findings, *(found for placed in read.objects.values() for each in placed for found in judge(each, schemas))]
     if platform:
         for name, cluster in sorted(platform.clusters.items()):
             placed = read.objects.get(name, ())
-            findings += [*fit_findings(cluster, placed), *cold_start_findings(platform, name, placed)]
+            findings += [
+                *fit_findings(cluster, placed),
+                *cold_start_findings(platform, name, placed),
+                *gpu_metrics_findings(cluster, placed),
+            ]
     return sorted(findings)
 
 

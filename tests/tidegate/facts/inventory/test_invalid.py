@@ -39,7 +39,7 @@ removed_on: "2026-11-21"
 
 UNREACHED = {
     "value-refused": "the fallback for kinds of errors that no model has today; it has a test of its own",
-    "ceiling-above-quota": "a warning, for which nobody is refused; tests/tidegate/facts/test_room.py",
+    "ceiling-above-quota": "a warning, for which nobody is refused; tests/tidegate/facts/rules/test_room.py",
 }
 
 
