@@ -30,6 +30,16 @@ class Platform:
     tombstones: Mapping[str, Tombstone] = dataclass_field(default_factory=dict[str, Tombstone])
     catalogue: ModelCatalogue = dataclass_field(default_factory=ModelCatalogue)
     """Models that may be served beside those that tenants name now, and the keys of both."""
+    callees: Mapping[str, tuple[str, ...]] = dataclass_field(init=False, repr=False, compare=False)
+    """Whom each tenant may call in the mesh, by name; looked up for each tenant, so it is not searched for each time."""
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[str]] = {}
+        for called, tenant in sorted(self.tenants.items()):
+            for caller in tenant.callers:
+                if caller.tenant:
+                    found.setdefault(caller.tenant, []).append(called)
+        object.__setattr__(self, "callees", {caller: tuple(called) for caller, called in found.items()})
 
     def tenants_of(self, cluster: str) -> list[Tenant]:
         """The tenants that run in `cluster`, by name."""

@@ -18,6 +18,7 @@ from tidegate.manifests.layout import TENANTS
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
+from tidegate.manifests.sizes import size_findings
 from tidegate.manifests.yaml_text import Manifest, parse
 
 
@@ -82,6 +83,7 @@ def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:
     """Every finding about one object."""
     return [
         *schemas.findings(placed.manifest, placed.source),
+        *size_findings(placed),
         *(finding for rule in RULES for finding in rule(placed)),
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypedDict
 
 from clusters.components.network.gateways import metadata
+from clusters.components.network.shares import shares
 from clusters.objects.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule, TargetRef
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
@@ -54,16 +55,17 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
         },
     }
     yield authentication
-    admission: AuthorizationPolicy = {
-        "apiVersion": "security.istio.io/v1",
-        "kind": "AuthorizationPolicy",
-        "metadata": metadata("tenants"),
-        "spec": {"targetRefs": [_EDGE]},  # admits nobody, which is right for a cluster without tenants
-    }
-    if tenants:
-        admission["spec"]["action"] = "ALLOW"
-        admission["spec"]["rules"] = [rule for tenant in tenants for rule in _admissions(cluster, tenant)]
-    yield admission
+    for name, rules in shares("tenants", [rule for tenant in tenants for rule in _admissions(cluster, tenant)]):
+        admission: AuthorizationPolicy = {
+            "apiVersion": "security.istio.io/v1",
+            "kind": "AuthorizationPolicy",
+            "metadata": metadata(name),
+            "spec": {"targetRefs": [_EDGE]},  # admits nobody, which is right for a cluster without tenants
+        }
+        if rules:
+            admission["spec"]["action"] = "ALLOW"
+            admission["spec"]["rules"] = rules
+        yield admission
     if tenants:
         yield _rate_limits(cluster, tenants)
 

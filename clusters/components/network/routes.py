@@ -26,6 +26,11 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
             yield from _routes(cluster, tenant)
 
 
+def tenant_of(route: str) -> str:
+    """The tenant that a route is named after."""
+    return route.partition(".")[0]
+
+
 def grants(tenant: Tenant) -> Iterator[Manifest]:
     """Standard mode has no Knative host, so the edge names the tenant's Services themselves and needs leave to do so."""
     services = [names.inference_part(name, entry_part(model)) for name, model in tenant.models.items() if model.scaling.mode == "standard"]
