@@ -155,7 +155,10 @@ def test_standard_mode_lets_the_edge_name_the_tenants_service(platform: Platform
     changed = Platform(platform.clusters, {"credit": tenant})
     objects = [each.manifest for each in cluster_tree.objects(changed) if each.folder.startswith("live-1/")]
     by_kind: dict[str, Any] = {str(each["kind"]): each for each in objects}
-    assert by_kind["ReferenceGrant"]["spec"]["to"] == [{"group": "", "kind": "Service", "name": "decision-transformer"}]
+    assert by_kind["ReferenceGrant"]["spec"]["to"] == [
+        {"group": "", "kind": "Service", "name": "decision-transformer"},
+        {"group": "", "kind": "Service", "name": "decision-explainer"},
+    ]
     assert by_kind["HTTPRoute"]["spec"]["rules"][1]["backendRefs"] == [
         {"name": "decision-transformer", "namespace": "tenant-credit", "port": 80}
     ]

@@ -11,8 +11,10 @@ from clusters.components.network import routes
 from clusters.components.serving.model import inference_service
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.platform import Platform
+from tidegate.manifests.placed import Placed
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import RenderedObject, emit_tree
+from tidegate.manifests.validate import judge
 
 
 def _with_models(platform: Platform, count: int, **changed: object) -> Platform:
@@ -66,3 +68,21 @@ def test_slow_model_gets_twice_its_objective_before_it_is_cut_off(platform: Plat
     slow: ServedModel = model.model_copy(update={"slo": model.slo.model_copy(update={"p99_ms": p99_ms})})
     service: Any = inference_service(platform.clusters["live-1"], platform.tenants["fraud"], "scorer", slow)
     assert service["spec"]["predictor"].get("timeout") == seconds
+
+
+@pytest.mark.parametrize(("models", "services"), [(1, [1]), (16, [16]), (17, [16, 1])])
+def test_leave_to_name_many_services_is_several_grants(platform: Platform, schemas: SchemaSet, models: int, services: list[int]) -> None:
+    scaling = platform.tenants["fraud"].models["scorer"].scaling.model_copy(update={"mode": "standard"})
+    found = cast("list[Any]", list(routes.grants(_with_models(platform, models, scaling=scaling).tenants["fraud"])))
+    assert [len(grant["spec"]["to"]) for grant in found] == services
+    assert [grant["metadata"]["name"] for grant in found] == ["edge", "edge-2"][: len(services)]
+    for grant in found:
+        assert judge(Placed("grant.yaml", grant, "tenant-fraud"), schemas) == []
+
+
+def test_every_service_that_a_route_names_may_be_named(platform: Platform) -> None:
+    scaling = platform.tenants["fraud"].models["scorer"].scaling.model_copy(update={"mode": "standard"})
+    several = _with_models(platform, 2, scaling=scaling, explainer=platform.tenants["credit"].models["decision"].explainer)
+    (grant,) = cast("list[Any]", list(routes.grants(several.tenants["fraud"])))
+    named = {backend["name"] for route in _routes(several) for rule in route["spec"]["rules"] for backend in rule["backendRefs"]}
+    assert {service["name"] for service in grant["spec"]["to"]} == named

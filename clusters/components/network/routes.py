@@ -18,6 +18,9 @@ RULES_MAX = 16
 """The most rules of one HTTPRoute; of matches it takes 128 (MaxItems and the CEL rule on `rules` in apis/v1/httproute_types.go of
 sigs.k8s.io/gateway-api v1.5.1)."""
 
+GRANTED_MAX = 16
+"""The most Services of one ReferenceGrant (MaxItems in referencegrant_types.go, same release)."""
+
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     """The HTTPRoutes of every tenant that callers from outside may reach, in the gateways' namespace."""
@@ -33,28 +36,33 @@ def tenant_of(route: str) -> str:
 
 def grants(tenant: Tenant) -> Iterator[Manifest]:
     """Standard mode has no Knative host, so the edge names the tenant's Services themselves and needs leave to do so."""
-    services = [names.inference_part(name, entry_part(model)) for name, model in tenant.models.items() if model.scaling.mode == "standard"]
-    if not services:
-        return
-    grant: ReferenceGrant = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "ReferenceGrant",
-        "metadata": {
-            "name": "edge",
-            "namespace": tenant.namespace_name,
-            "labels": names.tenant_labels(tenant.name, tenant.tier),
-        },
-        "spec": {
-            "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": names.NAMESPACE_EDGE}],
-            "to": [{"group": "", "kind": "Service", "name": service} for service in services],
-        },
-    }
-    yield grant
+    standard = {name: model for name, model in tenant.models.items() if model.scaling.mode == "standard"}
+    services = [names.inference_part(name, part) for name, model in standard.items() for part in _parts_of(model)]
+    for number, start in enumerate(range(0, len(services), GRANTED_MAX), start=1):
+        grant: ReferenceGrant = {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "ReferenceGrant",
+            "metadata": {
+                "name": "edge" if number == 1 else f"edge-{number}",
+                "namespace": tenant.namespace_name,
+                "labels": names.tenant_labels(tenant.name, tenant.tier),
+            },
+            "spec": {
+                "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": names.NAMESPACE_EDGE}],
+                "to": [{"group": "", "kind": "Service", "name": service} for service in services[start : start + GRANTED_MAX]],
+            },
+        }
+        yield grant
 
 
 def entry_part(model: ServedModel) -> str:
     """The part that callers speak to."""
     return "transformer" if model.transformer else "predictor"
+
+
+def _parts_of(model: ServedModel) -> tuple[str, ...]:
+    """The parts that a route leads to."""
+    return (entry_part(model), "explainer") if model.explainer else (entry_part(model),)
 
 
 def _routes(cluster: Cluster, tenant: Tenant) -> Iterator[HttpRoute]:

@@ -87,7 +87,7 @@ def _hard(cluster: Cluster, tenant: Tenant) -> dict[str, str]:
     return {
         "requests.cpu": quantities.cpu(tenant.quota.cpu),
         "requests.memory": quantities.memory(tenant.quota.memory_gib),
-        "pods": str(tenant.quota.pods),
+        "pods": quantities.count(tenant.quota.pods),
         **{f"requests.{name}": str(count) for name, count in sorted(accelerators.items())},
         "persistentvolumeclaims": "0",
         "services.loadbalancers": "0",

@@ -13,8 +13,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from clusters import cluster_tree
 from clusters.addons import knative, kserve
 from clusters.addons.region import AddOnRegion
+from clusters.components.network import edge_limits, mesh, routes
 from clusters.components.serving import runtimes
 from clusters.components.serving.model import inference_service
 from tests.clusters.addons.addon_objects import CA_CERTIFICATE, IMAGES
@@ -28,6 +30,9 @@ from tidegate.embedded.builds import go_programs
 from tidegate.facts.models.served_model import Runtime
 from tidegate.facts.platform import Platform, check
 from tidegate.facts.tenant import Tenant
+from tidegate.manifests.placed import Placed
+from tidegate.manifests.schemas import SchemaSet
+from tidegate.manifests.validate import judge
 
 pytestmark = pytest.mark.apiserver
 
@@ -98,6 +103,22 @@ def test_extremes_that_the_facts_admit_are_admitted_upstream(
     assert refused == set()
     assert len(cases) > 300
     assert len(set(asked)) > len(cases) / 2, "most extremes are refused by our facts: then this test says little"
+
+
+@pytest.mark.parametrize("name", TENANTS)
+def test_whatever_is_rendered_of_an_extreme_fits_its_schema_and_our_rules(platform: Platform, schemas: SchemaSet, name: str) -> None:
+    cluster = platform.clusters["live-1"]
+    found: set[str] = set()
+    for what, document in extremes(name):
+        if tenant := _admitted(platform, document):
+            alone = replace(platform, tenants={tenant.name: tenant})
+            edge = (*routes.objects(alone, cluster), *edge_limits.objects(alone, cluster), *mesh.objects(alone, cluster))
+            placed = [Placed("edge", manifest) for manifest in edge]
+            placed += [
+                Placed("tenant", manifest, tenant.namespace_name) for manifest in cluster_tree.tenant_objects(alone, cluster, tenant)
+            ]
+            found |= {f"{what}: {finding}" for each in placed for finding in judge(each, schemas)}
+    assert found == set()
 
 
 @pytest.mark.parametrize(
