@@ -88,13 +88,15 @@ def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
 
 def test_rate_limit_of_all_proxies_together_is_the_tenants(select: Select, platform: Platform) -> None:
     (limits,) = select("live-1/platform/edge", "EnvoyFilter")
-    limit = limits["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]
-    descriptors = limit["descriptors"]
-    for descriptor in descriptors:
-        tenant = platform.tenants[descriptor["entries"][0]["value"]]
-        assert 0 <= 3 * descriptor["token_bucket"]["max_tokens"] - tenant.requests_per_second < 3
-    assert len(descriptors) == len(TENANTS)
-    assert limit["always_consume_default_token_bucket"] is False, "a flood of one tenant's would use up the bucket that all share"
+    shared, *of_hosts = limits["spec"]["configPatches"]
+    rates: dict[str, int] = {}
+    for patch in of_hosts:
+        (limit,) = patch["patch"]["value"]["typed_per_filter_config"].values()
+        rates[patch["match"]["routeConfiguration"]["vhost"]["domainName"]] = limit["token_bucket"]["max_tokens"]
+    assert rates.keys() == {tenant.host_in("live-1.models.example.com") for tenant in platform.tenants.values()}
+    for tenant in platform.tenants.values():
+        assert 0 <= 3 * rates[tenant.host_in("live-1.models.example.com")] - tenant.requests_per_second < 3
+    assert shared["patch"]["value"]["typed_config"]["token_bucket"]["max_tokens"] == min(rates.values())
 
 
 @pytest.mark.parametrize(("cluster", "tenant"), EVERYWHERE)

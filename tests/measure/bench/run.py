@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from tests.measure.bench import admission, dense_pool, many_tenants, storm, verification
+from tests.measure.bench import admission, dense_pool, edge_rules, many_tenants, storm, verification
 from tests.measure.bench.entries import in_memory, put
 from tests.measure.bench.many_objects import OBJECTS, large_platform, render_objects
 from tidegate import tools
@@ -196,7 +196,9 @@ def main() -> int:
     waves = storm.measured()
     print("rendering and validating regions of up to 2,000 tenants and 10,000 models (some minutes)", flush=True)
     regions = many_tenants.measured(checkout.root)
-    others = {"dense_pool": pool, "cold_start_storm": waves, "many_tenants": many_tenants.entry(regions)}
+    print("asking one Envoy with the rules of 2,000 tenants", flush=True)
+    edge = edge_rules.measured(checkout.root)
+    others = {"dense_pool": pool, "cold_start_storm": waves, "many_tenants": many_tenants.entry(regions), "edge_rules": edge}
     for name, entry in {**others, **{name: asdict(one) for name, one in compared.items()}}.items():
         put(name, entry)
     for name, one in sorted(compared.items()):
@@ -204,6 +206,7 @@ def main() -> int:
     print(dense_pool.summary(pool))
     print(storm.summary(waves))
     print(many_tenants.summary(regions))
+    print(edge_rules.summary(edge))
     return 0
 
 
