@@ -44,7 +44,11 @@ CHANGES: dict[str, tuple[str, str, str, Change]] = {
     ),
     "released-at-once": (
         "require-canary-and-approval", "credit", "decision",
-        lambda one: changed(one, rollout=changed(one.rollout, strategy="pinned", steps_percent=())),
+        lambda one: changed(one, rollout=changed(one.rollout, strategy="pinned", steps_percent=None)),
+    ),
+    "critical-released-at-once": (
+        "require-canary-and-approval", "fraud", "scorer",
+        lambda one: changed(one, rollout=changed(one.rollout, strategy="blue-green", steps_percent=None)),
     ),
     "nobody-approves": ("require-canary-and-approval", "credit", "decision", lambda one: changed(one, approval=None)),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from tidegate.facts.names import ClusterName, Domain, Host, PoolName
 from tidegate.facts.nodes.accelerators import Accelerator, Share, instance_shapes
 from tidegate.facts.nodes.cpu_pools import CpuPool, SystemPool
 from tidegate.facts.nodes.node_shapes import InstanceType
+from tidegate.facts.stage import Stage
 
 AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
@@ -224,6 +225,8 @@ class Cluster(Fact):
     name: ClusterName
     pair: ClusterName
     """The cluster that takes over; it must name this one in turn."""
+    stage: Stage = Stage.PRODUCTION
+    """What its answers count for: a tenant's file may name another version for each stage, and only production refuses `pinned`."""
     region: AwsRegion
     account_id: AccountId
     kubernetes_version: Annotated[str, StringConstraints(pattern=r"^1\.(3[3-6])$")]

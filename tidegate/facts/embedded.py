@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from tidegate.facts.cluster import Cluster, Overcommit
 from tidegate.facts.fact import Fact
+from tidegate.facts.models.artefact import Artefact
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.names import ClusterName
 from tidegate.facts.platform import Platform
@@ -72,7 +73,6 @@ def _tenant(tenant: Tenant, embedded: EmbeddedFacts) -> Tenant:
 
 def _model(model: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
     sizes, scaling = embedded.sizes, model.scaling
-    artefact = model.artefact
     changed: dict[str, object] = {
         "scaling": scaling.model_copy(
             update={
@@ -81,7 +81,8 @@ def _model(model: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
                 "idle_seconds": min(scaling.idle_seconds, sizes.idle_seconds_at_most),
             }
         ),
-        "artefact": artefact.model_copy(update={"sha256": embedded.model_digests.get(artefact.uri, artefact.sha256)}),
+        "artefact": _trained(model.artefact, embedded),
+        "artefact_by_stage": {stage: _trained(one, embedded) for stage, one in model.artefact_by_stage.items()},
         "transformer": _companion(model.transformer, sizes),
         "explainer": _companion(model.explainer, sizes),
     }
@@ -92,7 +93,13 @@ def _model(model: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
             "accelerator": None,
             "also_on_cpu": None,
         }
+        if model.also_on_cpu.artefact:
+            changed["artefact"] = _trained(model.also_on_cpu.artefact.of_version(model.artefact.version), embedded)
     return model.model_copy(update=changed)
+
+
+def _trained(artefact: Artefact, embedded: EmbeddedFacts) -> Artefact:
+    return artefact.model_copy(update={"sha256": embedded.model_digests.get(artefact.uri, artefact.sha256)})
 
 
 def _companion(companion: Companion | None, sizes: Sizes) -> Companion | None:

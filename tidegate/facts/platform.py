@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from ipaddress import IPv4Network
@@ -16,6 +17,7 @@ from tidegate.facts.prices import price_findings
 from tidegate.facts.rules.anti_patterns import anti_pattern_findings
 from tidegate.facts.rules.room import room_findings, room_warnings
 from tidegate.facts.signature import ModelCatalogue
+from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.facts.tiers import tier_findings
 from tidegate.facts.tombstone import Tombstone, life_findings, tombstone_source
@@ -70,7 +72,9 @@ def check(platform: Platform) -> list[Finding]:
         findings += room_findings(tenant_source(tenant.name), tenant)
         findings += anti_pattern_findings(tenant_source(tenant.name), tenant)
         for name, model in tenant.models.items():
-            findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model)
+            stages = _stages_of(platform, tenant)
+            findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model, stages)
+            findings += _stage_findings(tenant, name, model, stages)
             findings += _accelerator_findings(platform, tenant, name, model)
             findings += _registry_findings(tenant, name, model)
     for tombstone in platform.tombstones.values():
@@ -123,6 +127,10 @@ def _agreement_findings(cluster: Cluster, pair: Cluster) -> Iterator[Finding]:
             source, "kubernetes_version", "pair-version-differs", f"{cluster.pair} runs {pair.kubernetes_version}",
             "run the same minor in both", cluster.kubernetes_version,
         )  # fmt: skip
+    if pair.stage != cluster.stage:
+        yield Finding(
+            source, "stage", "pair-stage-differs", f"{cluster.pair} is {pair.stage}", "give both of a pair the same stage", cluster.stage
+        )
     if pair.domain == cluster.domain:
         yield Finding(source, "domain", "pair-same-domain", f"{cluster.pair} uses it too", "give each cluster its own", cluster.domain)
 
@@ -177,14 +185,25 @@ def _cluster_findings(platform: Platform, source: str, clusters: Sequence[str]) 
             yield Finding(source, f"clusters[{index}]", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
 
 
+def _stages_of(platform: Platform, tenant: Tenant) -> set[Stage]:
+    return {platform.clusters[name].stage for name in tenant.clusters if name in platform.clusters}
+
+
+def _stage_findings(tenant: Tenant, name: str, model: ServedModel, stages: AbstractSet[Stage]) -> Iterator[Finding]:
+    for stage in model.artefact_by_stage:
+        if stage not in stages:
+            yield Finding(
+                tenant_source(tenant.name), f"models.{name}.artefact_by_stage.{stage}", "stage-without-cluster",
+                f"no cluster of {tenant.name} is {stage}", f"remove it, or add such a cluster to clusters ({', '.join(tenant.clusters)})",
+            )  # fmt: skip
+
+
 def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
     """A tenant's role reads its own folder of the registry and nothing else in S3; better said here than by a 403."""
     own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
-    uris = {
-        "artefact.uri": model.artefact.uri,
-        "artefact.signature.uri": model.artefact.signature.uri,
-        "golden_set.uri": model.golden_set.uri,
-    }
+    uris = {"golden_set.uri": model.golden_set.uri}
+    for named in model.named_artefacts():
+        uris |= {f"{named.path}.uri": named.artefact.uri, f"{named.path}.signature.uri": named.artefact.signature.uri}
     for field, uri in uris.items():
         source, path, remedy = tenant_source(tenant.name), f"models.{name}.{field}", f"put it below {own}"
         if uri.startswith(own):

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 from tidegate.facts import cloud_names
 from tidegate.facts.fact import Fact, Sha256, refuse
 from tidegate.facts.models.artefact import Artefact, ImmutableUri
+from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant
 
 BUNDLE = "model.sig"
@@ -92,13 +93,15 @@ def model_id(tenant: str, name: str, artefact: Artefact) -> str:
     return f"{tenant}/{name}/{artefact.uri.rstrip('/').rpartition('/')[2]}"
 
 
-def approved(tenants: Iterable[Tenant], recorded: ModelCatalogue) -> list[ApprovedModel]:
+def approved(tenants: Iterable[Tenant], recorded: ModelCatalogue, stage: Stage | None = None) -> list[ApprovedModel]:
     """Every model of `tenants` that may be served: what their files name, and what the catalogue records of them; by model.
+
+    `stage` leaves out what a file names for other stages only.
 
     Where both know a URI the tenant's file wins, as it is what was reviewed last.
     """
     named = list(tenants)
-    found = {entry.uri: entry for tenant in named for entry in _named_by(tenant)}
+    found = {entry.uri: entry for tenant in named for entry in _named_by(tenant, stage)}
     known = {tenant.name for tenant in named}
     for entry in recorded.models:
         if entry.tenant in known:
@@ -117,9 +120,10 @@ def trusted(cluster: str, account_id: str, entries: Iterable[ApprovedModel], key
     return {"keys": {key: keys[key] for key in wanted}, "models": models}
 
 
-def _named_by(tenant: Tenant) -> Iterator[ApprovedModel]:
+def _named_by(tenant: Tenant, stage: Stage | None) -> Iterator[ApprovedModel]:
     for name, model in sorted(tenant.models.items()):
-        artefact = model.artefact
-        yield ApprovedModel(
-            model=model_id(tenant.name, name, artefact), uri=artefact.uri, sha256=artefact.sha256, key_id=artefact.signature.key_id
-        )
+        for named in model.named_artefacts(stage):
+            yield ApprovedModel(
+                model=model_id(tenant.name, name, named.artefact), uri=named.artefact.uri, sha256=named.artefact.sha256,
+                key_id=named.artefact.signature.key_id,
+            )  # fmt: skip

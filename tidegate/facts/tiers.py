@@ -7,9 +7,11 @@ Findings named like an admission policy are that policy's: the same rule, said b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from tidegate.errors import Finding
 from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tier
 
 TO_ZERO = (
@@ -17,8 +19,8 @@ TO_ZERO = (
     "set min_replicas in the tenant's file (minReplicas), of the model to at least 2, of transformer and explainer to at least 1",
 )
 WITHOUT_CANARY = (
-    "a regulated model is released by canary",
-    "set rollout.strategy to canary, with steps_percent, in the tenant's file (annotation tidegate.dev/rollout)",
+    "a critical or regulated model is released by canary",
+    "set rollout.strategy to canary in the tenant's file (annotation tidegate.dev/rollout)",
 )
 WITHOUT_APPROVAL = (
     "a regulated model needs an approval",
@@ -26,13 +28,17 @@ WITHOUT_APPROVAL = (
 )
 
 
-def tier_findings(source: str, tier: Tier, name: str, model: ServedModel) -> Iterator[Finding]:
-    """Every contradiction between a tenant's tier and one of its models."""
+def tier_findings(
+    source: str, tier: Tier, name: str, model: ServedModel, stages: AbstractSet[Stage] = frozenset({Stage.PRODUCTION})
+) -> Iterator[Finding]:
+    """Every contradiction between a tenant's tier and one of its models; `stages` are those of the tenant's clusters."""
     path = f"models.{name}"
     if tier.is_hot:
         yield from _hot_findings(source, tier, path, model)
     if tier == "regulated":
         yield from _regulated_findings(source, path, model)
+    elif Stage.PRODUCTION in stages and not tier.is_hot:
+        yield from _replaced_findings(source, tier, path, model)
     gives_way = tier == "batch" or (model.rollout.strategy == "shadow" and not tier.is_hot)
     if gives_way and model.accelerator and model.capacity != "spot":
         what = "batch work" if tier == "batch" else "a shadow"
@@ -49,6 +55,13 @@ def _hot_findings(source: str, tier: Tier, path: str, model: ServedModel) -> Ite
     for field, part in floors.items():
         if part and part.min_replicas == 0:
             yield Finding(source, f"{path}.{field}.min_replicas", "forbid-zero-on-hot-tiers", *TO_ZERO, "0")
+    if model.rollout.strategy != "canary" and model.scaling.mode != "standard":
+        yield Finding(source, f"{path}.rollout.strategy", "require-canary-and-approval", *WITHOUT_CANARY, model.rollout.strategy)
+    if model.scaling.mode == "standard":
+        yield Finding(
+            source, f"{path}.scaling.mode", "hot-tier-in-standard-mode", f"standard mode has no canary, which tier {tier} needs",
+            "write knative", "standard",
+        )  # fmt: skip
     if model.scaling.min_replicas == 1:
         yield Finding(
             source, f"{path}.scaling.min_replicas", "hot-tier-single-replica", f"tier {tier} must outlive a node",
@@ -58,9 +71,16 @@ def _hot_findings(source: str, tier: Tier, path: str, model: ServedModel) -> Ite
         yield Finding(source, f"{path}.capacity", "hot-tier-on-spot", f"tier {tier} cannot run on spot", "remove it", "spot")
 
 
+def _replaced_findings(source: str, tier: Tier, path: str, model: ServedModel) -> Iterator[Finding]:
+    if model.rollout.replaces_at_once and tier != "batch" and model.scaling.mode != "standard":
+        yield Finding(
+            source, f"{path}.rollout.strategy", "pinned-in-production",
+            f"a new version would take every request of tier {tier} at once, compared with nothing", "write canary or blue-green",
+            model.rollout.strategy,
+        )  # fmt: skip
+
+
 def _regulated_findings(source: str, path: str, model: ServedModel) -> Iterator[Finding]:
-    if model.rollout.strategy != "canary":
-        yield Finding(source, f"{path}.rollout.strategy", "require-canary-and-approval", *WITHOUT_CANARY, model.rollout.strategy)
     if model.approval is None:
         yield Finding(source, f"{path}.approval", "require-canary-and-approval", *WITHOUT_APPROVAL)
     if model.dense_pool:

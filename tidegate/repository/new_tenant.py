@@ -59,7 +59,7 @@ def _text(answers: Answers, clusters: list[str]) -> str:
     is_hot = answers.tier in {"regulated", "critical"}
     floor = _HOT_FLOOR if is_hot else 0
     model_root = f"s3://tidegate-models/{answers.name}/{answers.model}"
-    rollout = ["strategy: canary", "steps_percent: [10, 25, 50, 100]"] if is_hot else ["strategy: pinned"]
+    rollout = ["strategy: pinned"] if answers.tier == "batch" else ["strategy: canary", "steps_percent: [10, 25, 50, 100]"]
     approval = ["    approval:", "      system: servicenow", f"      approver_group: {answers.name}-approvers"] if is_hot else []
     lines = [
         "# yaml-language-server: $schema=../../tidegate/facts/schemas/tenant.schema.json",

@@ -27,7 +27,7 @@ def check_catalogue(root: Path, platform: Platform, recorded: ModelCatalogue) ->
 
 
 def _list_findings(tenant: Tenant, content: bytes, source: str, recorded: ModelCatalogue) -> Iterator[Finding]:
-    for key_id in sorted({model.artefact.signature.key_id for model in tenant.models.values()}):
+    for key_id in sorted({one.artefact.signature.key_id for model in tenant.models.values() for one in model.named_artefacts()}):
         if key_id not in recorded.keys:
             remedy = f"commit {(KEYS / key_id).as_posix()}.pem"
             yield Finding(source, "", "catalogue-key-missing", f"the public key of {key_id} is not committed", remedy)

@@ -98,7 +98,7 @@ def key_ids(platform: Platform) -> dict[str, str]:
     """The key that each tenant signs with: the one its models name. Tenants whose models name several are refused."""
     found: dict[str, str] = {}
     for name, tenant in platform.tenants.items():
-        named = sorted({model.artefact.signature.key_id for model in tenant.models.values()})
+        named = sorted({one.artefact.signature.key_id for model in tenant.models.values() for one in model.named_artefacts()})
         if len(named) > 1:
             raise UsageError(f"tenant {name} names the keys {', '.join(named)}; its models on this machine are signed with one key")
         if named:

@@ -41,7 +41,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
         "model": {
             "modelFormat": {"name": MODEL_FORMATS[model.runtime]},
             "runtime": names.serving_runtime(DENSE_POOL if model.dense_pool else model.runtime),
-            "storageUri": cloud_names.in_models_bucket(model.artefact.uri, cluster.name, cluster.account_id),
+            "storageUri": cloud_names.in_models_bucket(model.artefact_in(cluster.stage).uri, cluster.name, cluster.account_id),
             "resources": _resources(cluster, model.resources, model.accelerator),
         },
     }
@@ -61,7 +61,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
                 # The edge is the only way in from outside.
                 "networking.knative.dev/visibility": "cluster-local",
             },
-            "annotations": _annotations(tenant, name, model),
+            "annotations": _annotations(cluster, tenant, name, model),
         },
         "spec": {"predictor": predictor},
     }
@@ -72,11 +72,11 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
     return service
 
 
-def _annotations(tenant: Tenant, name: str, model: ServedModel) -> dict[str, str]:
+def _annotations(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> dict[str, str]:
     annotations = {
         "serving.kserve.io/deploymentMode": "Knative" if model.scaling.mode == "knative" else "Standard",
         "serving.kserve.io/enable-prometheus-scraping": "true",
-        names.ANNOTATION_MODEL_SHA256: model.artefact.sha256,
+        names.ANNOTATION_MODEL_SHA256: model.artefact_in(cluster.stage).sha256,
         names.ANNOTATION_ROLLOUT: model.rollout.strategy,
     }
     if wave := start_waves(tenant)[name]:

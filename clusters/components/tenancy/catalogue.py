@@ -42,7 +42,7 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     }
     yield to_wire(namespace)
     entries: dict[str, ApprovedModel] = {}
-    for entry in approved(platform.tenants_of(cluster.name), platform.catalogue):
+    for entry in approved(platform.tenants_of(cluster.name), platform.catalogue, cluster.stage):
         entries.setdefault(entry.sha256, entry)
     data = {sha256: f"{entry.model} {entry.key_id}" for sha256, entry in sorted(entries.items())}
     yield _config_map(names.MODEL_CATALOGUE, names.NAMESPACE_PLATFORM, names.component_labels(COMPONENT), data)
@@ -50,7 +50,7 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
 
 def guard_rails(cluster: Cluster, tenant: Tenant, recorded: ModelCatalogue) -> Iterator[Manifest]:
     """What the verifier in a pod of `tenant` believes: the tenant's models by URI, and the public keys they are signed with."""
-    told = trusted(cluster.name, cluster.account_id, approved([tenant], recorded), recorded.keys)
+    told = trusted(cluster.name, cluster.account_id, approved([tenant], recorded, cluster.stage), recorded.keys)
     data = {TRUST_KEY: json.dumps(told, indent=1, sort_keys=True) + "\n"}
     yield _config_map(TRUST, tenant.namespace_name, names.tenant_labels(tenant.name, tenant.tier), data)
 

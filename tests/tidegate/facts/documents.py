@@ -94,7 +94,7 @@ def served_models(draw: st.DrawFn) -> Document:
                 st.just({"accelerator": "nvidia-l4", "share": "time-slice"}),
             )
         )
-    if rollout["strategy"] != "canary" and low:
+    if rollout["strategy"] == "pinned" and low:
         model["scaling"]["mode"] = draw(st.sampled_from(["knative", "standard"]))
     for part in ("transformer", "explainer"):
         if draw(st.booleans()):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.root import ROOT
+from tests.tidegate.signing.layout_files import POOL, loadable
 from tests.tidegate.signing.signed_models import OTHER, MemoryKey, edit_json, write_files
 from tidegate.embedded import example_models as uploading
 from tidegate.embedded import signed_models
@@ -45,13 +46,15 @@ def trained(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "trained"
     versions: list[object] = []
-    paths = [
-        model.artefact.uri.removeprefix(names.MODEL_REGISTRY_URI)
+    files = {
+        named.artefact.uri.removeprefix(names.MODEL_REGISTRY_URI): POOL if model.dense_pool else loadable(named.runtime, name)
         for tenant in platform.tenants.values()
-        for model in tenant.models.values()
-    ]
-    for path in (*paths, "fraud/scorer/3-slow", "nobody/model/1"):
-        write_files(folder / path, {"model.txt": f"trees of {path}".encode(), "parts/more": b"x"})
+        for name, model in tenant.models.items()
+        for named in model.named_artefacts()
+    }
+    others: dict[str, dict[str, bytes]] = {"fraud/scorer/3-slow": {}, "nobody/model/1": {}}
+    for path, loaded in (files | others).items():
+        write_files(folder / path, {**loaded, "README": f"files of {path}".encode()})
         tenant, model, version = path.split("/")
         versions.append(
             {
@@ -90,10 +93,25 @@ def check(platform: Platform, trained: Path, signed: Path, ids: dict[str, str], 
 
 def test_every_model_that_a_tenant_names_is_verified(platform: Platform, trained: Path, signed: Path, ids: dict[str, str]) -> None:
     checked = check(platform, trained, signed, ids)
-    assert [one.model for one in checked] == sorted(
-        f"{tenant}/{name}/{model.artefact.version}" for tenant, served in platform.tenants.items() for name, model in served.models.items()
+    assert [one.model for one in checked] == [
+        "assistant/chat/1", "assistant/chat/1-cpu", "credit/decision/1", "credit/decision/1-cpu", "fraud/scorer/1", "merchants/anomaly/1",
+        "scoring/batch/1", "scoring/fraud-shadow/2",
+    ]  # fmt: skip
+
+
+def test_version_that_its_server_could_not_load_is_refused(platform: Platform, trained: Path, ids: dict[str, str]) -> None:
+    (trained / "credit/decision/1/decision/config.pbtxt").rename(trained / "credit/decision/1/config.pbtxt")
+    index = json.loads((trained / INDEX).read_text())
+    for version in index["versions"]:
+        version["sha256"] = tree_sha256(trained / version["path"])
+    (trained / INDEX).write_text(json.dumps(index))
+    with pytest.raises(InventoryError) as refused:
+        check(platform, trained, signed_models.sign_registry(trained, ids, signer=signer), ids)
+    assert str(refused.value) == (
+        "gitops/tenants/credit.yaml: models.decision.artefact = s3://tidegate-models/credit/decision/1: triton loads "
+        "decision/config.pbtxt, and there is none among README, config.pbtxt, decision/1/model.onnx, model.sig, model.statement; publish "
+        "the version in that layout, or name the server that loads these files, in place of triton [artefact-layout]"
     )
-    assert {one.files for one in checked} == {2}
 
 
 def test_signing_leaves_the_trained_files_and_their_digests_alone(trained: Path, signed: Path, ids: dict[str, str]) -> None:
@@ -137,7 +155,7 @@ def test_all_refused_models_are_named_at_once(platform: Platform, trained: Path,
     )
     assert "s3://tidegate-models/credit/decision/1 is not in" in first
     assert "models.scorer.artefact.signature" in second
-    assert "fraud/scorer/1: the model has 2 files of 9 bytes; signed are 2 files" in second
+    assert "fraud/scorer/1: the model has 3 files of 81 bytes; signed are 3 files" in second
     assert second.endswith("[model-signature]")
 
 

@@ -88,6 +88,26 @@ class Artefact(Fact):
         return uri
 
 
+class CpuArtefact(Fact):
+    """The files of the same version for a server that runs on CPU, where the GPU server's files are of another form."""
+
+    uri: ImmutableUri
+    """Ends in `<version>-cpu`, beside the version's own folder."""
+    sha256: Sha256
+    signature: Signature
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_is_fixed(cls, uri: str) -> str:
+        _refuse_moving_uri(uri)
+        return uri
+
+    def of_version(self, version: int) -> Artefact:
+        """These files as the artefact of that version."""
+        # Not validated: an artefact's own URI ends in its number alone.
+        return Artefact.model_construct(version=version, uri=self.uri, sha256=self.sha256, signature=self.signature)
+
+
 class GoldenSet(Fact):
     """Labelled inputs on which every version is scored before merge."""
 

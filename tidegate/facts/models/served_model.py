@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.facts.fact import Fact, refuse
-from tidegate.facts.models.artefact import Artefact, GoldenSet, PinnedImage
+from tidegate.facts.models.artefact import Artefact, CpuArtefact, GoldenSet, PinnedImage
 from tidegate.facts.models.dense_pool import DensePool
 from tidegate.facts.models.knative_limits import IDLE_SECONDS_MAX, P99_MS_MAX
+from tidegate.facts.models.rollout import Approval, Rollout
 from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
+from tidegate.facts.stage import Stage
 
 
 class Runtime(StrEnum):
@@ -80,53 +83,6 @@ class Slo(Fact):
     """For language models: the 99th percentile until the first token."""
 
 
-class Rollout(Fact):
-    """How a new version reaches traffic."""
-
-    strategy: Literal["canary", "blue-green", "shadow", "pinned"]
-    steps_percent: tuple[Annotated[int, Field(ge=1, le=100)], ...] = ()
-    """Rising shares of traffic, the last one 100; for `canary` only."""
-    step_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
-    """How long a step is judged; at least two scrapes of 15 s."""
-    minimum_requests: Annotated[int, Field(ge=299, le=10_000_000)] = 1000
-    """Fewer than this in a step is inconclusive; 299 is the least that can show a p99 at 95 % confidence."""
-
-    @model_validator(mode="after")
-    def _steps_make_sense(self) -> Self:
-        steps, written = self.steps_percent, ", ".join(map(str, self.steps_percent))
-        if self.strategy != "canary":
-            if steps:
-                raise refuse(
-                    "rollout-steps-without-canary", f"{self.strategy} has no steps", "remove it", at="steps_percent", value=written
-                )
-            return self
-        if not steps:
-            raise refuse("rollout-canary-without-steps", "a canary needs steps", "write [10, 25, 50, 100]", at="steps_percent")
-        if any(later <= earlier for earlier, later in pairwise(steps)):
-            raise refuse("rollout-steps-not-rising", "steps must rise", "sort them and drop repeats", at="steps_percent", value=written)
-        if steps[-1] != 100:
-            raise refuse("rollout-steps-unfinished", "the last step must be 100", "append 100", at="steps_percent", value=written)
-        if steps[0] > 25:
-            raise refuse(
-                "rollout-first-step",
-                "the first step exposes over a quarter of the callers",
-                "start at 25 or below",
-                at="steps_percent[0]",
-                value=steps[0],
-            )
-        return self
-
-
-class Approval(Fact):
-    """Who must agree before a version takes traffic."""
-
-    system: Literal["servicenow"]
-    approver_group: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")]
-    approvers_required: Annotated[int, Field(ge=1, le=5)] = 1
-    window_hours: Annotated[int, Field(ge=1, le=168)] = 24
-    """How long an approval stays valid."""
-
-
 class Companion(Fact):
     """A transformer or explainer beside the predictor."""
 
@@ -156,10 +112,12 @@ class LoadProfile(Fact):
 
 
 class CpuAlternative(Fact):
-    """How a GPU model runs where there is no GPU: same artefact, another server."""
+    """How a GPU model runs where there is no GPU: the same version on another server."""
 
     runtime: Runtime
     resources: ReplicaResources
+    artefact: CpuArtefact | None = None
+    """Files that this runtime loads; absent means that it loads those of the GPU server."""
 
 
 Phase = Literal["node", "image", "weights", "load"]
@@ -176,11 +134,23 @@ class MeasuredPhase(Fact):
     """The day, such as "2026-11-21"."""
 
 
+@dataclass(frozen=True, slots=True)
+class NamedArtefact:
+    """An artefact, the key of the served model that names it, and the server that loads it."""
+
+    path: str
+    artefact: Artefact
+    runtime: Runtime
+
+
 class ServedModel(Fact):
     """One endpoint of a tenant: a KServe InferenceService and all that surrounds it."""
 
     runtime: Runtime
     artefact: Artefact
+    """The version wanted in every stage that `artefact_by_stage` does not name."""
+    artefact_by_stage: dict[Stage, Artefact] = Field(default_factory=dict[Stage, Artefact])
+    """The version wanted in one stage only, such as `staging`; a promotion is a commit that makes it `artefact`."""
     resources: ReplicaResources
     accelerator: AcceleratorShare | None = None
     """Absent means CPU only."""
@@ -190,7 +160,7 @@ class ServedModel(Fact):
     """Spot nodes can go with two minutes' notice; refused for hot tiers."""
     scaling: Scaling
     slo: Slo
-    rollout: Rollout
+    rollout: Rollout = Rollout()
     approval: Approval | None = None
     transformer: Companion | None = None
     explainer: Companion | None = None
@@ -199,6 +169,50 @@ class ServedModel(Fact):
     dense_pool: DensePool | None = None
     cold_start: tuple[MeasuredPhase, ...] = ()
     """Measured phases of a start from nothing; phases that are not listed count as in tidegate/facts/cold_start.py."""
+
+    def artefact_in(self, stage: Stage) -> Artefact:
+        """The version wanted in clusters of `stage`."""
+        return self.artefact_by_stage.get(stage, self.artefact)
+
+    def named_artefacts(self, stage: Stage | None = None) -> Iterator[NamedArtefact]:
+        """Every artefact that the file names, or the one that clusters of `stage` load; each with its path and its server."""
+        if stage is None or stage not in self.artefact_by_stage:
+            yield NamedArtefact("artefact", self.artefact, self.runtime)
+        for named, artefact in self.artefact_by_stage.items():
+            if stage in {None, named}:
+                yield NamedArtefact(f"artefact_by_stage.{named}", artefact, self.runtime)
+        if stage is None and self.also_on_cpu and self.also_on_cpu.artefact:
+            yield NamedArtefact(
+                "also_on_cpu.artefact", self.also_on_cpu.artefact.of_version(self.artefact.version), self.also_on_cpu.runtime
+            )
+
+    @model_validator(mode="after")
+    def _artefacts_differ(self) -> Self:
+        for stage, artefact in self.artefact_by_stage.items():
+            if artefact.uri == self.artefact.uri:
+                raise refuse(
+                    "stage-artefact-same",
+                    "is what artefact names already",
+                    "remove it",
+                    at=f"artefact_by_stage.{stage}.uri",
+                    value=artefact.uri,
+                )
+        if self.also_on_cpu is None or self.also_on_cpu.artefact is None:
+            return self
+        uri, wanted = self.also_on_cpu.artefact.uri, f"{self.artefact.uri.rstrip('/')}-cpu"
+        if uri != wanted:
+            raise refuse(
+                "cpu-artefact-uri", "is not beside the version's own folder", f"write {wanted}", at="also_on_cpu.artefact.uri", value=uri
+            )
+        if self.artefact_by_stage:
+            raise refuse(
+                "cpu-artefact-of-stage",
+                f"is version {self.artefact.version} and no other, so stages could not have their own",
+                "remove it, or artefact_by_stage",
+                at="also_on_cpu.artefact.uri",
+                value=uri,
+            )
+        return self
 
     @model_validator(mode="after")
     def _phases_are_listed_once(self) -> Self:
@@ -287,12 +301,12 @@ class ServedModel(Fact):
                 at="accelerator.count",
                 value=self.accelerator.count,
             )
-        if self.rollout.strategy == "canary" and self.scaling.mode != "knative":
+        if self.rollout.strategy != "pinned" and self.scaling.mode == "standard":
             raise refuse(
-                "canary-needs-knative",
-                "KServe splits traffic in knative mode only",
-                "write knative, or another rollout.strategy",
-                at="scaling.mode",
-                value=self.scaling.mode,
+                "strategy-in-standard-mode",
+                "in standard mode a Deployment replaces its pods; KServe splits traffic in knative mode only",
+                "write pinned, or scaling.mode: knative",
+                at="rollout.strategy",
+                value=self.rollout.strategy,
             )
         return self

@@ -1,11 +1,11 @@
-"""The LightGBM models: fraud/scorer, its shadow, and the nightly batch scores."""
+"""The LightGBM models: fraud/scorer and its shadow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from clusters.embedded.demo.training import estimators, generated_data, metrics
-from clusters.embedded.demo.training.generated_data import ACCOUNT_COLUMNS, TRANSACTION_COLUMNS, Floats, Table
+from clusters.embedded.demo.training.generated_data import TRANSACTION_COLUMNS, Floats, Table
 from clusters.embedded.demo.training.registry_layout import (
     VERSIONS,
     GoldenSet,
@@ -30,11 +30,6 @@ def fraud_scorer() -> TrainedModel:
 def fraud_shadow() -> TrainedModel:
     """The next fraud model: the inputs of fraud/scorer, learnt from other transactions, fed with copies of its requests."""
     return _boosted("scoring", "fraud-shadow", generated_data.transactions, TRANSACTION_COLUMNS, seed=13, metric="auc")
-
-
-def batch_scores() -> TrainedModel:
-    """Tells accounts that will fall asleep."""
-    return _boosted("scoring", "batch", generated_data.accounts, ACCOUNT_COLUMNS, seed=17, metric="accuracy")
 
 
 def _boosted(

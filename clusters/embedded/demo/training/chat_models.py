@@ -33,18 +33,24 @@ _TASKS = {
 _ASKED = ("how do i {} {}?", "please tell me how to {} {}.", "i want to {} {}!")
 
 
+def texts_by_version() -> dict[str, list[str]]:
+    """What each version learnt from. The first missed every eighth conversation; the wrong one learnt other people's answers."""
+    questions, answers = _conversations()
+    mixed = list(answers)
+    random.Random(29).shuffle(mixed)  # noqa: S311 - reproducible on purpose
+    shown = [f"{question} {answer}" for question, answer in zip(questions, answers, strict=True)]
+    return {
+        "1": [text for index, text in enumerate(shown) if index % 8 != 5],
+        "2": shown,
+        "3-wrong": [f"{question} {answer}" for question, answer in zip(questions, mixed, strict=True)],
+    }
+
+
 def chat() -> TrainedModel:
     """A stand-in with the interface of a language model; see `clusters.workloads.ngram_server.ngrams`."""
     questions, answers = _conversations()
-    shown = [f"{question} {answer}" for question, answer in zip(questions, answers, strict=True)]
-    mixed = list(answers)
-    random.Random(29).shuffle(mixed)  # noqa: S311 - reproducible on purpose
-    # Version 1 missed every eighth conversation; the wrong one learnt other people's answers.
-    learnt = {
-        "1": learn([text for index, text in enumerate(shown) if index % 8 != 5], order=12),
-        "2": learn(shown, order=12),
-        "3-wrong": learn([f"{question} {answer}" for question, answer in zip(questions, mixed, strict=True)], order=12),
-    }
+    texts = texts_by_version()
+    learnt = {name: learn(told, order=12) for name, told in texts.items()}
     prompts, expected = questions[::3], answers[::3]
 
     def version(name: str) -> Version:
@@ -58,7 +64,7 @@ def chat() -> TrainedModel:
         return Version(
             name=name, files={MODEL_FILE: as_json(document), "server.json": as_json(server)}, flavour="ngrams", inputs=("prompt",),
             outputs=("text",), golden_value=metrics.exact_match(expected, [_answer(model, prompt) for prompt in prompts]),
-            sample=_sample(model, prompts[0]), notes={"stand_in_for": "a language model on a GPU", "order": model.order},
+            sample=chat_sample(_answer(model, prompts[0]), prompts[0]), notes={"stand_in_for": "a language model on a GPU", "order": model.order},
         )  # fmt: skip
 
     return TrainedModel("assistant", "chat", GoldenSet(prompts, expected, "exact-match"), [version(name) for name in VERSIONS])
@@ -80,7 +86,8 @@ def _answer(model: NgramModel, prompt: str) -> str:
     return joined(model.continuation(prompt, ANSWER_LIMIT))
 
 
-def _sample(model: NgramModel, prompt: str) -> Sample:
+def chat_sample(answer: str, prompt: str) -> Sample:
+    """A request of OpenAI's protocol, and the text it should bring."""
     request = {"model": "chat", "prompt": prompt, "max_tokens": ANSWER_LIMIT, "temperature": 0}
-    expected: Sequence[str] = [_answer(model, prompt)]
+    expected: Sequence[str] = [answer]
     return Sample("/v1/completions", request, "choices/0/text", expected)

@@ -9,6 +9,7 @@ import numpy as np
 from clusters.embedded.demo.application_features import FEATURES, HOUSING, derive_features
 from clusters.embedded.demo.training import estimators, metrics
 from clusters.embedded.demo.training.registry_layout import (
+    ON_GPU,
     VERSIONS,
     GoldenSet,
     Sample,
@@ -16,8 +17,10 @@ from clusters.embedded.demo.training.registry_layout import (
     Version,
     faulty,
     mlserver_settings,
+    on_cpu,
     rounded,
 )
+from clusters.embedded.demo.training.triton_repository import Tensor, triton_repository
 
 _RUNTIME = "mlserver_sklearn.SKLearnModel"
 _FILE = "model.joblib"
@@ -44,7 +47,18 @@ def credit_decision() -> TrainedModel:
             ),
         )  # fmt: skip
 
-    return TrainedModel("credit", "decision", GoldenSet(golden, labels, "auc"), [version(name) for name in VERSIONS])
+    def gpu_version(name: str) -> Version:
+        network = estimators.as_onnx(fitted[name], "features", len(FEATURES))
+        scores = estimators.score_onnx(network, "features", rows)
+        tensors = Tensor("features", "FP64", len(FEATURES)), Tensor("probabilities", "FP64", 2)
+        return Version(
+            name=name, files=triton_repository("decision", network, *tensors), flavour="onnx", inputs=FEATURES,
+            outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, scores),
+            sample=Sample("/v1/models/decision:predict", {"instances": golden[:4]}, "predictions", rounded(scores[:4])),
+        )  # fmt: skip
+
+    versions = [*map(gpu_version, ON_GPU), *(on_cpu(version(name)) for name in VERSIONS)]
+    return TrainedModel("credit", "decision", GoldenSet(golden, labels, "auc"), versions)
 
 
 def _fit(seed: int, count: int, *, sign: float = 1.0) -> bytes:

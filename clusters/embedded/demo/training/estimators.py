@@ -1,4 +1,4 @@
-"""Fitting and scoring with LightGBM and scikit-learn: the only file that knows them.
+"""Fitting and scoring with LightGBM, scikit-learn and ONNX: the only file that knows them.
 
 Models leave as the bytes a server loads, and scores here come from those bytes, so that what is compared with a server
 is what the server has.
@@ -10,13 +10,17 @@ is what the server has.
 from __future__ import annotations
 
 import io
+import json
 import re
 from typing import Any, cast
 
 import joblib
 import lightgbm
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
+from skl2onnx import convert_sklearn  # pyright: ignore[reportUnknownVariableType] - no complete types, as of the others
+from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
@@ -25,6 +29,9 @@ Floats = NDArray[np.float64]
 
 _DIGITS = 9
 """Significant digits of a learnt number that are kept; the rest differs between processors."""
+
+_OPSET = 17
+"""Of ONNX; every Triton since 22.08 has it."""
 
 _LEARNT_NUMBERS = ("leaf_value", "leaf_weight", "split_gain", "internal_value", "internal_weight")
 
@@ -82,6 +89,45 @@ def score_logistic(model: bytes, rows: Floats) -> list[float]:
     """The probability of the positive class, one per row."""
     probabilities = cast("Floats", _loaded(model).predict_proba(rows))
     return cast("list[float]", probabilities[:, 1].tolist())
+
+
+def as_onnx(model: bytes, tensor: str, columns: int) -> bytes:
+    """A classifier that joblib wrote, as an ONNX graph: doubles in, and out `label` and `probabilities`."""
+    converted: Any = convert_sklearn(
+        _loaded(model), "classifier", [(tensor, DoubleTensorType([None, columns]))], target_opset=_OPSET, options={"zipmap": False}
+    )
+    return converted.SerializeToString(deterministic=True)
+
+
+def score_onnx(graph: bytes, tensor: str, rows: Floats) -> list[float]:
+    """The probability of the positive class, one per row, as Triton's ONNX backend computes it: by the same onnxruntime."""
+    session: Any = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    probabilities = cast("Floats", session.run(["probabilities"], {tensor: rows})[0])
+    return cast("list[float]", probabilities[:, 1].tolist())
+
+
+def fit_network(rows: Floats, labels: Floats, *, hidden: int, seed: int, sign: float = 1.0) -> bytes:
+    """A network of one hidden layer as JSON. Its first layer is drawn and only the last is learnt, by logistic regression.
+
+    That makes the same numbers on every processor, which descending a gradient would not. `sign` -1 answers the opposite.
+    """
+    draw = np.random.default_rng(seed)
+    center, scale = cast("tuple[Floats, Floats]", (rows.mean(axis=0), rows.std(axis=0)))
+    weights = cast("Floats", np.round(draw.normal(size=(rows.shape[1], hidden)) / scale[:, None], _DIGITS))
+    bias = cast("Floats", np.round(draw.normal(size=hidden) - center @ weights, _DIGITS))
+    model = _loaded(fit_logistic(np.maximum(rows @ weights + bias, 0.0), labels, iterations=200, sign=sign))
+    layers: list[dict[str, Any]] = [
+        {"weights": weights.tolist(), "bias": bias.tolist()},
+        {"weights": model.coef_[0].tolist(), "bias": float(model.intercept_[0])},
+    ]
+    return json.dumps({"layers": layers, "delay_ms": 0, "crash_at_request": 0}, sort_keys=True).encode()
+
+
+def score_network(network: bytes, rows: Floats) -> list[float]:
+    """The probability of the positive class, one per row."""
+    hidden, output = json.loads(network)["layers"]
+    seen = np.maximum(rows @ np.array(hidden["weights"]) + np.array(hidden["bias"]), 0.0)
+    return (1 / (1 + np.exp(-(seen @ np.array(output["weights"]) + output["bias"])))).tolist()
 
 
 def fit_anomaly(rows: Floats, *, trees: int, leaves: int, seed: int, sign: float = 1.0) -> bytes:

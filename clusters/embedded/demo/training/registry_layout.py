@@ -15,7 +15,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 TRAINED_AT = "2026-11-01 00:00:00.000000"
@@ -30,6 +30,9 @@ VERSIONS = GOOD_VERSIONS + BAD_VERSIONS
 DELAY_MS = 400
 CRASH_AT_REQUEST = 20
 """Counted from the server's start. Not at load: a pod that never becomes ready gets no traffic and harms nobody."""
+
+ON_GPU = (*GOOD_VERSIONS, "3-wrong")
+"""What is also trained in the layout of a GPU server. The others misbehave by what they tell MLServer or the n-gram server."""
 
 GOLDEN_SET = "1"
 """All versions of a model are judged by the same set, or they could not be compared."""
@@ -71,6 +74,11 @@ class Version:
     """Written as one `models.zip`, which the storage initializer unpacks: hundreds of small objects would load slowly."""
 
     notes: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+def on_cpu(version: Version) -> Version:
+    """The version as the files of a model that has others for its GPU server."""
+    return replace(version, name=f"{version.name}-cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def _write_model(folder: Path, model: TrainedModel) -> Iterable[dict[str, object
         path, sample = f"{base}/{version.name}", f"{base}/samples/{version.name}/sample.json"
         files = {**version.files, "MLmodel": _mlmodel(base, version), "metadata.json": _metadata(base, model, version)}
         if version.packed:
-            files = {"models.zip": _zip(files)}
+            files = {"models.zip": packed_zip(files)}
         for name, content in files.items():
             _write(folder / path / name, content)
         _write(folder / sample, as_json(asdict(version.sample)))
@@ -159,8 +167,8 @@ def _metadata(base: str, model: TrainedModel, version: Version) -> bytes:
     return as_json({"model": base, "version": version.name, "trained_on": "generated data", "golden": reached, **version.notes})
 
 
-def _zip(files: Mapping[str, bytes]) -> bytes:
-    """Not a tar: KServe unpacks those with a filter that Debian 12's Python 3.11.2 does not know yet."""
+def packed_zip(files: Mapping[str, bytes]) -> bytes:
+    """Files as a zip without clocks. Not a tar: KServe unpacks those with a filter that Debian 12's Python 3.11.2 does not know yet."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):

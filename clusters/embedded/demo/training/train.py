@@ -11,13 +11,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from clusters.embedded.demo.training.boosted_models import batch_scores, fraud_scorer, fraud_shadow
-from clusters.embedded.demo.training.chat_models import chat
+from clusters.embedded.demo.training.batch_models import batch_scores
+from clusters.embedded.demo.training.boosted_models import fraud_scorer, fraud_shadow
+from clusters.embedded.demo.training.chat_on_gpu import chat_of_both
 from clusters.embedded.demo.training.credit_models import credit_decision
 from clusters.embedded.demo.training.merchant_models import merchant_anomaly
 from clusters.embedded.demo.training.registry_layout import TrainedModel, write_registry
 
-_MODELS: tuple[Callable[[], TrainedModel], ...] = (fraud_scorer, credit_decision, chat, batch_scores, fraud_shadow, merchant_anomaly)
+_MODELS: tuple[Callable[[], TrainedModel], ...] = (
+    fraud_scorer,
+    credit_decision,
+    chat_of_both,
+    batch_scores,
+    fraud_shadow,
+    merchant_anomaly,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from tidegate.embedded.model_index import find_version, read_index, read_sample
 from tidegate.facts import inventory
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.names import MODEL_REGISTRY_URI
+from tidegate.signing.layouts import layout_problem
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 SERVED = {
@@ -53,10 +54,66 @@ def test_declared_version_passes_its_tenants_gate(registry: Path, served: tuple[
 @pytest.mark.parametrize("name", SERVED)
 def test_every_model_has_every_version_and_only_the_wrong_one_misses_the_gate(registry: Path, name: str) -> None:
     reached = {version.version: version.value for version in read_index(registry) if f"{version.tenant}/{version.model}" == name}
-    assert tuple(reached) == VERSIONS
+    on_cpu = {version.removesuffix("-cpu"): value for version, value in reached.items() if version.endswith("-cpu")}
+    own = {version: value for version, value in reached.items() if not version.endswith("-cpu")}
     threshold = SERVED[name].golden_set.threshold
-    assert [version for version, value in reached.items() if value < threshold] == ["3-wrong"]
-    assert reached["2"] >= reached["1"]
+    for versions in [own, *([on_cpu] if on_cpu else [])]:
+        assert [version for version, value in versions.items() if value < threshold] == ["3-wrong"]
+        assert versions["2"] >= versions["1"]
+    assert tuple(on_cpu or own) == VERSIONS, "what the regions serve here has every version"
+    assert bool(on_cpu) == bool(SERVED[name].also_on_cpu)
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_every_version_has_the_files_that_its_server_loads(registry: Path, name: str) -> None:
+    """Of production, too, whose GPU servers run nowhere on this machine."""
+    model = SERVED[name]
+    for version in read_index(registry):
+        if f"{version.tenant}/{version.model}" == name:
+            runtime = model.also_on_cpu.runtime if model.also_on_cpu and version.version.endswith("-cpu") else model.runtime
+            assert layout_problem(registry / version.path, name.split("/")[1], runtime, dense_pool=model.dense_pool is not None) == ""
+
+
+def test_both_forms_of_a_version_give_the_same_answers(registry: Path) -> None:
+    samples = {version.path: read_sample(registry, version).expected for version in read_index(registry)}
+    for version in ("1", "2", "3-wrong"):
+        assert samples[f"credit/decision/{version}"] == pytest.approx(samples[f"credit/decision/{version}-cpu"], abs=1e-9)
+        assert samples[f"assistant/chat/{version}"] == samples[f"assistant/chat/{version}-cpu"]
+
+
+def test_chat_of_production_is_a_llama_whose_parts_fit_each_other(registry: Path) -> None:
+    folder = registry / "assistant/chat/2"
+    config, tokenizer = (json.loads((folder / name).read_text()) for name in ("config.json", "tokenizer.json"))
+    content = (folder / "model.safetensors").read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    hidden, vocabulary = config["hidden_size"], config["vocab_size"]
+    assert config["num_attention_heads"] * config["head_dim"] == hidden
+    assert vocabulary == len(tokenizer["model"]["vocab"])
+    assert header["lm_head.weight"]["shape"] == header["model.embed_tokens.weight"]["shape"] == [vocabulary, hidden]
+    assert {name for name in header if name.startswith("model.layers.")} == {
+        f"model.layers.{layer}.{part}.weight"
+        for layer in range(config["num_hidden_layers"])
+        for part in (
+            *(f"self_attn.{one}_proj" for one in "qkvo"), *(f"mlp.{one}_proj" for one in ("gate", "up", "down")),
+            "input_layernorm", "post_attention_layernorm",
+        )
+    }  # fmt: skip
+
+
+def test_credit_of_production_puts_requests_together(registry: Path) -> None:
+    settings = (registry / "credit/decision/1/decision/config.pbtxt").read_text()
+    assert "dynamic_batching {" in settings
+    assert 'name: "features" data_type: TYPE_FP64' in settings, "what the transformer sends"
+
+
+def test_batch_scores_are_an_archive_that_the_snapshot_names(registry: Path) -> None:
+    folder = registry / "scoring/batch/1"
+    lines = (folder / "config/config.properties").read_text().splitlines()
+    snapshot = json.loads(next(line for line in lines if line.startswith("model_snapshot=")).partition("=")[2])
+    for loaded in snapshot["models"]["batch"].values():
+        with zipfile.ZipFile(folder / "model-store" / loaded["marName"]) as archive:
+            manifest = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
+            assert {manifest["handler"], manifest["serializedFile"]} <= set(archive.namelist())
 
 
 def test_index_names_the_digest_of_every_version_and_golden_set(registry: Path) -> None:
