@@ -106,12 +106,12 @@ def _parts(platform: Platform, cluster: Cluster) -> Iterator[_Part]:
     yield _Part(gpu_pools.KWOK_COMPONENT, facts, list(gpu_pools.objects(cluster, kwok=True)))
     yield _Part(runtimes.COMPONENT, provenance.file_of(runtimes), list(runtimes.objects(platform, cluster.name)))
     for manifest in mesh.objects(platform, cluster):
-        yield _Part(mesh.COMPONENT, tenants if name_of(manifest) in mesh.OF_TENANTS else provenance.file_of(mesh), [manifest])
+        yield _Part(mesh.COMPONENT, tenants if mesh.names_tenants(name_of(manifest)) else provenance.file_of(mesh), [manifest])
     yield _Part(gateways.COMPONENT, facts, list(gateways.objects(cluster)))
     for manifest in edge_limits.objects(platform, cluster):
         yield _Part(gateways.COMPONENT, facts if manifest["kind"] == "RequestAuthentication" else tenants, [manifest])
     for route in routes.objects(platform, cluster):
-        yield _Part(gateways.COMPONENT, tenant_source(name_of(route)), [route])
+        yield _Part(gateways.COMPONENT, tenant_source(routes.tenant_of(name_of(route))), [route])
     yield _Part(gateways.COMPONENT, provenance.file_of(monitors), list(monitors.gateways()))
     yield _Part(prepull.COMPONENT, tenants, list(prepull.objects(platform, cluster)))
     yield _Part(warm_floor.COMPONENT, facts, list(warm_floor.objects(cluster)))

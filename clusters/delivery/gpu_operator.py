@@ -60,6 +60,8 @@ def values(cluster: Cluster) -> Mapping[str, object]:
         "mig": {"strategy": "mixed"},
         "migManager": {"enabled": cut, **(manager if cut else {})},
         "devicePlugin": {"enabled": True, **plugin},
+        # A card costs more than the rest of its machine; what it does is known from here only. The chart leaves Prometheus out.
+        "dcgmExporter": {"enabled": True, "serviceMonitor": {"enabled": True}},
         "daemonsets": {"tolerations": _ON_GPU_NODES},
         "node-feature-discovery": {"worker": {"tolerations": _ON_GPU_NODES}},
     }

@@ -82,6 +82,8 @@ class Part(Placement):
     automountServiceAccountToken: bool
     priorityClassName: str
     topologySpreadConstraints: NotRequired[list[TopologySpread]]
+    timeout: NotRequired[int]
+    """Seconds; Knative mode only."""
     annotations: NotRequired[dict[str, str]]
     containers: NotRequired[list[Container]]
 

@@ -98,13 +98,15 @@ def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
 
 def test_rate_limit_of_all_proxies_together_is_the_tenants(select: Select, platform: Platform) -> None:
     (limits,) = select("live-1/platform/edge", "EnvoyFilter")
-    limit = limits["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]
-    descriptors = limit["descriptors"]
-    for descriptor in descriptors:
-        tenant = platform.tenants[descriptor["entries"][0]["value"]]
-        assert 0 <= 3 * descriptor["token_bucket"]["max_tokens"] - tenant.requests_per_second < 3
-    assert len(descriptors) == len(TENANTS)
-    assert limit["always_consume_default_token_bucket"] is False, "a flood of one tenant's would use up the bucket that all share"
+    shared, *of_hosts = limits["spec"]["configPatches"]
+    rates: dict[str, int] = {}
+    for patch in of_hosts:
+        (limit,) = patch["patch"]["value"]["typed_per_filter_config"].values()
+        rates[patch["match"]["routeConfiguration"]["vhost"]["domainName"]] = limit["token_bucket"]["max_tokens"]
+    assert rates.keys() == {tenant.host_in("live-1.models.example.com") for tenant in platform.tenants.values()}
+    for tenant in platform.tenants.values():
+        assert 0 <= 3 * rates[tenant.host_in("live-1.models.example.com")] - tenant.requests_per_second < 3
+    assert shared["patch"]["value"]["typed_config"]["token_bucket"]["max_tokens"] == min(rates.values())
 
 
 @pytest.mark.parametrize(("cluster", "tenant"), EVERYWHERE)
@@ -165,7 +167,10 @@ def test_standard_mode_lets_the_edge_name_the_tenants_service(platform: Platform
     changed = Platform(platform.clusters, {"credit": tenant})
     objects = [each.manifest for each in cluster_tree.objects(changed) if each.folder.startswith("live-1/")]
     by_kind: dict[str, Any] = {str(each["kind"]): each for each in objects}
-    assert by_kind["ReferenceGrant"]["spec"]["to"] == [{"group": "", "kind": "Service", "name": "decision-transformer"}]
+    assert by_kind["ReferenceGrant"]["spec"]["to"] == [
+        {"group": "", "kind": "Service", "name": "decision-transformer"},
+        {"group": "", "kind": "Service", "name": "decision-explainer"},
+    ]
     assert by_kind["HTTPRoute"]["spec"]["rules"][1]["backendRefs"] == [
         {"name": "decision-transformer", "namespace": "tenant-credit", "port": 80}
     ]

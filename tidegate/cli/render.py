@@ -27,15 +27,20 @@ def validate(json: Json = False) -> None:
     """Check the inventory, the tenants and every rendered object; all findings at once."""
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
+    from tidegate.facts.platform import warn
     from tidegate.repository import rendering
 
     screen = Screen(json)
     checkout = find_checkout()
-    checked = rendering.validate(checkout, inventory.load(checkout.root), lambda text: screen.progress("schemas", text))
+    platform = inventory.load(checkout.root)
+    checked = rendering.validate(checkout, platform, lambda text: screen.progress("schemas", text))
+    warnings = warn(platform)
+    for warning in warnings:
+        screen.text(f"Warning: {warning}")
     screen.text(
         f"The inventory is valid. {checked} objects are what it renders to and match their schemas and the platform's rules; every pod fits a node."
     )
-    screen.answer({"objects": checked, "findings": []})
+    screen.answer({"objects": checked, "findings": [], "warnings": warnings})
 
 
 def diff(

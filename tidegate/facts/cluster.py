@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
@@ -20,6 +21,10 @@ AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$")]
 Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9][a-z]$")]
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9.]+/[0-9]{1,2}$")]
+
+
+_IN_PARTITION_AWS = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[1-9]")
+"""Regions whose ARNs begin with `arn:aws:`, as botocore's partitions.json describes them; China and GovCloud have partitions of their own."""
 
 
 class CapacityType(StrEnum):
@@ -245,6 +250,17 @@ class Cluster(Fact):
     (a cluster that reaches no chart repository, such as the embedded region)."""
     gpu_nodes: Literal["ec2", "kwok"] = "ec2"
     """What a GPU node is: a machine of EC2, or one that KWOK pretends, on which pods are scheduled but not executed."""
+
+    @field_validator("region")
+    @classmethod
+    def _region_is_in_our_partition(cls, region: str) -> str:
+        if not _IN_PARTITION_AWS.fullmatch(region):
+            raise refuse(
+                "region-of-another-partition",
+                "has ARNs of another partition than arn:aws, which every stack and role here is written for",
+                "choose a region of the partition aws, such as eu-west-1",
+            )
+        return region
 
     @model_validator(mode="after")
     def _facts_agree(self) -> Self:

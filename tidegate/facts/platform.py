@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import instance_shapes
 from tidegate.facts.numerals import decimal
 from tidegate.facts.prices.tables import price_findings
+from tidegate.facts.rules.anti_patterns import anti_pattern_findings
+from tidegate.facts.rules.room import room_findings, room_warnings
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant, replica_parts
@@ -32,6 +33,16 @@ class Platform:
     tombstones: Mapping[str, Tombstone] = dataclass_field(default_factory=dict[str, Tombstone])
     catalogue: ModelCatalogue = dataclass_field(default_factory=ModelCatalogue)
     """Models that may be served beside those that tenants name now, and the keys of both."""
+    callees: Mapping[str, tuple[str, ...]] = dataclass_field(init=False, repr=False, compare=False)
+    """Whom each tenant may call in the mesh, by name; looked up for each tenant, so it is not searched for each time."""
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[str]] = {}
+        for called, tenant in sorted(self.tenants.items()):
+            for caller in tenant.callers:
+                if caller.tenant:
+                    found.setdefault(caller.tenant, []).append(called)
+        object.__setattr__(self, "callees", {caller: tuple(called) for caller, called in found.items()})
 
     def tenants_of(self, cluster: str) -> list[Tenant]:
         """The tenants that run in `cluster`, by name."""
@@ -59,7 +70,8 @@ def check(platform: Platform) -> list[Finding]:
         findings += price_findings(cluster, cluster_source(name))
     for tenant in platform.tenants.values():
         findings += _placement_findings(platform, tenant)
-        findings += _quota_findings(tenant)
+        findings += room_findings(tenant_source(tenant.name), tenant)
+        findings += anti_pattern_findings(tenant_source(tenant.name), tenant)
         for name, model in tenant.models.items():
             stages = _stages_of(platform, tenant)
             findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model, stages)
@@ -70,6 +82,11 @@ def check(platform: Platform) -> list[Finding]:
         findings += _cluster_findings(platform, tombstone_source(tombstone.name), tombstone.clusters)
         findings += life_findings(tombstone, platform.tenants)
     return findings
+
+
+def warn(platform: Platform) -> list[Finding]:
+    """What is allowed and probably not meant, sorted; nobody is refused for it."""
+    return sorted(found for tenant in platform.tenants.values() for found in room_warnings(tenant_source(tenant.name), tenant))
 
 
 def _pair_findings(platform: Platform) -> Iterator[Finding]:
@@ -182,37 +199,6 @@ def _stage_findings(tenant: Tenant, name: str, model: ServedModel, stages: Abstr
             )  # fmt: skip
 
 
-def _quota_findings(tenant: Tenant) -> Iterator[Finding]:
-    """Compares in thousandths of a core and in MiB: sums of fractions would be off in the last digit."""
-    source = tenant_source(tenant.name)
-    cpu_milli = memory_mib = pods = 0
-    accelerators: dict[str, int] = defaultdict(int)
-    for model in tenant.models.values():
-        for low, _high, resources in replica_parts(model):
-            cpu_milli += low * round(resources.cpu * 1000)
-            memory_mib += low * round(resources.memory_gib * 1024)
-            pods += low
-        if model.accelerator:
-            accelerators[model.accelerator.resource_name] += max(model.scaling.min_replicas, 1) * model.accelerator.count
-    why = "the floors of all models with their sidecars need"
-    for field, needed, allowed, steps_per_unit in (
-        ("cpu", cpu_milli, round(tenant.quota.cpu * 1000), 1000),
-        ("memory_gib", memory_mib, round(tenant.quota.memory_gib * 1024), 1024),
-        ("pods", pods, tenant.quota.pods, 1),
-    ):
-        if needed > allowed:
-            floors, found = decimal(needed / steps_per_unit), decimal(allowed / steps_per_unit)
-            remedy = f"raise it to {floors} or lower floors"
-            yield Finding(source, f"quota.{field}", "quota-below-floors", f"{why} {floors}", remedy, found)
-    for resource, needed in accelerators.items():
-        allowed = tenant.quota.accelerators.get(resource, 0)
-        if needed > allowed:
-            problem = f"the models need {needed} of {resource} to answer at all"
-            yield Finding(
-                source, f"quota.accelerators.{resource}", "quota-below-accelerators", problem, f"add {resource}: {needed}", str(allowed)
-            )
-
-
 def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
     """A tenant's role reads its own folder of the registry and nothing else in S3; better said here than by a 403."""
     own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
@@ -221,7 +207,7 @@ def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterato
         uris[f"{named.path}.uri"] = named.artefact.uri
     for field, uri in uris.items():
         source, path, remedy = tenant_source(tenant.name), f"models.{name}.{field}", f"put it below {own}"
-        if not uri.startswith("s3://") or uri.startswith(own):
+        if uri.startswith(own):
             continue
         if uri.startswith(names.MODEL_REGISTRY_URI):
             yield Finding(source, path, "uri-of-another-tenant", "another tenant's folder", remedy, uri)

@@ -15,10 +15,12 @@ from tidegate.facts.platform import Platform
 from tidegate.manifests.budgets import budget_findings
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
+from tidegate.manifests.gpu_metrics import gpu_metrics_findings
 from tidegate.manifests.layout import TENANTS
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
+from tidegate.manifests.sizes import size_findings
 from tidegate.manifests.yaml_text import Manifest, parse
 
 
@@ -37,14 +39,19 @@ def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None 
     label: everything in it must stay in that namespace.
     An empty or missing folder is a finding, because a mistyped path must not look like a clean bill.
     Where the facts are given, the objects of each cluster (`<cluster>/...`) are also judged together: whether some node can host
-    each pod, and whether each model is up before Knative gives up on it; then whether budgets pay for the nodes of floors.
+    each pod, whether each model is up before Knative gives up on it, and whether cards are measured; then whether budgets pay for the
+    nodes of floors.
     """
     read = read_folder(folder)
     findings = [*read.findings, *(found for placed in read.objects.values() for each in placed for found in judge(each, schemas))]
     if platform:
         for name, cluster in sorted(platform.clusters.items()):
             placed = read.objects.get(name, ())
-            findings += [*fit_findings(cluster, placed), *cold_start_findings(platform, name, placed)]
+            findings += [
+                *fit_findings(cluster, placed),
+                *cold_start_findings(platform, name, placed),
+                *gpu_metrics_findings(cluster, placed),
+            ]
         findings += budget_findings(platform, read.objects, own_prices())
     return sorted(findings)
 
@@ -80,6 +87,7 @@ def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:
     """Every finding about one object."""
     return [
         *schemas.findings(placed.manifest, placed.source),
+        *size_findings(placed),
         *(finding for rule in RULES for finding in rule(placed)),
     ]
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tidegate.facts.cluster import CapacityType, Cluster, TimeSlicing
-from tidegate.facts.models.served_model import Scaling, ServedModel
+from tidegate.facts.models.scaling import Scaling
+from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare, InstanceShape, instance_shapes
 from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.platform import Platform, pools_for

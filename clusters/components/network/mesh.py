@@ -6,20 +6,21 @@ trial: a tenant's own certificate, past its own sidecar, reached no other tenant
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from clusters.components.network.isolation import gateway_principal, tenant_hosts
 from clusters.components.network.neighbours import callers_of
+from clusters.components.network.shares import shares
 from clusters.objects import LabelSelector, Metadata
-from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, PeerAuthentication, Rule
+from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, PeerAuthentication, Rule, TargetRef
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
 
 COMPONENT = "mesh"
-OF_TENANTS = frozenset({"activator", "local-gateway"})
-"""Policies that name each tenant."""
+_OF_TENANTS = re.compile(r"(activator|local-gateway)(-[0-9]+)?")
 _DATA_PORTS = [str(port) for port in ports.KNATIVE_DATA_PORTS]
 _ROUTING_HEADERS = ("Knative-Serving-Namespace", "Knative-Serving-Revision")
 """The activator believes these, and they can be sent twice; only the gateways may send them."""
@@ -36,19 +37,12 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     yield authentication
     yield _policy("allow-nothing", names.NAMESPACE_MESH, {})
     yield _refusals()
-    yield _policy(
-        "local-gateway",
-        names.NAMESPACE_EDGE,
-        {
-            "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_LOCAL}],
-            "action": "ALLOW",
-            "rules": _local_gateway_rules(platform, cluster),
-        },
-    )
+    gateway: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_LOCAL}
+    for name, rules in shares("local-gateway", _local_gateway_rules(platform, cluster)):
+        yield _policy(name, names.NAMESPACE_EDGE, {"targetRefs": [gateway], "action": "ALLOW", "rules": rules})
     selector: LabelSelector = {"matchLabels": {"app": "activator"}}
-    yield _policy(
-        "activator", names.NAMESPACE_KNATIVE, {"selector": selector, "action": "ALLOW", "rules": _activator_rules(platform, cluster)}
-    )
+    for name, rules in shares("activator", _activator_rules(platform, cluster)):
+        yield _policy(name, names.NAMESPACE_KNATIVE, {"selector": selector, "action": "ALLOW", "rules": rules})
     headers: list[Rule] = [
         {
             "from": [{"source": {"notPrincipals": [gateway_principal(names.GATEWAY_LOCAL)]}}],
@@ -66,6 +60,11 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     yield _policy(
         "autoscaler", names.NAMESPACE_KNATIVE, {"selector": {"matchLabels": {"app": "autoscaler"}}, "action": "ALLOW", "rules": reports}
     )
+
+
+def names_tenants(policy: str) -> bool:
+    """Whether a policy's rules follow from the tenants."""
+    return _OF_TENANTS.fullmatch(policy) is not None
 
 
 def _local_gateway_rules(platform: Platform, cluster: Cluster) -> list[Rule]:

@@ -14,33 +14,45 @@ from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
 
+RULES_MAX = 16
+"""The most rules of one HTTPRoute; of matches it takes 128 (MaxItems and the CEL rule on `rules` in apis/v1/httproute_types.go of
+sigs.k8s.io/gateway-api v1.5.1)."""
+
+GRANTED_MAX = 16
+"""The most Services of one ReferenceGrant (MaxItems in referencegrant_types.go, same release)."""
+
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
-    """One HTTPRoute per tenant that callers from outside may reach, in the gateways' namespace."""
+    """The HTTPRoutes of every tenant that callers from outside may reach, in the gateways' namespace."""
     for tenant in platform.tenants_of(cluster.name):
         if subjects(tenant):
-            yield _route(cluster, tenant)
+            yield from _routes(cluster, tenant)
+
+
+def tenant_of(route: str) -> str:
+    """The tenant that a route is named after."""
+    return route.partition(".")[0]
 
 
 def grants(tenant: Tenant) -> Iterator[Manifest]:
     """Standard mode has no Knative host, so the edge names the tenant's Services themselves and needs leave to do so."""
-    services = [names.inference_part(name, entry_part(model)) for name, model in tenant.models.items() if model.scaling.mode == "standard"]
-    if not services:
-        return
-    grant: ReferenceGrant = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "ReferenceGrant",
-        "metadata": {
-            "name": "edge",
-            "namespace": tenant.namespace_name,
-            "labels": names.tenant_labels(tenant.name, tenant.tier),
-        },
-        "spec": {
-            "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": names.NAMESPACE_EDGE}],
-            "to": [{"group": "", "kind": "Service", "name": service} for service in services],
-        },
-    }
-    yield grant
+    standard = {name: model for name, model in tenant.models.items() if model.scaling.mode == "standard"}
+    services = [names.inference_part(name, part) for name, model in standard.items() for part in _parts_of(model)]
+    for number, start in enumerate(range(0, len(services), GRANTED_MAX), start=1):
+        grant: ReferenceGrant = {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "ReferenceGrant",
+            "metadata": {
+                "name": "edge" if number == 1 else f"edge-{number}",
+                "namespace": tenant.namespace_name,
+                "labels": names.tenant_labels(tenant.name, tenant.tier),
+            },
+            "spec": {
+                "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": names.NAMESPACE_EDGE}],
+                "to": [{"group": "", "kind": "Service", "name": service} for service in services[start : start + GRANTED_MAX]],
+            },
+        }
+        yield grant
 
 
 def entry_part(model: ServedModel) -> str:
@@ -48,23 +60,42 @@ def entry_part(model: ServedModel) -> str:
     return "transformer" if model.transformer else "predictor"
 
 
-def _route(cluster: Cluster, tenant: Tenant) -> HttpRoute:
-    rules: list[RouteRule] = []
+def _parts_of(model: ServedModel) -> tuple[str, ...]:
+    """The parts that a route leads to."""
+    return (entry_part(model), "explainer") if model.explainer else (entry_part(model),)
+
+
+def _routes(cluster: Cluster, tenant: Tenant) -> Iterator[HttpRoute]:
+    """As many as Gateway API's limit asks for, filled in the file's order: who adds a model at the end moves no other.
+
+    A model's rules stay together. The first route has the tenant's name; the others' have a dot in them, which no tenant's has.
+    """
+    shares: list[list[RouteRule]] = [[]]
     for name, model in tenant.models.items():
-        if model.explainer:
-            explain = f"/v1/models/{name}:explain"
-            exact = {"type": "Exact", "value": f"/{name}{explain}"}
-            path = {"type": "ReplaceFullPath", "replaceFullPath": explain}
-            rules.append(_rule(tenant, name, model, part="explainer", match=exact, path=path))
-        prefix = {"type": "PathPrefix", "value": f"/{name}"}
-        path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
-        rules.append(_rule(tenant, name, model, part=entry_part(model), match=prefix, path=path))
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": metadata(tenant.name),
-        "spec": {"parentRefs": [{"name": names.GATEWAY_EDGE}], "hostnames": [tenant.host_in(cluster.domain)], "rules": rules},
-    }
+        rules = _rules(tenant, name, model)
+        if len(shares[-1]) + len(rules) > RULES_MAX:
+            shares.append([])
+        shares[-1] += rules
+    for number, share in enumerate(shares, start=1):
+        yield {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": metadata(tenant.name if number == 1 else f"{tenant.name}.{number}"),
+            "spec": {"parentRefs": [{"name": names.GATEWAY_EDGE}], "hostnames": [tenant.host_in(cluster.domain)], "rules": share},
+        }
+
+
+def _rules(tenant: Tenant, name: str, model: ServedModel) -> list[RouteRule]:
+    """One rule for the model, and one for its explainer if it has one; each has one match, so a route never has more than 16."""
+    rules: list[RouteRule] = []
+    if model.explainer:
+        explain = f"/v1/models/{name}:explain"
+        exact = {"type": "Exact", "value": f"/{name}{explain}"}
+        path = {"type": "ReplaceFullPath", "replaceFullPath": explain}
+        rules.append(_rule(tenant, name, model, part="explainer", match=exact, path=path))
+    prefix = {"type": "PathPrefix", "value": f"/{name}"}
+    path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+    return [*rules, _rule(tenant, name, model, part=entry_part(model), match=prefix, path=path)]
 
 
 def _rule(tenant: Tenant, name: str, model: ServedModel, *, part: str, match: dict[str, str], path: dict[str, str]) -> RouteRule:

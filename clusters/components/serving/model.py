@@ -13,6 +13,7 @@ from clusters.objects.placement import placement, priority_class
 from tidegate.facts import cloud_names, names, numerals
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.cold_start import deadline_seconds
+from tidegate.facts.models.knative_limits import TIMEOUT_SECONDS_DEFAULT, timeout_seconds
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
 from tidegate.facts.storm import start_waves
@@ -101,6 +102,8 @@ def _part(tenant: Tenant, name: str, model: ServedModel, *, part: str, floor: in
         "priorityClassName": priority_class(tenant, model),
         "annotations": _pod_annotations(tenant, model, part=part, floor=floor),
     }
+    if knative and (seconds := timeout_seconds(model.slo.p99_ms)) != TIMEOUT_SECONDS_DEFAULT:
+        described["timeout"] = seconds
     if ceiling > 1:
         described["topologySpreadConstraints"] = [
             _spread(name, part, key) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")

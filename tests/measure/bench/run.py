@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from tests.measure.bench import admission, dense_pool, storm, verification
+from tests.measure.bench import admission, dense_pool, edge_rules, many_tenants, storm, verification
 from tests.measure.bench.entries import in_memory, put
 from tests.measure.bench.many_objects import OBJECTS, large_platform, render_objects
 from tidegate import tools
@@ -194,12 +194,19 @@ def main() -> int:
         print("asking 420 models in two pods, and servers with one model each (some minutes)", flush=True)
         pool = dense_pool.measured()
     waves = storm.measured()
-    for name, entry in {"dense_pool": pool, "cold_start_storm": waves, **{name: asdict(one) for name, one in compared.items()}}.items():
+    print("rendering and validating regions of up to 2,000 tenants and 10,000 models (some minutes)", flush=True)
+    regions = many_tenants.measured(checkout.root)
+    print("asking one Envoy with the rules of 2,000 tenants", flush=True)
+    edge = edge_rules.measured(checkout.root)
+    others = {"dense_pool": pool, "cold_start_storm": waves, "many_tenants": many_tenants.entry(regions), "edge_rules": edge}
+    for name, entry in {**others, **{name: asdict(one) for name, one in compared.items()}}.items():
         put(name, entry)
     for name, one in sorted(compared.items()):
         print(f"{name:<22} ours {one.ours_s:9.3f} s   theirs {one.theirs_s:9.3f} s   ratio {one.ratio:8.2f}   goal: {GOALS[name]}")
     print(dense_pool.summary(pool))
     print(storm.summary(waves))
+    print(many_tenants.summary(regions))
+    print(edge_rules.summary(edge))
     return 0
 
 

@@ -67,13 +67,13 @@ def served_models(draw: st.DrawFn) -> Document:
         "runtime": draw(st.sampled_from(["mlserver-sklearn", "mlserver-lightgbm", "triton", "torchserve"])),
         "artefact": {
             "version": version,
-            "uri": f"s3://models/team/{version}",
+            "uri": f"s3://models/team/model/{version}",
             "sha256": draw(digests),
-            "signature": {"uri": f"s3://models/team/{version}/model.sig", "key_id": "team-release"},
+            "signature": {"uri": f"s3://models/team/model/{version}/model.sig", "key_id": "team-release"},
         },
         "resources": draw(resources),
         "scaling": {"min_replicas": low, "max_replicas": draw(st.integers(max(low, 1), 500))},
-        "slo": {"p99_ms": draw(st.floats(0.5, 600_000)), "availability": draw(st.floats(0.9, 0.99999))},
+        "slo": {"p99_ms": draw(st.floats(0.5, 300_000)), "availability": draw(st.floats(0.9, 0.99999))},
         "rollout": rollout,
         "golden_set": {
             "uri": "s3://models/team/golden/1",

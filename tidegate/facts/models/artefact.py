@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from tidegate.facts.fact import Fact, MemoryGib, Sha256, refuse
+from tidegate.facts.names import MODEL_REGISTRY_URI
 
-ImmutableUri = Annotated[str, StringConstraints(pattern=r"^(s3|oci|gs|https)://[A-Za-z0-9][A-Za-z0-9._/:@=-]*$", max_length=512)]
+FETCHED_SCHEME = "s3"
+"""What a pod can fetch: Vault lends it credentials for S3, and it takes all that is below one prefix
+(clusters/workloads/model_verifier/fetch_model.py). The signer and `tidegate model verify` read the same store."""
+
+
+def _refuse_other_schemes(uri: object) -> object:
+    if isinstance(uri, str) and (scheme := uri.partition("://")[0]) != uri and scheme != FETCHED_SCHEME:
+        raise refuse(
+            "uri-not-fetched", "no pod can fetch or verify it", f"put it into the model registry, below {MODEL_REGISTRY_URI}<tenant>/"
+        )
+    return uri
+
+
+ImmutableUri = Annotated[
+    str, StringConstraints(pattern=r"^s3://[a-z0-9][A-Za-z0-9._/-]*$", max_length=512), BeforeValidator(_refuse_other_schemes)
+]
+"""A folder or file of the model registry."""
+
+_VERSION = re.compile(r"s3://[a-z0-9.-]+/[a-z][a-z0-9-]*/[a-z][a-z0-9-]*/[0-9]{1,7}(-[a-z0-9]{1,20})?")
+
 BUNDLE = "model.sig"
 """The OpenSSF model-signing bundle, beside the files it signs."""
 
@@ -26,6 +47,16 @@ def _refuse_moving_uri(uri: str) -> None:
         raise refuse("uri-moving", "points at whatever is newest", "name one version in the path")
     if ".." in parts or "" in parts[:-1]:
         raise refuse("uri-path", "has an empty or parent path segment", "write the plain path")
+
+
+def _refuse_other_than_versions(uri: str) -> None:
+    """A file, an archive or a folder of several versions is nothing that a pod can load: it takes the folder of one version."""
+    if not _VERSION.fullmatch(uri):
+        raise refuse(
+            "uri-no-version",
+            "is not the folder of one version",
+            f"write {MODEL_REGISTRY_URI}<tenant>/<model>/<version>, the version a number",
+        )
 
 
 class Signature(Fact):
@@ -67,6 +98,7 @@ class Artefact(Fact):
     @classmethod
     def _uri_is_fixed(cls, uri: str) -> str:
         _refuse_moving_uri(uri)
+        _refuse_other_than_versions(uri)
         return uri
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.artefact import Artefact, CpuArtefact, GoldenSet, PinnedImage
 from tidegate.facts.models.dense_pool import DensePool
 from tidegate.facts.models.rollout import Approval, Rollout
+from tidegate.facts.models.scaling import Scaling, Slo
 from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
 from tidegate.facts.numerals import decimal
 from tidegate.facts.stage import Stage
@@ -37,49 +38,6 @@ MLSERVER = frozenset({Runtime.MLSERVER_SKLEARN, Runtime.MLSERVER_LIGHTGBM, Runti
 
 _GPU_ONLY = frozenset({Runtime.VLLM, Runtime.TRITON, Runtime.TORCHSERVE})
 """Servers whose images we run with GPU libraries only."""
-
-
-class Scaling(Fact):
-    """How many replicas, and on which signal."""
-
-    mode: Literal["knative", "standard"] = "knative"
-    """`knative` scales to zero and splits traffic; `standard` is a Deployment with a floor of at least one."""
-    min_replicas: Annotated[int, Field(ge=0, le=500)]
-    max_replicas: Annotated[int, Field(ge=1, le=500)]
-    concurrency_target: Annotated[int, Field(ge=1, le=1000)] = 8
-    """Requests in flight per replica that the autoscaler aims at."""
-    idle_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
-    """How long a replica outlives its last request before the service goes to zero."""
-
-    @model_validator(mode="after")
-    def _range_holds(self) -> Self:
-        if self.min_replicas > self.max_replicas:
-            raise refuse(
-                "scaling-min-above-max",
-                f"is above max_replicas, {self.max_replicas}",
-                "raise max_replicas",
-                at="min_replicas",
-                value=self.min_replicas,
-            )
-        if self.mode == "standard" and self.min_replicas == 0:
-            raise refuse(
-                "scaling-standard-to-zero",
-                "standard mode cannot scale from zero",
-                "write at least 1, or mode: knative",
-                at="min_replicas",
-                value=0,
-            )
-        return self
-
-
-class Slo(Fact):
-    """What callers are promised; alerts, load gates and canaries are all judged by it."""
-
-    p99_ms: Annotated[float, Field(gt=0, le=600_000)]
-    availability: Annotated[float, Field(ge=0.9, le=0.99999)]
-    """Share of requests answered without a server error, over 30 days."""
-    time_to_first_token_ms: Annotated[float, Field(gt=0, le=120_000)] | None = None
-    """For language models: the 99th percentile until the first token."""
 
 
 class Companion(Fact):

@@ -72,6 +72,13 @@ class AcceleratorShare(Fact):
         return f"{names.RESOURCE_GPU}.shared" if self.share == "time-slice" else names.RESOURCE_GPU
 
     @property
+    def memory_gib(self) -> int:
+        """What the shares hold together in GiB: of a slice what its profile's name says; of a card shared in turns all of it."""
+        if self.share.startswith("mig-"):
+            return self.count * int(self.share.rpartition(".")[2].removesuffix("gb"))
+        return self.count * self.accelerator.card_gib
+
+    @property
     def cards(self) -> float:
         """How many whole cards the shares amount to; a time slice counts as a quarter of a card."""
         if self.share.startswith("mig-"):

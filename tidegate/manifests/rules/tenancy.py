@@ -24,6 +24,7 @@ def require_own_namespace(placed: Placed) -> Iterator[Finding]:
 
 _TENANT_KINDS = {
     "": {"ConfigMap", "LimitRange", "Namespace", "ResourceQuota", "Service", "ServiceAccount"},
+    "gateway.networking.k8s.io": {"ReferenceGrant"},
     "monitoring.coreos.com": {"PodMonitor"},
     "networking.k8s.io": {"NetworkPolicy"},
     "policy": {"PodDisruptionBudget"},

@@ -1,0 +1,25 @@
+"""Sizes: the API server keeps every object whole in etcd, which takes no request above its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import orjson
+
+from tidegate.errors import Finding
+from tidegate.manifests.placed import Placed
+
+BYTES_MAX = 1024**2
+"""As JSON. etcd takes requests of 1.5 MiB (`DefaultMaxRequestBytes` of server/embed/config.go, v3.6.14); Argo CD and the API server add
+annotations, managed fields and a status to what we render."""
+
+
+def json_bytes(manifest: Mapping[str, object]) -> int:
+    """The size of an object as compact JSON."""
+    return len(orjson.dumps(manifest))
+
+
+def size_findings(placed: Placed) -> Iterator[Finding]:
+    """A larger object is refused at the merge, or when its status has grown."""
+    if (size := json_bytes(placed.manifest)) > BYTES_MAX:
+        yield placed.finding("object-too-large", "", f"{size} bytes as JSON, at most {BYTES_MAX}", "render it as several objects")
