@@ -1,6 +1,6 @@
 """Renders every cluster: `python -m clusters.program render --root . --out gitops/rendered`.
 
-Prints one line of JSON about what it did. Exits with 1 and one line per finding on stderr, leaving every file as it was,
+Prints one line of JSON about what it did. Exits with 1 (2 for a file that is not there) and one line per finding on stderr, leaving every file as it was,
 when the inventory or what would be rendered is refused.
 """
 
@@ -18,7 +18,8 @@ from clusters.addons.requests import fulfil, read_request
 from clusters.components.serving.images import pinned
 from clusters.delivery import removals
 from tidegate.contracts.rendering import AddOnsRequest, RenderSummary
-from tidegate.errors import ManifestError, TidegateError
+from tidegate.endings import lines_of, program_code
+from tidegate.errors import ManifestError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform
@@ -81,9 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         embedded = EmbeddedFacts.model_validate_json(chosen.embedded.read_bytes()) if chosen.embedded else None
         summary = render(chosen.root, chosen.out, embedded, [read_request(path) for path in chosen.add_ons])
-    except TidegateError as refused:
-        sys.stderr.write(f"{refused}\n")
-        return 1
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw ends with 70, and is not taken for bad input
+        sys.stderr.write(f"{lines_of(error)}\n")
+        return program_code(error)
     sys.stdout.write(f"{summary.model_dump_json()}\n")
     return 0
 

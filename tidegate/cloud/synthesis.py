@@ -18,8 +18,9 @@ from tidegate.errors import StateError
 def synthesise(checkout: Checkout, environment: Mapping[str, str], out: Path | None = None) -> Synthesis:
     """Writes Terraform JSON for all stacks below `out` (default: the checkout's own folder) and returns the summary."""
     folder = out or checkout.synthesised
-    tools.run(
-        [str(checkout.python), "-m", "infra.main"],
+    tools.run_program(
+        checkout.python,
+        "infra.main",
         cwd=checkout.root,
         env={**terraform_environment(checkout), **environment, "CDKTF_OUTDIR": str(folder)},
         timeout_seconds=120,

@@ -40,13 +40,13 @@ def render_and_validate(checkout: Checkout, platform: Platform, on_progress: OnP
 def render(checkout: Checkout, platform: Platform, out: Path | None = None) -> RenderSummary:
     """Writes `gitops/rendered` (or `out`), CODEOWNERS and the editor schemas from the checkout's own facts, which `platform` holds.
 
-    Raises `ToolError` with every finding, and nothing changed, for what cannot be rendered.
+    Raises `ProgramError` with every finding, and nothing changed, for what cannot be rendered.
     """
     owners = code_owners(checkout, platform)
     if findings := place_findings(checkout):
         raise ManifestError(findings)
-    command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or RENDERED)]
-    done = tools.run(command, cwd=checkout.root)
+    arguments = ("render", "--root", ".", "--out", str(out or RENDERED))
+    done = tools.run_program(checkout.python, "clusters.program", *arguments, cwd=checkout.root)
     write_code_owners(checkout, owners)
     for name, text in editor_schemas().items():
         path = checkout.root / "tidegate/facts/schemas" / name

@@ -90,7 +90,7 @@ def test_one_add_on_is_rendered_alone(files: list[str], tmp_path: Path, capsys: 
 
 
 def test_an_unknown_add_on_is_refused_with_those_that_exist(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["render", *files, "--only", "kourier"]) == 1
+    assert program.main(["render", *files, "--only", "kourier"]) == 2
     assert "no add-on kourier; there are argo-cd, coredns" in capsys.readouterr().err
 
 
