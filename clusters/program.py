@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from clusters import cluster_tree
-from clusters.addons.requests import fulfil, read_request
+from clusters.addons.requests import fulfil, raise_all, read_json, read_request
 from clusters.components.serving.images import pinned
 from clusters.delivery import removals
 from tidegate.contracts.rendering import AddOnsRequest, RenderSummary
 from tidegate.endings import lines_of, program_code
-from tidegate.errors import ManifestError
+from tidegate.errors import ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.platform import Platform
@@ -43,8 +45,9 @@ def render(root: Path, out: Path, embedded: EmbeddedFacts | None = None, add_ons
         with ThreadPoolExecutor(len(add_ons) or 1, "add-ons") as beside:
             others = [beside.submit(fulfil, request, written.clusters) for request in add_ons]
             summary = _render(platform, root, out, embedded)
+            raise_all([error for other in others if isinstance(error := other.exception(), TidegateError)])
             for other in others:
-                other.result()
+                other.result()  # a fault
         return summary
     finally:
         gc.enable()
@@ -80,13 +83,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     chosen = parser.parse_args(arguments)
     try:
-        embedded = EmbeddedFacts.model_validate_json(chosen.embedded.read_bytes()) if chosen.embedded else None
-        summary = render(chosen.root, chosen.out, embedded, [read_request(path) for path in chosen.add_ons])
+        embedded, add_ons = _read(chosen.embedded, chosen.add_ons)
+        summary = render(chosen.root, chosen.out, embedded, add_ons)
     except Exception as error:  # noqa: BLE001 - what nobody foresaw ends with 70, and is not taken for bad input
         sys.stderr.write(f"{lines_of(error)}\n")
         return program_code(error)
     sys.stdout.write(f"{summary.model_dump_json()}\n")
     return 0
+
+
+def _read(embedded: Path | None, add_ons: Sequence[Path]) -> tuple[EmbeddedFacts | None, list[AddOnsRequest]]:
+    refused: list[TidegateError] = []
+    facts: EmbeddedFacts | None = None
+    requests: list[AddOnsRequest] = []
+    for path in [*([embedded] if embedded else []), *add_ons]:
+        try:
+            if path is embedded:
+                facts = read_json(path, TypeAdapter(EmbeddedFacts))
+            else:
+                requests.append(read_request(path))
+        except TidegateError as error:
+            refused.append(error)
+    raise_all(refused)
+    return facts, requests
 
 
 if __name__ == "__main__":

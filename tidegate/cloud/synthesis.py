@@ -12,19 +12,23 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.toolchain import terraform_environment
 from tidegate.contracts.stacks import LISTING, StackEntry, Synthesis
-from tidegate.errors import StateError
+from tidegate.errors import ProgramError, StateError, ToolError, ToolMissingError
 
 
 def synthesise(checkout: Checkout, environment: Mapping[str, str], out: Path | None = None) -> Synthesis:
-    """Writes Terraform JSON for all stacks below `out` (default: the checkout's own folder) and returns the summary."""
+    """Writes Terraform JSON for all stacks below `out` (default: the checkout's own folder) and returns the summary.
+
+    Raises `ProgramError` with what `infra` says when it refuses the facts.
+    """
     folder = out or checkout.synthesised
-    tools.run_program(
-        checkout.python,
-        "infra.main",
-        cwd=checkout.root,
-        env={**terraform_environment(checkout), **environment, "CDKTF_OUTDIR": str(folder)},
-        timeout_seconds=120,
-    )
+    command = [str(checkout.python), "-m", "infra.main"]
+    env = {**terraform_environment(checkout), **environment, "CDKTF_OUTDIR": str(folder)}
+    try:
+        tools.stream(command, lambda _line: None, cwd=checkout.root, env=env)  # streamed, so that it can be interrupted
+    except ToolMissingError:
+        raise
+    except ToolError as error:
+        raise ProgramError(error) from error
     return read(folder)
 
 

@@ -8,6 +8,7 @@ ours.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from tidegate.errors import Finding, ManifestError
+from tidegate.manifests.placed import fields
 from tidegate.manifests.yaml_text import Manifest, emit
 
 RENDER_COMMAND = "tidegate render"
@@ -41,8 +43,8 @@ class Written:
 
 
 def name_of(manifest: Manifest) -> str:
-    """`metadata.name`."""
-    return cast("str", cast("Mapping[str, object]", manifest["metadata"])["name"])
+    """`metadata.name` as text; empty where there is none, which is the schema's finding."""
+    return str(fields(manifest.get("metadata")).get("name") or "")
 
 
 def file_path(rendered: RenderedObject) -> str:
@@ -53,6 +55,12 @@ def file_path(rendered: RenderedObject) -> str:
 def comment(source: str) -> str:
     """What a rendered file says at its head, without the sign of a comment."""
     return f"Rendered from {source} by `{RENDER_COMMAND}`; edit that, not this file."
+
+
+def facts_of(text: str) -> str:
+    """What the head of a rendered file names; empty for a file that was not rendered."""
+    found = re.match(r"# Rendered from (.+) by `[^`]+`; edit that, not this file\.\n", text)
+    return found[1] if found else ""
 
 
 def emit_tree(objects: Iterable[RenderedObject]) -> dict[str, bytes]:
