@@ -27,6 +27,11 @@ class Checkout:
         return self.out / "embedded"
 
     @property
+    def lock(self) -> Path:
+        """Held by the one command that changes the checkout, or what runs for it."""
+        return self.out / "command.lock"
+
+    @property
     def synthesised(self) -> Path:
         """Where `infra` writes Terraform JSON."""
         return self.root / "cdktf.out"

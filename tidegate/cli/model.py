@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def catalogue(
     key: KeyPath = None,
     retire: Annotated[list[str] | None, typer.Option(help="A version to take off the list (repeatable).")] = None,
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Write and sign gitops/catalogue/<tenant>.json: what its file names now, and what was listed before."""
     from tidegate.checkout import find_checkout
@@ -95,7 +96,8 @@ def catalogue(
 
     screen = Screen(json)
     checkout = find_checkout()
-    path, listed = write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [])
+    with at_work(screen, checkout, f"model catalogue {tenant}", wait):
+        path, listed = write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [])
     for entry in listed:
         screen.text(f"  {entry.model:<40} {entry.sha256[:12]}  {entry.key_id}")
     screen.text(f"Wrote {path.relative_to(checkout.root).as_posix()} and the public key; run `tidegate render`, then commit.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import BundleKey, Json
+from tidegate.cli.options import BundleKey, Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def up(
         typer.Option("--bundle", metavar="FILE|URL", help="Take from this bundle what would be built; a file or an https:// address."),
     ] = None,
     bundle_key: BundleKey = None,
+    wait: Wait = False,
 ) -> None:
     """Bring the embedded platform up: emulated cloud, both regions with all add-ons, and the tenants' models answering."""
     from tidegate.checkout import find_checkout
@@ -59,9 +60,10 @@ def up(
         raise UsageError("--bundle-key says whose bundle to trust; name the bundle with --bundle")
     if not without_regions:
         lifecycle.refuse_unfit_machine()
-    if bundle:
-        _take_bundle(screen, checkout, bundle, bundle_key)
-    both = lifecycle.bring_up(checkout, screen.progress, with_regions=not without_regions)
+    with at_work(screen, checkout, "up", wait):
+        if bundle:
+            _take_bundle(screen, checkout, bundle, bundle_key)
+        both = lifecycle.bring_up(checkout, screen.progress, with_regions=not without_regions)
     cloud, regions = both.cloud, both.regions
     deployment = cloud.deployment
     screen.table(
@@ -97,13 +99,15 @@ def up(
     })  # fmt: skip
 
 
-def down(json: Json = False) -> None:
+def down(json: Json = False, wait: Wait = False) -> None:
     """Take the embedded platform down and prove that nothing is left."""
     from tidegate.checkout import find_checkout
     from tidegate.embedded.lifecycle import take_down
 
     screen = Screen(json)
-    result = take_down(find_checkout(), screen.progress)
+    checkout = find_checkout()
+    with at_work(screen, checkout, "down", wait):
+        result = take_down(checkout, screen.progress)
     if result is None:
         screen.text("The platform was down already.")
     else:

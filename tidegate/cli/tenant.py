@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def new_tenant(
     model: Annotated[str, typer.Option(help="Name of the first served model.")] = "model",
     runtime: Annotated[str, typer.Option(help="Its model server.")] = "mlserver-sklearn",
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Write the file of a new tenant, complete and valid."""
     from tidegate.checkout import find_checkout
@@ -44,7 +45,8 @@ def new_tenant(
     screen = Screen(json)
     checkout = find_checkout()
     answers = Answers(name, tier.value, owner, github_team, model, runtime, caller, sha256, golden_sha256)
-    path = write_new_tenant(checkout, answers).relative_to(checkout.root).as_posix()
+    with at_work(screen, checkout, f"tenant new {name}", wait):
+        path = write_new_tenant(checkout, answers).relative_to(checkout.root).as_posix()
     screen.text(f"Wrote {path}. Edit it, then run `tidegate render` and `tidegate validate`.")
     screen.answer({"file": path})
 
@@ -54,6 +56,7 @@ def remove_tenant(
     requested_by: Annotated[str, typer.Option(help="Mail address of who answers for the removal.")],
     reason: Annotated[str, typer.Option(help="Why, in one line.")],
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Replace a tenant's file by a tombstone, which deletes all it runs once it is rendered and committed."""
     from datetime import datetime
@@ -62,7 +65,9 @@ def remove_tenant(
     from tidegate.repository import remove_tenant as removal
 
     screen = Screen(json)
-    moved = removal.remove_tenant(find_checkout(), name, requested_by, reason, datetime.now(UTC).date())
+    checkout = find_checkout()
+    with at_work(screen, checkout, f"tenant remove {name}", wait):
+        moved = removal.remove_tenant(checkout, name, requested_by, reason, datetime.now(UTC).date())
     screen.text(f"Deleted {moved.deleted} and wrote {moved.written}. `tidegate render` and the commit of both confirm the deletion.")
     screen.answer(moved)
 
