@@ -14,7 +14,7 @@ from tidegate.cloud.destroy import Destruction
 from tidegate.cloud.model_buckets import registries_of
 from tidegate.cloud.progress import OnProgress
 from tidegate.cloud.toolchain import missing
-from tidegate.embedded import emulated_cloud, emulator, example_models, regions
+from tidegate.embedded import emulated_cloud, emulator, example_models, machine_needs, regions
 from tidegate.embedded.fleet.bring_up import open_local
 from tidegate.errors import DoctorError, MachineError, UsageError
 from tidegate.facts import inventory
@@ -45,11 +45,12 @@ class PlatformUp:
     regions: regions.RegionsUp | None
 
 
-def refuse_unfit_machine() -> None:
-    """Raises `UsageError` with everything this machine lacks to run regions, and what can be had without it."""
-    if lacking := regions.lacking():
+def refuse_unfit_machine() -> list[str]:
+    """Raises `UsageError` with everything this machine lacks to run regions, and what can be had without it; returns what should be known."""
+    if lacking := machine_needs.lacking():
         lines = "\n".join(str(finding) for finding in lacking)
         raise UsageError(f"{lines}\nwithout these, `tidegate up --without-regions` still provisions the cloud and renders the tenants")
+    return machine_needs.notes()
 
 
 def bring_up(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform as system
 import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +12,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account, own_errors
 from tidegate.cloud.model_buckets import registries_of
@@ -29,15 +26,13 @@ from tidegate.embedded.machines import network
 from tidegate.embedded.region_status import RegionState, read_regions
 from tidegate.embedded.signed_models import catalogue_of, sign_registry
 from tidegate.embedded.vault import vault_region
-from tidegate.errors import Finding, MachineError
+from tidegate.errors import MachineError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 from tidegate.repository.rendering import Production, render_and_validate
 from tidegate.signing.keys import key_ids
 from tidegate.tools.progress import OnProgress
 from tidegate.tools.waiting import wait_until
-
-_PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "mount": "mount", "sysctl": "procps"}
 
 
 @dataclass
@@ -63,28 +58,6 @@ class RegionsUp:
     regions: tuple[RegionState, ...]
     phases: Mapping[str, float]
     production: Production
-
-
-def lacking() -> list[Finding]:
-    """What this machine lacks to run regions; provisioning and rendering need none of it."""
-    findings: list[Finding] = []
-
-    def lack(path: str, problem: str, remedy: str, value: str = "") -> None:
-        findings.append(Finding("this machine", path, "regions-need", problem, remedy, value))
-
-    if system.system() != "Linux":
-        lack("system", "regions are made of Linux namespaces", "run it on Linux", system.system())
-        return findings
-    if os.geteuid() != 0:
-        lack("user", "namespaces, mounts and control groups need root", "run it as root", str(os.geteuid()))
-    for program, package in _PROGRAMS.items():
-        if not tools.find(program):
-            lack(program, "not installed", f"install the package {package}")
-    if "overlay" not in Path("/proc/filesystems").read_text(encoding="ascii"):
-        lack("kernel", "no overlay filesystem", "load it: modprobe overlay")
-    if not Path("/sys/fs/cgroup").is_dir():
-        lack("kernel", "no control groups", "mount them at /sys/fs/cgroup")
-    return findings
 
 
 @own_errors()
