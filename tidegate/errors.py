@@ -102,6 +102,7 @@ class ToolMissingError(ToolError):
 
     def __init__(self, command: str, program: str) -> None:
         super().__init__(command, 127, f"{program} is not on PATH; `tidegate doctor` tells how to get it")
+        self.args = (self.stderr,)
 
 
 class StateError(TidegateError):

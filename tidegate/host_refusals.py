@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,11 @@ _SAID_BY_THE_SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno
 
 def refusal_of(error: OSError) -> HostError | None:
     """What to tell about `error`; None when no file and no lack of the machine explains it."""
+    if isinstance(error, shutil.Error):  # of a copied tree: a list of (from, to, why)
+        return HostError("\n".join(f"{to}: {why}; correct that and run it again" for _, to, why in error.args[0]))
     named = _name(error)
+    if not named and "No usable temporary directory" in (error.strerror or ""):
+        return HostError("TMPDIR: no folder for temporary files can be written; make room in /tmp, or name another folder")
     if not named and error.errno not in _SAID_BY_THE_SYSTEM:
         return None
     problem, remedy = _KNOWN.get(error.errno or 0, ((error.strerror or type(error).__name__).lower(), "correct that and run it again"))
@@ -45,6 +50,8 @@ def refusal_of(error: OSError) -> HostError | None:
 def _name(error: OSError) -> str:
     # The second file of a renaming, or of a link, is the one that is made.
     found: object = error.filename2 or error.filename
+    if isinstance(found, Path):  # a folder to start a program in
+        return str(found)
     return os.fsdecode(found) if isinstance(found, str | bytes) else ""
 
 
@@ -54,6 +61,6 @@ def naming(path: Path | str) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno:
             error.filename = str(path)
         raise

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from tidegate.errors import Finding, ManifestError
+from tidegate.host_refusals import naming
 from tidegate.manifests.placed import fields
 from tidegate.manifests.yaml_text import Manifest, emit
 
@@ -95,7 +96,8 @@ def write_trees(trees: Mapping[Path, Mapping[str, bytes]]) -> Written:
     swapped: list[_Plan] = []
     try:
         for plan in plans:
-            plan.stage()
+            with naming(plan.folder):
+                plan.stage()
         for plan in plans:
             swapped.append(plan)
             plan.swap()
@@ -125,7 +127,7 @@ class _Plan:
     """One folder on its way from what it holds to what it should hold."""
 
     def __init__(self, folder: Path, files: Mapping[str, bytes]) -> None:
-        self._folder = folder
+        self.folder = self._folder = folder
         self._files = files
         self._existing = dict(_read_files(folder)) if folder.is_dir() else {}
         self._same = {path for path, content in files.items() if self._existing.get(path) == content}

@@ -20,6 +20,7 @@ from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.layout import RENDERED, tenant_folder
 from tidegate.manifests.tree import RENDER_COMMAND
+from tidegate.tools.files import write_whole
 
 CODE_OWNERS = Path(".github/CODEOWNERS")
 PLATFORM = Path("clusters/inventory/platform.yaml")
@@ -47,12 +48,7 @@ def _paths(tenant: Tenant) -> Iterator[str]:
 
 def write_code_owners(checkout: Checkout, text: str) -> None:
     """Writes the file, unless it holds `text` already. A link in its place is replaced, not followed."""
-    path = checkout.root / CODE_OWNERS
-    if path.is_symlink():
-        path.unlink()
-    if not path.is_file() or path.read_bytes() != text.encode():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_whole(checkout.root / CODE_OWNERS, text.encode())
 
 
 def place_findings(checkout: Checkout) -> list[Finding]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
+from tidegate.tools.files import write_whole
 
 _HOT_FLOOR = 2
 """The least floor of a tier on somebody's request path: it must outlive a node."""
@@ -51,7 +52,7 @@ def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
                 shutil.copytree(checkout.root / "gitops" / folder, trial / "gitops" / folder)
         (trial / "gitops" / "tenants" / f"{answers.name}.yaml").write_text(text, encoding="utf-8")
         inventory.load(trial)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text.encode())
     return path
 
 

@@ -116,6 +116,8 @@ def _not_started(command: Sequence[str], cwd: Path | None, error: OSError) -> Ti
     """Why there is no process: no program, no folder to start it in, or the system refuses."""
     if cwd and not cwd.is_dir() and (refused := refusal_of(error)):
         return refused
+    if refused := refusal_of(OSError(error.errno, error.strerror)):  # without the program's name: the machine lacks something
+        return refused
     if isinstance(error, FileNotFoundError):
         return ToolMissingError(quoted(command), command[0])
     why = "is a folder" if Path(command[0]).is_dir() else (error.strerror or "cannot be started").lower()

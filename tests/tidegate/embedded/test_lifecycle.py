@@ -14,6 +14,7 @@ import pytest
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.checkout import Checkout
+from tidegate.cloud.account import Account
 from tidegate.cloud.synthesis import synthesise
 from tidegate.embedded import emulated_cloud, emulator, lifecycle, regions
 from tidegate.errors import Finding, MachineError, ManifestError, StateError, ToolError, UsageError
@@ -85,7 +86,7 @@ def test_synthesis_is_interrupted(tmp_path: Path) -> None:
     Timer(1, tools.interrupt_streams).start()
     started = time.monotonic()
     with pytest.raises(ToolError) as caught:
-        synthesise(Checkout(tmp_path), {})
+        synthesise(Checkout(tmp_path), Account(None))
     assert caught.value.exit_code == tools.INTERRUPTED
     assert time.monotonic() - started < 30
 
