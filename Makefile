@@ -24,7 +24,7 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: setup ## Set up, then bring the platform up on this machine; with BUNDLE=<file or https URL> nothing that is in it is built.
+up: doctor setup ## Set up, then bring the platform up on this machine; with BUNDLE=<file or https URL> nothing that is in it is built.
 	$(VENV)/bin/tidegate up $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(BUNDLE_KEY),--bundle-key '$(BUNDLE_KEY)')
 
 .PHONY: down
@@ -36,8 +36,8 @@ status: setup ## Show what runs.
 	$(VENV)/bin/tidegate status
 
 .PHONY: doctor
-doctor: setup ## Show what this machine lacks, and how to get it.
-	$(VENV)/bin/tidegate doctor
+doctor: ## Show what this machine lacks, and how to get it; needs nothing but python3.
+	@python3 -m tidegate.cli.doctor
 
 .PHONY: render
 render: setup ## Render tenants and clusters into gitops/rendered.
@@ -64,10 +64,10 @@ WORKERS := 2
 
 .PHONY: test
 test: ## Set up, then run every check and every test; what took how long is in out/times.json.
+	@python3 -m tidegate.cli.doctor --without-regions
 	@began=$$(date +%s); $(MAKE) setup-tests $(CHECKOV) && $(PYTHON) -m tests.suite.times begin --set-up=$$(($$(date +%s) - began))
 	$(PHASE) verify $(MAKE) verify
 	$(PHASE) checkov $(MAKE) checkov
-	$(VENV)/bin/tidegate doctor
 	$(PHASE) "helm and kubectl" $(VENV)/bin/tidegate local build --only helm --only kubectl
 	@# What regions need is built beside these tests, which mostly wait; should it fail, the tests on regions say so.
 	@mkdir -p out; nice -n 19 $(VENV)/bin/tidegate local build >out/build.log 2>&1 & build=$$!; \
@@ -93,7 +93,7 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 
 # Tests of which `make test` runs a part: the first rounds of seeded trials, for one.
 WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/clusters/workloads/dense_pool/test_pool.py \
-	tests/tidegate/cloud/test_embedded_cloud.py
+	tests/tidegate/cloud/test_embedded_cloud.py tests/environment
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.
 	$(PYTHON) -m tests.measure.soak.run

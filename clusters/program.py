@@ -1,6 +1,7 @@
 """Renders every cluster: `python -m clusters.program render --root . --out gitops/rendered`, or with `check` only compares with what is there.
 
-Prints one line of JSON about what it did or found. Exits with 1 and one line per finding on stderr, leaving every file as it was,
+Prints one line of JSON about what it did or found. Exits with 1 (2 for a file that is not there) and one line per finding on stderr,
+leaving every file as it was,
 when the inventory or what would be rendered is refused.
 """
 
@@ -13,11 +14,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from clusters import cluster_tree
-from clusters.addons.requests import fulfil, read_request
+from clusters.addons.requests import fulfil, raise_all, read_json, read_request
 from clusters.components.serving.images import pinned
 from clusters.delivery import removals
 from tidegate.contracts.rendering import AddOnsRequest, RenderCheck, RenderSummary
+from tidegate.endings import lines_of, program_code
 from tidegate.errors import FindingsError, ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
@@ -43,8 +47,9 @@ def render(root: Path, out: Path, embedded: EmbeddedFacts | None = None, add_ons
         with ThreadPoolExecutor(len(add_ons) or 1, "add-ons") as beside:
             others = [beside.submit(fulfil, request, written.clusters) for request in add_ons]
             summary = _render(platform, root, out, embedded)
+            raise_all([error for other in others if isinstance(error := other.exception(), TidegateError)])
             for other in others:
-                other.result()
+                other.result()  # a fault
         return summary
     finally:
         gc.enable()
@@ -106,13 +111,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "check":
             sys.stdout.write(f"{check(chosen.root).model_dump_json()}\n")
             return 0
-        embedded = EmbeddedFacts.model_validate_json(chosen.embedded.read_bytes()) if chosen.embedded else None
-        summary = render(chosen.root, chosen.out, embedded, [read_request(path) for path in chosen.add_ons])
-    except TidegateError as refused:
-        sys.stderr.write(f"{refused}\n")
-        return 1
+        embedded, add_ons = _read(chosen.embedded, chosen.add_ons)
+        summary = render(chosen.root, chosen.out, embedded, add_ons)
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw ends with 70, and is not taken for bad input
+        sys.stderr.write(f"{lines_of(error)}\n")
+        return program_code(error)
     sys.stdout.write(f"{summary.model_dump_json()}\n")
     return 0
+
+
+def _read(embedded: Path | None, add_ons: Sequence[Path]) -> tuple[EmbeddedFacts | None, list[AddOnsRequest]]:
+    refused: list[TidegateError] = []
+    facts: EmbeddedFacts | None = None
+    requests: list[AddOnsRequest] = []
+    for path in [*([embedded] if embedded else []), *add_ons]:
+        try:
+            if path is embedded:
+                facts = read_json(path, TypeAdapter(EmbeddedFacts))
+            else:
+                requests.append(read_request(path))
+        except TidegateError as error:
+            refused.append(error)
+    raise_all(refused)
+    return facts, requests
 
 
 if __name__ == "__main__":

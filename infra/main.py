@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
@@ -17,6 +18,7 @@ from infra.not_applied_locally import NOT_APPLIED_STACKS
 from infra.stacks import accelerators, bootstrap, cluster, edge, identity, network, registry, replication, state
 from infra.target import Target, target_of
 from tidegate.contracts.stacks import LISTING, LeftOut, StackEntry, Synthesis
+from tidegate.endings import lines_of, program_code
 from tidegate.errors import UsageError
 from tidegate.facts import cloud_names, inventory
 from tidegate.facts.platform import Platform
@@ -106,12 +108,17 @@ def _not_applied(platform: Platform, stacks: Mapping[str, Stack]) -> Iterator[Le
                 yield LeftOut(cluster=cluster_name, stack=short, type=resource_type, name=name, reason=reason)
 
 
-def main() -> None:
-    """Synthesises the checkout this module lies in, for the target the environment describes."""
+def main() -> int:
+    """Synthesises the checkout this module lies in, for the target the environment describes; returns the exit code."""
     root = Path(__file__).resolve().parent.parent
     outdir = Path(os.environ.get("CDKTF_OUTDIR") or root / "cdktf.out")
-    synthesise(inventory.load(root), target_of(os.environ), outdir)
+    try:
+        synthesise(inventory.load(root), target_of(os.environ), outdir)
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw ends with 70, and is not taken for bad input
+        sys.stderr.write(f"{lines_of(error)}\n")
+        return program_code(error)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

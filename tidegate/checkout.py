@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate.errors import UsageError
+from tidegate.errors import HostError, UsageError
 from tidegate.manifests.layout import RENDERED
+from tidegate.tools.environments import home_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Checkout:
     def embedded(self) -> Path:
         """What the running embedded platform keeps: process records, logs, journals."""
         return self.out / "embedded"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one command that changes the checkout, or what runs for it."""
+        return self.out / "command.lock"
 
     @property
     def synthesised(self) -> Path:
@@ -49,7 +55,10 @@ class Checkout:
 
 def find_checkout(start: Path | None = None) -> Checkout:
     """The checkout around `start` (default: the working directory)."""
-    here = (start or Path.cwd()).resolve()
+    try:
+        here = (start or Path.cwd()).resolve()
+    except FileNotFoundError:
+        raise UsageError("the folder that you work in is gone; change into a checkout") from None
     for folder in (here, *here.parents):
         if (folder / "cdktf.json").is_file() and (folder / "pyproject.toml").is_file():
             return Checkout(folder)
@@ -59,4 +68,6 @@ def find_checkout(start: Path | None = None) -> Checkout:
 def cache_folder() -> Path:
     """Where costly results are kept by content, outside every checkout: `$XDG_CACHE_HOME/tidegate` or `~/.cache/tidegate`."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tidegate"
+    if base and not Path(base).is_absolute():
+        raise HostError(f"XDG_CACHE_HOME = {base}: not an absolute path; correct it, or unset it for ~/.cache")
+    return (Path(base) if base else home_folder() / ".cache") / "tidegate"

@@ -8,12 +8,16 @@
     │   ├── LedgerError          a cost ledger is damaged, empty or names a node without a price
     │   └── DoctorError          this machine lacks something
     ├── ToolError              a program we started failed; its stderr is in the text
+    │   ├── ProgramError         a program of this repository refused its input; its own lines are the text
     │   └── ToolMissingError     the program is not installed
     ├── StateError             Terraform state is missing, locked or older than the cloud
     ├── CloudError             AWS, or what stands for it, refused a call or did not answer
     ├── EmulatorError          the emulated cloud did not start or stop
     ├── BundleError            a bundle is refused, damaged or cannot be fetched; the caches are as before
     ├── MachineError           a machine of the embedded platform did not start, or does not run
+    ├── HostError              the operating system refused: a full disk, a read-only folder, a right that is missing
+    ├── BusyError              another command is at work in this checkout
+    ├── UnexpectedError        a fault in Tidegate; nothing else becomes one
     └── UsageError             the request itself makes no sense (unknown model, bad revision)
 
 Library code raises these; only `tidegate.cli` prints them and chooses the exit code.
@@ -90,11 +94,20 @@ class ToolError(TidegateError):
         super().__init__(f"exit code {exit_code} from: {command}\n{tail}")
 
 
+class ProgramError(ToolError):
+    """A program of this repository (`clusters.program`, `infra`) refused or failed; it said why in lines that are shown as they are."""
+
+    def __init__(self, error: ToolError) -> None:
+        super().__init__(error.command, error.exit_code, error.stderr)
+        self.args = (error.stderr.strip() or str(error),)
+
+
 class ToolMissingError(ToolError):
     """The program to start is not installed."""
 
     def __init__(self, command: str, program: str) -> None:
         super().__init__(command, 127, f"{program} is not on PATH; `tidegate doctor` tells how to get it")
+        self.args = (self.stderr,)
 
 
 class StateError(TidegateError):
@@ -111,6 +124,18 @@ class EmulatorError(TidegateError):
 
 class MachineError(TidegateError):
     """A machine of the embedded platform did not start, does not run, or did not become ready."""
+
+
+class HostError(TidegateError):
+    """The operating system refused something; the text names the path, the reason and the remedy."""
+
+
+class BusyError(TidegateError):
+    """Another command is at work in this checkout; the text names it."""
+
+
+class UnexpectedError(TidegateError):
+    """What nobody foresaw. The text names the place; whoever shows it adds how to see more."""
 
 
 class BundleError(TidegateError):

@@ -1,7 +1,7 @@
 """Renders add-ons: `python -m clusters.addons render --root . --request FILE`, where the file holds an `AddOnsRequest`.
 
-`list` says what there is and from where; `files` names what rendering reads of each module. Exits with 1 and one line per finding
-when anything is refused.
+`list` says what there is and from where; `files` names what rendering reads of each module. Exits with 1, or 2 for a file
+that is not there, and one line per finding when anything is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from clusters.addons.add_on import AddOn
 from clusters.addons.listing import ADD_ONS
 from clusters.addons.requests import fulfil, read_json, read_request
 from tidegate.contracts.rendering import AddOnEntry, AddOnModule
-from tidegate.errors import TidegateError
+from tidegate.endings import lines_of, program_code
 from tidegate.facts import inventory
 
 _FOLDERS = TypeAdapter(dict[str, Path])
@@ -39,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 answer = json.dumps(sources.files_read(ADD_ONS, read_json(chosen.modules, _FOLDERS)))
             case _:
                 answer = TypeAdapter(list[AddOnEntry]).dump_json([_entry(add_on) for add_on in ADD_ONS]).decode()
-    except TidegateError as refused:
-        sys.stderr.write(f"{refused}\n")
-        return 1
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw ends with 70, and is not taken for bad input
+        sys.stderr.write(f"{lines_of(error)}\n")
+        return program_code(error)
     sys.stdout.write(f"{answer}\n")
     return 0
 

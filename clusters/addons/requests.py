@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from clusters.addons.listing import ADD_ONS
 from clusters.addons.region import AddOnRegion
 from clusters.addons.render import emit_files, render
 from tidegate.contracts.rendering import AddOnsRequest
-from tidegate.errors import Finding, InventoryError, UsageError
+from tidegate.errors import Finding, FindingsError, InventoryError, TidegateError, UsageError
 from tidegate.facts.cluster import Cluster
 from tidegate.manifests.tree import Written, write_trees
 
@@ -36,7 +36,7 @@ def read_json(path: Path, adapter: TypeAdapter[ReadT]) -> ReadT:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         raise InventoryError(
-            [_finding(path.name, ".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors()]
+            [_finding(str(path), ".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors()]
         ) from error
 
 
@@ -48,8 +48,8 @@ def fulfil(request: AddOnsRequest, clusters: Mapping[str, Cluster], only: Collec
     if unknown := set(only) - {add_on.name for add_on in ADD_ONS}:
         known = ", ".join(add_on.name for add_on in ADD_ONS)
         raise UsageError(f"no add-on {', '.join(sorted(unknown))}; there are {known}")
-    if request.facts.cluster not in clusters:
-        raise InventoryError([_finding("request", "facts.cluster", f"not in the inventory: {request.facts.cluster}")])
+    if findings := list(_place_findings(request, clusters)):
+        raise InventoryError(findings)
     region = AddOnRegion(clusters[request.facts.cluster], request.facts, request.images)
     programs = RenderPrograms(request.helm, request.kubectl)
     files: dict[str, bytes] = {}
@@ -62,6 +62,28 @@ def fulfil(request: AddOnsRequest, clusters: Mapping[str, Cluster], only: Collec
     return written
 
 
+def _place_findings(request: AddOnsRequest, clusters: Mapping[str, Cluster]) -> Iterator[Finding]:
+    source = f"request of {request.facts.cluster}"
+    if request.facts.cluster not in clusters:
+        yield _finding(source, "facts.cluster", f"not in the inventory, which has {', '.join(sorted(clusters))}", request.facts.cluster)
+    for field, path in (("helm", request.helm), ("kubectl", request.kubectl)):
+        if not (path.is_file() and os.access(path, os.X_OK)):
+            yield _finding(source, field, "is no program that can be executed", str(path))
+    if request.secrets and (request.secrets.is_dir() or not request.secrets.parent.is_dir()):
+        yield _finding(source, "secrets", "is a folder, or in none that is there", str(request.secrets))
+
+
+def raise_all(refused: Sequence[TidegateError]) -> None:
+    """Raises all of them as one, if there are any: whoever corrects the first should not meet the second afterwards."""
+    findings = [finding for error in refused if isinstance(error, FindingsError) for finding in error.findings]
+    if len(refused) == 1:
+        raise refused[0]
+    if any(not isinstance(error, FindingsError) for error in refused):
+        raise TidegateError("\n".join(str(error) for error in refused))
+    if findings:
+        raise InventoryError(findings)
+
+
 def _write_secretly(path: Path, text: str) -> None:
     """In place of whatever is there: a file that others could read before would stay readable, and a link would be followed."""
     new = path.with_name(f".{path.name}.new")
@@ -71,5 +93,5 @@ def _write_secretly(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def _finding(source: str, path: str, problem: str) -> Finding:
-    return Finding(source, path, "addons-input", problem, "correct the file")
+def _finding(source: str, path: str, problem: str, value: str = "") -> Finding:
+    return Finding(source, path, "program-input", problem, "correct the file", value)

@@ -22,7 +22,7 @@ from tests.suite import times
 from tests.suite.expected import Expected
 from tests.suite.staged_run import StagedRun
 from tidegate.checkout import Checkout
-from tidegate.embedded import regions
+from tidegate.embedded import machine_needs
 from tidegate.errors import TidegateError
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def what_is_lacking() -> str:
     """What this machine lacks to run regions; empty when they can run."""
-    return "\n".join(str(finding) for finding in regions.lacking())
+    return "\n".join(str(finding) for finding in machine_needs.lacking())
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

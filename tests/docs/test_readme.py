@@ -17,7 +17,7 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cli.main import app
 from tidegate.cloud import toolchain
-from tidegate.embedded import lifecycle, regions
+from tidegate.embedded import lifecycle, machine_needs
 from tidegate.embedded.fleet.region import read_addresses
 from tidegate.embedded.machines.facts import SupervisedPrograms
 from tidegate.facts import inventory
@@ -137,7 +137,7 @@ def test_page_names_what_is_needed_beforehand(monkeypatch: pytest.MonkeyPatch) -
     def find_nothing(_program: str) -> None: ...
 
     monkeypatch.setattr(tools, "find", find_nothing)
-    packages = re.findall(r"install the package (\S+)", "\n".join(finding.remedy for finding in regions.lacking()))
+    packages = re.findall(r"install the package (\S+)", "\n".join(finding.remedy for finding in machine_needs.lacking()))
     assert [package for package in packages if f"`{package}`" not in START] == []
     versions = re.findall(r"(?:Terraform|Go|Node\.js) [0-9.]+[0-9]", START)
     remedies = " ".join(requirement.remedy for requirement in toolchain.REQUIREMENTS)

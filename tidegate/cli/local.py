@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli.bundle import bundle
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -116,21 +116,23 @@ def kubeconfig(
 
 
 @local.command("stop")
-def stop(json: Json = False) -> None:
+def stop(json: Json = False, wait: Wait = False) -> None:
     """Stop the machines; what they keep (etcd, images, models) stays for `tidegate local start`."""
     from tidegate.checkout import find_checkout
     from tidegate.embedded.fleet.bring_up import open_local, pause
     from tidegate.embedded.fleet.machine_view import machine_names
 
     screen = Screen(json)
-    machines = open_local(find_checkout())
-    pause(machines, screen.progress)
+    checkout = find_checkout()
+    machines = open_local(checkout)
+    with at_work(screen, checkout, "local stop", wait):
+        pause(machines, screen.progress)
     screen.text("Stopped; `tidegate local start` resumes.")
     screen.answer({"stopped": machine_names(machines)})
 
 
 @local.command("start")
-def start(json: Json = False) -> None:
+def start(json: Json = False, wait: Wait = False) -> None:
     """Start the machines again with everything they kept."""
     from tidegate.checkout import find_checkout
     from tidegate.embedded.fleet.bring_up import open_local, resume
@@ -138,7 +140,8 @@ def start(json: Json = False) -> None:
 
     screen = Screen(json)
     checkout = find_checkout()
-    resume(checkout, screen.progress)
+    with at_work(screen, checkout, "local start", wait):
+        resume(checkout, screen.progress)
     regions = running_regions(open_local(checkout))
     screen.text(f"Started: {', '.join(regions)}.")
     screen.answer({"started": regions})
@@ -148,6 +151,7 @@ def start(json: Json = False) -> None:
 def rotate_credentials(
     region: Annotated[str, typer.Argument(help="Such as live-1.")],
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Give a region's Vault another access key for AWS, and take back every token that it lent."""
     from tidegate.checkout import find_checkout
@@ -160,7 +164,9 @@ def rotate_credentials(
     checkout = find_checkout()
     opened = open_local(checkout)
     find_kubeconfig(opened, region)
-    key = rotate(opened, region, cluster_of(opened, region, build(checkout, screen.progress, ["kubectl"])))
+    cluster = cluster_of(opened, region, build(checkout, screen.progress, ["kubectl"]))
+    with at_work(screen, checkout, "local rotate-credentials", wait):
+        key = rotate(opened, region, cluster)
     screen.text(f"Vault of {region} has the access key {key}; pods that serve keep running; pods that start get new credentials.")
     screen.answer({"region": region, "access_key": key})
 

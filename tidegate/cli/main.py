@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import signal
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from types import FrameType
 from typing import Annotated
 
@@ -14,8 +18,8 @@ import typer
 from tidegate.cli import cloud, model, platform, render, serving, tenant
 from tidegate.cli.cost import cost
 from tidegate.cli.local import local
-from tidegate.cli.screen import Screen
-from tidegate.errors import TidegateError, UsageError
+from tidegate.cli.screen import Screen, open_standard_output
+from tidegate.endings import MEANINGS, VERBOSE_VARIABLE, ExitCode, exit_code, expected
 
 app = typer.Typer(
     rich_markup_mode=None,  # plain help appears in half the time
@@ -70,32 +74,75 @@ for (_group, _verb), (_new, _command) in RENAMED.items():
     app.add_typer(_old, name=_group, hidden=True)
 
 
-@app.callback()
-def options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every command that is run.")] = False) -> None:
+@app.callback(epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}.")
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every command that is run, and show tracebacks.")] = False,
+) -> None:
     """Options that hold for every command."""
     if verbose:
         import logging
 
+        os.environ[VERBOSE_VARIABLE] = "1"
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(message)s")
         logging.getLogger("botocore").setLevel(logging.WARNING)
         logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 def main() -> None:
-    """Runs the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    """Runs the command line; its exit codes are `ExitCode`."""
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.stdout = open_standard_output()
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - None where the shell closed it; stays open
+    code = run(sys.argv[1:])
     try:
-        app()
-    except TidegateError as error:
-        Screen("--json" in sys.argv).refuse(error)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
-    except SystemExit as end:
-        if end.code == _INTERRUPTED:  # typer's answer to Ctrl-C
-            print("interrupted; run the same command again to continue", file=sys.stderr)
-        raise
+        sys.stdout.flush()
+    except OSError:
+        os._exit(code)  # told already; the interpreter would try once more, print a traceback and end with 120
+    sys.exit(code)
 
 
-_INTERRUPTED = 130
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code; nothing is raised but by a fault in this function."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only is no reason to fail
+    os.environ.pop(VERBOSE_VARIABLE, None)  # of an earlier call in this process
+    screen = Screen("--json" in arguments)
+    try:
+        code = _ended(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as with `head`: whoever read had enough
+        return ExitCode.REFUSED
+    except KeyboardInterrupt:  # where typer does not see it
+        code = ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the one place where what nobody foresaw becomes an exit code
+        return _refuse(screen, error)
+    if code == ExitCode.INTERRUPTED:
+        screen.note("interrupted; run the same command again to continue")
+    return code
+
+
+def _ended(arguments: Sequence[str]) -> int:
+    try:
+        app(list(arguments))
+    except SystemExit as end:  # typer ends every command with one
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return ExitCode.DONE
+
+
+def _refuse(screen: Screen, error: Exception) -> int:
+    shown = expected(error)
+    code = exit_code(shown)
+    is_verbose = VERBOSE_VARIABLE in os.environ
+    if is_verbose:
+        screen.note("".join(traceback.format_exception(error)).rstrip())
+    with contextlib.suppress(OSError):  # the error may be that nothing can be printed
+        screen.refuse(shown)
+        sys.stdout.flush()
+    if code == ExitCode.UNEXPECTED:
+        how = "" if is_verbose else "run it again with `tidegate --verbose` and "
+        screen.note(f"this is a fault in Tidegate; {how}report what is printed")
+    return code
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def catalogue(
     retire: Annotated[list[str] | None, typer.Option(help="A version to take off the list (repeatable).")] = None,
     place: Where = None,
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Verify, write and sign gitops/catalogue/<tenant>.json: what its file names now, and what was listed before."""
     from tidegate.checkout import find_checkout
@@ -103,7 +104,8 @@ def catalogue(
         registries = verify_models.registries(checkout)
     else:
         registries = examples.registries(checkout, place.value if place else examples.default_place(checkout), screen.progress)
-    path, listed = verify_models.write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [], registries)
+    with at_work(screen, checkout, f"model catalogue {tenant}", wait):
+        path, listed = verify_models.write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [], registries)
     for entry in listed:
         screen.text(f"  {entry.model:<40} {entry.sha256[:12]}  {entry.key_id}")
     screen.text(f"Wrote {path.relative_to(checkout.root).as_posix()} and the public key; run `tidegate render`, then commit.")

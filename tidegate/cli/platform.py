@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import BundleKey, Json
+from tidegate.cli.options import BundleKey, Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -15,24 +15,28 @@ if TYPE_CHECKING:
     from tidegate.contracts.stacks import LeftOut
 
 
-def doctor(json: Json = False) -> None:
+def doctor(
+    json: Json = False,
+    without_regions: Annotated[bool, typer.Option("--without-regions", help="Only what provisioning and rendering need.")] = False,
+) -> None:
     """Show what this machine lacks, and how to get it."""
     from tidegate.checkout import find_checkout
+    from tidegate.cli.doctor import examine, rows_of
     from tidegate.cloud import toolchain
     from tidegate.errors import DoctorError
 
     screen = Screen(json)
     checkout = find_checkout()
-    found = toolchain.inspect_tools()
-    mirror = toolchain.find_provider_mirror()
-    findings = toolchain.missing(checkout)
-    rows = [(tool.program, tool.version or "-", "ok" if tool.is_new_enough else tool.remedy) for tool in found]
-    rows.append(("aws provider", toolchain.AWS_PROVIDER_VERSION, "from a mirror" if mirror else "from the public registry"))
-    screen.table("Tools", ["tool", "version", "state"], rows)
+    found, findings, notes = examine(with_regions=not without_regions)
+    findings += toolchain.missing_environments(checkout)
+    screen.table("Tools", ["tool", "version", "state"], rows_of(found))
+    for note in notes:
+        screen.text(f"note: {note}")
     if findings:
         raise DoctorError(findings)
     screen.text("Nothing is missing.")
-    screen.answer({"tools": found, "provider_mirror": mirror is not None, "findings": []})
+    mirror = toolchain.find_provider_mirror()
+    screen.answer({"tools": found, "provider_mirror": mirror is not None, "notes": notes, "findings": []})
 
 
 def up(
@@ -45,6 +49,7 @@ def up(
         typer.Option("--bundle", metavar="FILE|URL", help="Take from this bundle what would be built; a file or an https:// address."),
     ] = None,
     bundle_key: BundleKey = None,
+    wait: Wait = False,
 ) -> None:
     """Bring the embedded platform up: emulated cloud, both regions with all add-ons, and the tenants' models answering."""
     from tidegate.checkout import find_checkout
@@ -58,10 +63,12 @@ def up(
     if bundle_key and not bundle:
         raise UsageError("--bundle-key says whose bundle to trust; name the bundle with --bundle")
     if not without_regions:
-        lifecycle.refuse_unfit_machine()
-    if bundle:
-        _take_bundle(screen, checkout, bundle, bundle_key)
-    both = lifecycle.bring_up(checkout, screen.progress, with_regions=not without_regions)
+        for note in lifecycle.refuse_unfit_machine():
+            screen.progress("note", note)
+    with at_work(screen, checkout, "up", wait):
+        if bundle:
+            _take_bundle(screen, checkout, bundle, bundle_key)
+        both = lifecycle.bring_up(checkout, screen.progress, with_regions=not without_regions)
     cloud, regions = both.cloud, both.regions
     deployment = cloud.deployment
     screen.table(
@@ -97,13 +104,15 @@ def up(
     })  # fmt: skip
 
 
-def down(json: Json = False) -> None:
+def down(json: Json = False, wait: Wait = False) -> None:
     """Take the embedded platform down and prove that nothing is left."""
     from tidegate.checkout import find_checkout
     from tidegate.embedded.lifecycle import take_down
 
     screen = Screen(json)
-    result = take_down(find_checkout(), screen.progress)
+    checkout = find_checkout()
+    with at_work(screen, checkout, "down", wait):
+        result = take_down(checkout, screen.progress)
     if result is None:
         screen.text("The platform was down already.")
     else:

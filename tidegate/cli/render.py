@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tidegate.cli.cost import NewRevision, OldRevision, show_floors
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 
-def render(json: Json = False) -> None:
+def render(json: Json = False, wait: Wait = False) -> None:
     """Render tenants and clusters into gitops/rendered, CODEOWNERS and the editor schemas."""
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
@@ -15,7 +15,8 @@ def render(json: Json = False) -> None:
 
     screen = Screen(json)
     checkout = find_checkout()
-    done = rendering.render(checkout, inventory.load(checkout.root))
+    with at_work(screen, checkout, "render", wait):
+        done = rendering.render(checkout, inventory.load(checkout.root))
     screen.text(
         f"{done.objects} objects of {done.clusters} clusters: {done.files_written} files written, "
         f"{done.files_unchanged} unchanged, {done.files_removed} removed."

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from tidegate.errors import FindingsError, TidegateError
+from tidegate.host_refusals import naming
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer as ReadableBuffer
 
 
 @dataclass
@@ -52,14 +58,19 @@ class Screen:
         line = f"{time.monotonic() - self.started:7.1f} s  {what:<24} {happened}"
         if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
             line = f"\033[2m{line}\033[0m"
-        print(line, file=sys.stderr, flush=True)
+        self.note(line)
+
+    def note(self, text: str) -> None:
+        """A line on stderr; nothing can be told to who has closed it, or sent it to a full disk."""
+        with contextlib.suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
 
     def refuse(self, error: TidegateError) -> None:
         """The error, findings one per line; notes follow."""
-        print(str(error), *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+        self.note("\n".join([str(error), *getattr(error, "__notes__", ())]))
         if isinstance(error, FindingsError):
             count = len(error.findings)
-            print(f"{count} finding{'s' if count > 1 else ''}; nothing was changed", file=sys.stderr)
+            self.note(f"{count} finding{'s' if count > 1 else ''}; nothing was changed")
             self.answer({"findings": error.findings})
         else:
             self.answer({"error": str(error)})
@@ -73,3 +84,19 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     return sorted(cast("set[str]", value))
+
+
+class _StandardOutput(io.FileIO):
+    """Standard output, named in the error when it cannot be written."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        with naming("standard output"):
+            return super().write(data)
+
+
+def open_standard_output() -> TextIO:
+    """In place of Python's own, whose error names nothing, so that a full disk here is like one anywhere."""
+    if not sys.stdout:  # the shell closed it
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - stays open as long as we run
+    raw = _StandardOutput(sys.stdout.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), sys.stdout.encoding, line_buffering=raw.isatty())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def new_tenant(
         typer.Option(exists=True, dir_okay=False, help="The public key <tenant>-release (PEM). Default: this machine's own of that name."),
     ] = None,
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Verify the first model and write the file of a new tenant, complete and valid."""
     from tidegate.checkout import find_checkout
@@ -52,7 +53,8 @@ def new_tenant(
     screen = Screen(json)
     checkout = find_checkout()
     answers = Answers(name, tier.value, owner, github_team, model, runtime, caller, artefact, golden_set, public_key)
-    path = write_new_tenant(checkout, answers).relative_to(checkout.root).as_posix()
+    with at_work(screen, checkout, f"tenant new {name}", wait):
+        path = write_new_tenant(checkout, answers).relative_to(checkout.root).as_posix()
     screen.text(f"Wrote {path}. Edit it, then run `tidegate render` and `tidegate validate`.")
     screen.answer({"file": path})
 
@@ -62,6 +64,7 @@ def remove_tenant(
     requested_by: Annotated[str, typer.Option(help="Mail address of who answers for the removal.")],
     reason: Annotated[str, typer.Option(help="Why, in one line.")],
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Replace a tenant's file by a tombstone, which deletes all it runs once it is rendered and committed."""
     from datetime import datetime
@@ -70,7 +73,9 @@ def remove_tenant(
     from tidegate.repository import remove_tenant as removal
 
     screen = Screen(json)
-    moved = removal.remove_tenant(find_checkout(), name, requested_by, reason, datetime.now(UTC).date())
+    checkout = find_checkout()
+    with at_work(screen, checkout, f"tenant remove {name}", wait):
+        moved = removal.remove_tenant(checkout, name, requested_by, reason, datetime.now(UTC).date())
     screen.text(f"Deleted {moved.deleted} and wrote {moved.written}. `tidegate render` and the commit of both confirm the deletion.")
     screen.answer(moved)
 

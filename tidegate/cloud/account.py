@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as BOTOCORE_DEFAULT_SESSION_VARIABLES
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate.errors import CloudError
@@ -30,6 +33,10 @@ _EMULATED_KEY = "emulated"
 """Any text serves as a key: the emulator checks none."""
 
 
+FOREIGN = ("AWS_", "TF_", "MOTO_", "CDKTF_", "TIDEGATE_AWS_", "TIDEGATE_STATE")
+"""How variables of the user begin that say something about another account, or about how to reach it."""
+
+
 @contextmanager
 def own_errors() -> Generator[None]:
     """Turns the AWS library's errors into ours, so that callers need not know it."""
@@ -44,6 +51,11 @@ class Account:
     """How to reach one account; `endpoint` is the emulator's address, None means AWS itself."""
 
     endpoint: str | None
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """How variables begin that programs for this account must not see: the user's are about another one."""
+        return () if self.endpoint is None else FOREIGN
 
     def environment(self) -> dict[str, str]:
         """The variables that point `infra` and terraform at this account; empty for AWS itself."""
@@ -74,12 +86,19 @@ class RegionClients:
     def _session(self) -> boto3.session.Session:
         if self.account.endpoint is None:
             return boto3.session.Session(region_name=self.region)
-        return boto3.session.Session(_EMULATED_KEY, _EMULATED_KEY, region_name=self.region)
+        # None of the user's variables, profiles and files: they are about other accounts, and a wrong one fails before any call.
+        nothing = {name: (None, None, default, convert) for name, (_, _, default, convert) in BOTOCORE_DEFAULT_SESSION_VARIABLES.items()}
+        files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+        core = botocore.session.Session(session_vars={**nothing, **files})
+        return boto3.session.Session(_EMULATED_KEY, _EMULATED_KEY, region_name=self.region, botocore_session=core)
 
     @cached_property
     def _config(self) -> Config:
         path_style = {"addressing_style": "path"} if self.account.endpoint else {}
-        return Config(s3=path_style, retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=10, read_timeout=60)  # pyright: ignore[reportArgumentType] - the stub wants a literal type
+        proxies: dict[str, str] | None = (
+            {} if self.account.endpoint else None
+        )  # loopback is reached directly; None means what the environment says
+        return Config(s3=path_style, proxies=proxies, retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=10, read_timeout=60)  # pyright: ignore[reportArgumentType] - the stub wants a literal type
 
     @cached_property
     def ec2(self) -> EC2Client:

@@ -70,7 +70,7 @@ def deploy(
     """
     started = time.monotonic()
     on_progress("all stacks", "synthesising")
-    synthesis = synthesise(checkout, account.environment())
+    synthesis = synthesise(checkout, account)
     chosen = [stack for stack in synthesis.stacks if only is None or stack.stack in only]
     applied = [stack for stack in chosen if stack.applied_locally or account.endpoint is None]
     needs = {stack.name: stack.depends_on for stack in applied}
@@ -185,7 +185,7 @@ class _DeployRun:
         ]  # fmt: skip
         self._progress.say(name, "applying")
         try:
-            seconds = tools.stream(command, watch.on_line, cwd=self._checkout.root, env=self._environment)
+            seconds = tools.stream(command, watch.on_line, cwd=self._checkout.root, env=self._environment, without=self._account.without)
         except ToolError as error:
             if _LOCKED in error.stderr:
                 raise StateError(f"{name}: another writer took the state's lock first; wait for it, then run this again") from error

@@ -41,7 +41,7 @@ def destroy(checkout: Checkout, platform: Platform, account: Account, on_progres
     started = time.monotonic()
     by_cluster = stores(platform, account)
     progress = StackProgress(on_progress)
-    synthesis = synthesise(checkout, account.environment())
+    synthesis = synthesise(checkout, account)
     environment = {**terraform_environment(checkout), **account.environment()}
     in_state: dict[str, int] = {}
     for stack in synthesis.stacks:
@@ -51,7 +51,7 @@ def destroy(checkout: Checkout, platform: Platform, account: Account, on_progres
     standing = [stack for stack in synthesis.stacks if stack.name in in_state]
     ordinary = [stack for stack in reversed(standing) if stack.stack != STATE_STACK]
     needs = by_urgency(_reversed_needs(ordinary), {stack.name: in_state[stack.name] for stack in ordinary})
-    run_in_order(needs, lambda name: _destroy(stack_folder(checkout, name), name, environment, progress))
+    run_in_order(needs, lambda name: _destroy(stack_folder(checkout, name), name, (environment, account.without), progress))
     _destroy_state_stacks(checkout, [stack for stack in standing if stack.stack == STATE_STACK], by_cluster, account, progress)
     left = [f"{one.type} {one.id} ({one.region})" for one in listing.list_account([store.clients for store in by_cluster.values()])]
     return Destruction(sum(in_state.values()), tuple(left), time.monotonic() - started)
@@ -62,15 +62,16 @@ def _reversed_needs(stacks: list[StackEntry]) -> Mapping[str, list[str]]:
     return {stack.name: [other.name for other in stacks if stack.name in other.depends_on] for stack in stacks}
 
 
-def _destroy(folder: Path, name: str, environment: Mapping[str, str], progress: StackProgress) -> None:
+def _destroy(folder: Path, name: str, surroundings: tuple[Mapping[str, str], Sequence[str]], progress: StackProgress) -> None:
     """Destroys one stack with terraform itself: `cdktf destroy` plans first and so pays for the provider's schema twice."""
+    environment, without = surroundings
     progress.say(name, "destroying")
     if not (folder / ".terraform").is_dir():
-        tools.run(["terraform", "init", "-no-color"], cwd=folder, env=environment)
+        tools.run(["terraform", "init", "-no-color"], cwd=folder, env=environment, without=without)
     # Without a refresh: whether anything is left is asked of the account itself, at the end.
     command = ["terraform", "destroy", "-auto-approve", "-no-color", "-refresh=false"]
     watch = progress.watch(name)
-    seconds = tools.stream(command, watch.on_line, cwd=folder, env=environment)
+    seconds = tools.stream(command, watch.on_line, cwd=folder, env=environment, without=without)
     progress.say(name, f"destroyed {watch.changed} resources in {seconds:.0f} s")
 
 
@@ -80,7 +81,7 @@ def _destroy_state_stacks(
     """The stacks whose buckets hold their own state: the states move to files first, outside the buckets."""
     out = checkout.embedded / "state-teardown"
     shutil.rmtree(out, ignore_errors=True)
-    synthesise(checkout, {**account.environment(), "TIDEGATE_STATE": "local"}, out)
+    synthesise(checkout, account, out, state="local")
     environment = {**terraform_environment(checkout), **account.environment()}
     clusters = {stack.name: stack.cluster for stack in stacks}
 
@@ -92,7 +93,7 @@ def _destroy_state_stacks(
         (folder / _local_state_name(folder)).write_bytes(body)
         # Before terraform turns versioning off: moto fails to delete markers after that.
         store.purge()
-        _destroy(folder, name, environment, progress)
+        _destroy(folder, name, (environment, account.without), progress)
 
     run_in_order({name: [] for name in clusters}, destroy_one)
     shutil.rmtree(out)

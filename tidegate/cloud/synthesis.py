@@ -10,20 +10,33 @@ from pydantic import ValidationError
 
 from tidegate import tools
 from tidegate.checkout import Checkout
+from tidegate.cloud.account import Account
 from tidegate.cloud.toolchain import terraform_environment
 from tidegate.contracts.stacks import LISTING, StackEntry, Synthesis
-from tidegate.errors import StateError
+from tidegate.errors import ProgramError, StateError, ToolError, ToolMissingError
 
 
-def synthesise(checkout: Checkout, environment: Mapping[str, str], out: Path | None = None) -> Synthesis:
-    """Writes Terraform JSON for all stacks below `out` (default: the checkout's own folder) and returns the summary."""
+def synthesise(checkout: Checkout, account: Account, out: Path | None = None, *, state: str = "") -> Synthesis:
+    """Writes Terraform JSON for all stacks of an account below `out` (default: the checkout's own folder) and returns the summary.
+
+    `state` is `local` for stacks whose state is to be in files.     Raises `ProgramError` with what `infra` says when it refuses the facts.
+    """
     folder = out or checkout.synthesised
-    tools.run(
-        [str(checkout.python), "-m", "infra.main"],
-        cwd=checkout.root,
-        env={**terraform_environment(checkout), **environment, "CDKTF_OUTDIR": str(folder)},
-        timeout_seconds=120,
-    )
+    command = [str(checkout.python), "-m", "infra.main"]
+    env = {
+        **terraform_environment(checkout),
+        **account.environment(),
+        "CDKTF_OUTDIR": str(folder),
+        **({"TIDEGATE_STATE": state} if state else {}),
+    }
+    try:
+        tools.stream(
+            command, lambda _line: None, cwd=checkout.root, env=env, without=account.without
+        )  # streamed, so that it can be interrupted
+    except ToolMissingError:
+        raise
+    except ToolError as error:
+        raise ProgramError(error) from error
     return read(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.errors import DoctorError, Finding, ToolError
+from tidegate.errors import DoctorError, Finding, HostError, ToolError
+from tidegate.tools.environments import home_folder
 
 AWS_PROVIDER_VERSION = "5.100.0"
 """The version `infra` pins; a test compares the two."""
@@ -87,7 +89,8 @@ def find_provider_mirror() -> Path | None:
 
 
 def _well_known_folders() -> Iterator[Path]:
-    yield Path.home() / ".terraform.d" / "plugins"
+    with contextlib.suppress(HostError):
+        yield home_folder() / ".terraform.d" / "plugins"
     yield Path("/usr/local/share/terraform/plugins")
     yield Path("/usr/share/terraform/plugins")
     for parent in ("/opt", "/srv", "/var/lib"):
@@ -123,13 +126,23 @@ def terraform_environment(checkout: Checkout) -> dict[str, str]:
     }
 
 
-def missing(checkout: Checkout) -> list[Finding]:
-    """One finding per thing `make up` would fail without, each with its remedy."""
-    findings = [
+def missing_tools(found: list[Tool]) -> list[Finding]:
+    """One finding for each tool that is not there, or too old."""
+    return [
         Finding(tool.program, "", "tool-too-old" if tool.version else "tool-missing",
                 "too old" if tool.version else "not found", tool.remedy, tool.version)
-        for tool in inspect_tools() if not tool.is_new_enough
+        for tool in found if not tool.is_new_enough
     ]  # fmt: skip
+
+
+def missing(checkout: Checkout) -> list[Finding]:
+    """One finding per thing `make up` would fail without, each with its remedy."""
+    return [*missing_tools(inspect_tools()), *missing_environments(checkout)]
+
+
+def missing_environments(checkout: Checkout) -> list[Finding]:
+    """One finding for each environment that `make setup` makes and that is not there."""
+    findings: list[Finding] = []
     if not checkout.python.is_file():
         findings.append(Finding(".venv", "", "environment-missing", "no Python environment", "run `make setup`"))
     if not checkout.cdktf.is_file():

@@ -17,12 +17,16 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
+from tidegate.cloud.account import FOREIGN
 from tidegate.errors import EmulatorError
 from tidegate.facts.ports import EMULATOR_PORTS
 
 """Loopback ports tried in order; a second checkout on the machine takes the next one."""
 
 START_SECONDS = 60
+
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Loopback never goes through a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def _start(checkout: Checkout, port: int) -> Emulator | None:
         [str(checkout.root / ".venv" / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
         log_path=checkout.embedded / "emulator.log",
         cwd=checkout.embedded,
+        without=FOREIGN,
         env={
             "MOTO_ACCOUNT_ID": "123456789012",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -115,7 +120,7 @@ def _wait_until_answering(emulator: Emulator) -> bool:
         # An answer alone may come from another checkout's emulator on the same port.
         if tools.listens(emulator.process, emulator.port):
             try:
-                with urllib.request.urlopen(f"{emulator.endpoint}/moto-api/", timeout=5):  # noqa: S310 - loopback only
+                with DIRECTLY.open(f"{emulator.endpoint}/moto-api/", timeout=5):
                     return True
             except (urllib.error.URLError, TimeoutError, ConnectionError):
                 pass

@@ -14,9 +14,11 @@ from tidegate.cloud.destroy import Destruction
 from tidegate.cloud.model_buckets import registries_of
 from tidegate.cloud.progress import OnProgress
 from tidegate.cloud.toolchain import missing
-from tidegate.embedded import emulated_cloud, emulator, example_models, regions
-from tidegate.errors import DoctorError, UsageError
+from tidegate.embedded import emulated_cloud, emulator, example_models, machine_needs, regions
+from tidegate.embedded.fleet.bring_up import open_local
+from tidegate.errors import DoctorError, MachineError, UsageError
 from tidegate.facts import inventory
+from tidegate.facts.platform import Platform
 from tidegate.repository.rendering import Production, render_and_validate
 
 STACKS_FOR_REGIONS = ("state", "registry")
@@ -43,11 +45,12 @@ class PlatformUp:
     regions: regions.RegionsUp | None
 
 
-def refuse_unfit_machine() -> None:
-    """Raises `UsageError` with everything this machine lacks to run regions, and what can be had without it."""
-    if lacking := regions.lacking():
+def refuse_unfit_machine() -> list[str]:
+    """Raises `UsageError` with everything this machine lacks to run regions, and what can be had without it; returns what should be known."""
+    if lacking := machine_needs.lacking():
         lines = "\n".join(str(finding) for finding in lacking)
         raise UsageError(f"{lines}\nwithout these, `tidegate up --without-regions` still provisions the cloud and renders the tenants")
+    return machine_needs.notes()
 
 
 def bring_up(
@@ -65,22 +68,44 @@ def bring_up(
     if not with_regions:
         production = render_and_validate(checkout, platform, on_progress)
         return PlatformUp(emulated_cloud.bring_up(checkout, platform, on_progress, only=only_stacks), production, None)
+    if not (local := open_local(checkout, platform)).regions:
+        known, here = ", ".join(platform.clusters), ", ".join(local.addresses.regions)
+        raise UsageError(f"none of the clusters {known} can run here; name one of them {here}, or use `tidegate up --without-regions`")
     running, _ = emulator.ensure_running(checkout)
-    telling, stop = Lock(), Event()
-    registries: Future[None] = Future()
+    return _both(checkout, platform, running.endpoint, _Telling(on_progress), only_stacks)
 
-    def tell(subject: str, what: str) -> None:
-        with telling:
-            on_progress(subject, what)
 
+class _Telling:
+    """Progress of both halves, one line at a time; the cloud's ends where the regions have failed."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress, self._lock, self._regions_failed = on_progress, Lock(), Event()
+
+    def of_regions(self, subject: str, what: str) -> None:
+        with self._lock:
+            self._on_progress(subject, what)
+
+    def of_cloud(self, subject: str, what: str) -> None:
+        if self._regions_failed.is_set():  # what begins now would be interrupted by nobody
+            raise MachineError("the regions failed")
+        self.of_regions(subject, what)
+
+    def end_cloud(self, regions_done: Future[regions.RegionsUp]) -> None:
+        if regions_done.exception():
+            self._regions_failed.set()
+            tools.interrupt_streams()
+
+
+def _both(checkout: Checkout, platform: Platform, endpoint: str, tell: _Telling, only_stacks: Collection[str] | None) -> PlatformUp:
+    stop, registries = Event(), Future[None]()
     with ThreadPoolExecutor(1, "regions") as beside:
-        running_regions = beside.submit(regions.bring_up_regions, checkout, platform, running.endpoint, registries, tell, stop)
-        running_regions.add_done_callback(lambda done: tools.interrupt_streams() if done.exception() else None)
+        running_regions = beside.submit(regions.bring_up_regions, checkout, platform, endpoint, registries, tell.of_regions, stop)
+        running_regions.add_done_callback(tell.end_cloud)
         try:
             cloud = emulated_cloud.bring_up(
                 checkout,
                 platform,
-                tell,
+                tell.of_cloud,
                 awaited=STACKS_FOR_REGIONS,
                 only=only_stacks,
                 on_awaited=lambda: registries.set_result(None),

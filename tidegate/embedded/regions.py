@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform as system
 import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import Any
 
-from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account, own_errors
 from tidegate.cloud.model_buckets import registries_of
@@ -28,15 +26,13 @@ from tidegate.embedded.machines import network
 from tidegate.embedded.region_status import RegionState, read_regions
 from tidegate.embedded.signed_models import catalogue_of, sign_registry
 from tidegate.embedded.vault import vault_region
-from tidegate.errors import Finding, MachineError
+from tidegate.errors import MachineError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 from tidegate.repository.rendering import Production, render_and_validate
 from tidegate.signing.keys import key_ids
 from tidegate.tools.progress import OnProgress
 from tidegate.tools.waiting import wait_until
-
-_PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "mount": "mount", "sysctl": "procps"}
 
 
 @dataclass
@@ -64,28 +60,6 @@ class RegionsUp:
     production: Production
 
 
-def lacking() -> list[Finding]:
-    """What this machine lacks to run regions; provisioning and rendering need none of it."""
-    findings: list[Finding] = []
-
-    def lack(path: str, problem: str, remedy: str, value: str = "") -> None:
-        findings.append(Finding("this machine", path, "regions-need", problem, remedy, value))
-
-    if system.system() != "Linux":
-        lack("system", "regions are made of Linux namespaces", "run it on Linux", system.system())
-        return findings
-    if os.geteuid() != 0:
-        lack("user", "namespaces, mounts and control groups need root", "run it as root", str(os.geteuid()))
-    for program, package in _PROGRAMS.items():
-        if not tools.find(program):
-            lack(program, "not installed", f"install the package {package}")
-    if "overlay" not in Path("/proc/filesystems").read_text(encoding="ascii"):
-        lack("kernel", "no overlay filesystem", "load it: modprobe overlay")
-    if not Path("/sys/fs/cgroup").is_dir():
-        lack("kernel", "no control groups", "mount them at /sys/fs/cgroup")
-    return findings
-
-
 @own_errors()
 def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with this one
     checkout: Checkout, platform: Platform, endpoint: str, registries: Future[None], on_progress: OnProgress, stop: Event | None = None
@@ -93,7 +67,7 @@ def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with
     """Brings every region up and waits until all of it is live. What runs already is left alone.
 
     `endpoint` is the emulated AWS; `registries` is done when the stacks of the model registry are applied. Raises `ManifestError` for
-    objects that production could not run, before anything is committed for Argo CD, and `MachineError` when a region is not live in time,
+    objects that production could not run, before a machine is started, and `MachineError` when a region is not live in time,
     naming what is missing, or soon after `stop` is set, which a failure does too.
     """
     phases, local, ended = Phases(), bring_up.open_local(checkout, platform), stop or Event()
@@ -103,30 +77,47 @@ def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with
             raise MachineError("interrupted; run the same command again to continue")
         on_progress(subject, what)
 
-    with phases.phase("build"):
-        prepared = bring_up.prepare(checkout, say)
-        registry = sign_registry(example_models.train(checkout, say), key_ids(platform), say)
-    run = _RegionsRun(local, prepared, registry, phases, say)
-    outside = local.machine(network.INTERNET)
-    internet.own_authority(outside)  # both halves below read it, and whoever comes first would make it
-    with ThreadPoolExecutor(2, "beside") as beside:
-        rendering, uploading = beside.submit(run.render), beside.submit(run.upload, Account(endpoint), registries)
+    first_failure: list[BaseException] = []
+
+    def end_on_failure(done: Future[Any]) -> None:
+        if not ended.is_set() and (error := done.exception()):
+            first_failure.append(error)
+            ended.set()
+
+    with ThreadPoolExecutor(3, "beside") as beside:
+        proving = beside.submit(_prove_production, checkout, platform, phases, say)
+        proving.add_done_callback(end_on_failure)
         try:
+            with phases.phase("build"):
+                prepared = bring_up.prepare(checkout, say)
+                registry = sign_registry(example_models.train(checkout, say), key_ids(platform), say)
+            production = proving.result()  # no machine is started for what production could not run
+            run = _RegionsRun(local, prepared, registry, phases, say)
+            internet.own_authority(local.machine(network.INTERNET))  # both below read it, and whoever comes first would make it
+            rendering, uploading = beside.submit(run.render), beside.submit(run.upload, Account(endpoint), registries)
+            rendering.add_done_callback(end_on_failure)
             with phases.phase("machines"):
                 bring_up.start_machines(local, prepared, int(endpoint.rpartition(":")[2]), say)
-            production = rendering.result()
+            rendering.result()
             run.in_each_region(run.hand_over)
             with phases.phase("vault"):
                 run.in_each_region(run.set_up_vault)
             uploading.result()
         except BaseException:
             ended.set()  # the upload may be waiting for a bucket that nobody asks for any longer
+            if first_failure:
+                raise first_failure[0] from None
             raise
     with phases.phase("live"):
         states = tuple(run.watched(name).wait_until_live() for name in local.regions)
     with phases.phase("answers"):
         run.in_each_region(lambda name: run.watched(name).prove_answers(registry))
     return RegionsUp(states, phases.seconds, production)
+
+
+def _prove_production(checkout: Checkout, platform: Platform, phases: Phases, say: OnProgress) -> Production:
+    with phases.phase("production"):
+        return render_and_validate(checkout, platform, say)
 
 
 @dataclass
@@ -149,13 +140,10 @@ class _RegionsRun:
         """A region as it is waited for."""
         return Watched(self.local, name, self.prepared.programs, partial(self.say, name))
 
-    def render(self) -> Production:
-        """Proves what production would run, then renders the same for this machine and commits it, for which no machine has to run."""
-        with self.phases.phase("production"):
-            production = render_and_validate(self.local.checkout, self.local.platform, self.say)
+    def render(self) -> None:
+        """Renders for this machine and commits it, for which no machine has to run."""
         with self.phases.phase("render"):
             self._render()
-        return production
 
     def _render(self) -> None:
         catalogue = catalogue_of(self.registry, key_ids(self.local.platform))

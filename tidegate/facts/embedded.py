@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from tidegate.errors import Finding, InventoryError
 from tidegate.facts.cluster import Cluster, Overcommit
 from tidegate.facts.fact import Fact
 from tidegate.facts.models.artefact import Artefact
@@ -37,8 +38,8 @@ class EmbeddedFacts(Fact):
 
     repository_url: Annotated[str, StringConstraints(pattern=r"^git://[a-z0-9.-]+/[A-Za-z0-9._/-]+$")]
     """The local Git server, which holds what this machine rendered."""
-    edge_addresses: dict[ClusterName, str]
-    """The node's address in each region, where its edge takes traffic."""
+    edge_addresses: Annotated[dict[ClusterName, str], Field(min_length=1)]
+    """The node's address in each region, where its edge takes traffic; no others are rendered."""
     sizes: Sizes = Sizes()
     image_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
     """Of the images built on this machine, by `repository:tag`."""
@@ -49,7 +50,12 @@ class EmbeddedFacts(Fact):
 
 
 def embed(platform: Platform, embedded: EmbeddedFacts) -> Platform:
-    """The platform with the embedded regions' facts in place of production's."""
+    """The platform with the embedded regions' facts in place of production's. Raises `InventoryError` for regions that are no clusters."""
+    if unknown := sorted(embedded.edge_addresses.keys() - platform.clusters.keys()):
+        known = ", ".join(sorted(platform.clusters))
+        raise InventoryError([
+            Finding("embedded facts", f"edge_addresses.{name}", "cluster-unknown", "no cluster has this name", f"use {known}") for name in unknown
+        ])  # fmt: skip
     return Platform(
         {name: _cluster(cluster, embedded) for name, cluster in platform.clusters.items() if name in embedded.edge_addresses},
         {name: _tenant(tenant, embedded) for name, tenant in platform.tenants.items()},

@@ -21,6 +21,8 @@ class Placed:
     source: str
     manifest: Manifest
     tenant_namespace: str | None = None
+    facts: str = ""
+    """The file that its own head says it was rendered from; empty when it says nothing."""
 
     @property
     def kind(self) -> str:
@@ -69,11 +71,11 @@ def fields_in(value: object) -> Iterator[tuple[int, Fields]]:
         yield index, fields(item)
 
 
-_TEMPLATED = frozenset({"DaemonSet", "Deployment", "Job", "ReplicaSet", "StatefulSet"})
+_TEMPLATED = frozenset({"DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"})
 RUNTIMES = frozenset({"ClusterServingRuntime", "ServingRuntime"})
 """Kinds that describe model servers."""
 
-POD_KINDS = frozenset({*_TEMPLATED, *RUNTIMES, "CronJob", "InferenceService", "Pod"})
+POD_KINDS = frozenset({*_TEMPLATED, *RUNTIMES, "CronJob", "InferenceService", "Pod", "PodTemplate"})
 """Kinds that describe pods."""
 
 _PARTS = ("predictor", "transformer", "explainer")
@@ -87,6 +89,8 @@ def pod_specs(placed: Placed) -> Iterator[tuple[str, Fields]]:
     elif kind == "CronJob":
         job = fields(fields(placed.spec.get("jobTemplate")).get("spec"))
         yield "spec.jobTemplate.spec.template.spec", fields(fields(job.get("template")).get("spec"))
+    elif kind == "PodTemplate":
+        yield "template.spec", fields(fields(placed.manifest.get("template")).get("spec"))
     elif kind == "InferenceService":
         for part in _PARTS:
             if part in placed.spec:
@@ -98,7 +102,7 @@ def pod_specs(placed: Placed) -> Iterator[tuple[str, Fields]]:
 def containers(placed: Placed) -> Iterator[tuple[str, Fields, Fields]]:
     """(path, container, its pod) of every container, KServe's `model` included: it has resources, and an image at times."""
     for path, pod in pod_specs(placed):
-        for group in ("initContainers", "containers"):
+        for group in ("initContainers", "containers", "ephemeralContainers"):
             for index, container in fields_in(pod.get(group)):
                 yield f"{path}.{group}[{index}]", container, pod
         if "model" in pod:

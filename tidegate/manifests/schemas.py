@@ -89,11 +89,13 @@ def _findings_of(error: jsonschema_rs.ValidationError, schema: Schema, source: s
         field = str(held["property"])
         yield Finding(source, dotted([*steps, field]), "schema-field-missing", "required and absent", "add it")
         return
-    rule, problem, remedy = _explained(keyword, held, error.message)
+    rule, problem, remedy = _explained(keyword, held, error.message, steps, error.instance)
     yield Finding(source, at, rule, problem, remedy, _text(error.instance))
 
 
-def _explained(keyword: str, held: Mapping[str, object], message: str) -> tuple[str, str, str]:
+def _explained(  # noqa: PLR0911 - one for each keyword
+    keyword: str, held: Mapping[str, object], message: str, steps: Sequence[str | int], instance: object
+) -> tuple[str, str, str]:
     match keyword:
         case "enum":
             options = ", ".join(_text(option) for option in cast("list[object]", held.get("options", [])))
@@ -103,9 +105,40 @@ def _explained(keyword: str, held: Mapping[str, object], message: str) -> tuple[
             return "schema-type", f"is not of type {wanted}", f"write {_AS_WRITTEN.get(wanted, wanted)}"
         case "pattern":
             return "schema-malformed", "is not of the expected form", f"match {held.get('pattern', '')}"
+        case _ if keyword in _COUNTED:
+            name = str(steps[-1]) if steps and isinstance(steps[-1], str) else "entries"
+            few = keyword.startswith("min")
+            amount = cast("Sequence[object]", instance)
+            noun = "characters" if isinstance(instance, str) else name
+            problem = f"{len(amount)} {noun}, at {'least' if few else 'most'} {held.get('limit')}"
+            return _rule(keyword), problem, "add some" if few else "take some away"
+        case _ if keyword in _BOUNDED:
+            word = _BOUNDED[keyword]
+            return _rule(keyword), f"must be {word} {held.get('limit', held.get('multiple_of'))}", "write such a number"
+        case _ if keyword in _PROSE:
+            return _rule(keyword), _PROSE[keyword], "see the field's documentation"
         case _:
-            rule = re.sub(r"([A-Z])", lambda found: f"-{found[1].lower()}", keyword)
-            return f"schema-{rule}", message[:200], "see the field's documentation"
+            return _rule(keyword), f"breaks `{keyword}` of the schema", "see the field's documentation"
+
+
+def _rule(keyword: str) -> str:
+    return f"schema-{re.sub(r'([A-Z])', lambda found: f'-{found[1].lower()}', keyword)}"
+
+
+_COUNTED = frozenset({"maxItems", "minItems", "maxLength", "minLength", "maxProperties", "minProperties"})
+_BOUNDED = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "above",
+    "exclusiveMaximum": "below",
+    "multipleOf": "a multiple of",
+}
+_PROSE = {
+    "anyOf": "fits none of the forms",
+    "oneOf": "fits none of the forms, or more than one",
+    "not": "is of a form that is not allowed",
+    "uniqueItems": "has an entry twice",
+}
 
 
 _AS_WRITTEN = {
@@ -141,9 +174,12 @@ def _enter(at: object, step: str | int) -> object:
 
 def _shown(instance: object, field: str) -> str:
     value = cast("dict[str, object]", instance).get(field) if isinstance(instance, dict) else None
-    return "" if isinstance(value, dict | list) else _text(value)
+    return _text(value)
 
 
 def _text(value: object) -> str:
+    """A scalar as it is written; nothing for a mapping or a list, which the path names well enough."""
+    if isinstance(value, dict | list):
+        return ""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= _VALUE_CHARACTERS_MAX else f"{text[: _VALUE_CHARACTERS_MAX - 3]}..."

@@ -8,6 +8,7 @@ ours.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import cast
 
 from tidegate.errors import Finding, ManifestError
+from tidegate.host_refusals import naming
+from tidegate.manifests.placed import fields
 from tidegate.manifests.staging import PREVIOUS, clear_up_after_the_killed, hold, staging_prefix
 from tidegate.manifests.yaml_text import Manifest, emit
 
@@ -42,8 +45,8 @@ class Written:
 
 
 def name_of(manifest: Manifest) -> str:
-    """`metadata.name`."""
-    return cast("str", cast("Mapping[str, object]", manifest["metadata"])["name"])
+    """`metadata.name` as text; empty where there is none, which is the schema's finding."""
+    return str(fields(manifest.get("metadata")).get("name") or "")
 
 
 def file_path(rendered: RenderedObject) -> str:
@@ -54,6 +57,12 @@ def file_path(rendered: RenderedObject) -> str:
 def comment(source: str) -> str:
     """What a rendered file says at its head, without the sign of a comment."""
     return f"Rendered from {source} by `{RENDER_COMMAND}`; edit that, not this file."
+
+
+def facts_of(text: str) -> str:
+    """What the head of a rendered file names; empty for a file that was not rendered."""
+    found = re.match(r"# Rendered from (.+) by `[^`]+`; edit that, not this file\.\n", text)
+    return found[1] if found else ""
 
 
 def emit_tree(objects: Iterable[RenderedObject]) -> dict[str, bytes]:
@@ -90,7 +99,8 @@ def write_trees(trees: Mapping[Path, Mapping[str, bytes]]) -> Written:
     swapped: list[_Plan] = []
     try:
         for plan in plans:
-            plan.stage()
+            with naming(plan.folder):
+                plan.stage()
         for plan in plans:
             swapped.append(plan)
             plan.swap()
@@ -120,7 +130,7 @@ class _Plan:
     """One folder on its way from what it holds to what it should hold."""
 
     def __init__(self, folder: Path, files: Mapping[str, bytes]) -> None:
-        self._folder = folder
+        self.folder = self._folder = folder
         self._files = files
         self._existing = dict(read_files(folder)) if folder.is_dir() else {}
         self._same = {path for path, content in files.items() if self._existing.get(path) == content and not (folder / path).is_symlink()}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from tidegate.errors import Finding
 from tidegate.facts import names
@@ -21,6 +20,7 @@ from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.sizes import size_findings
+from tidegate.manifests.tree import RENDER_COMMAND, facts_of
 from tidegate.manifests.yaml_text import Manifest, parse
 
 
@@ -63,21 +63,22 @@ def read_folder(folder: Path) -> ReadFolder:
     namespaces: dict[str, str] = {}
     count = 0
     for at, files in _folders(folder):
-        manifests: list[tuple[str, Manifest]] = []
+        manifests: list[tuple[str, Manifest, str]] = []
         for name in files:
             count += 1
             source = f"{at}/{name}"[len(str(folder)) + 1 :]
             try:
                 with open(f"{at}/{name}", encoding="utf-8") as file:  # noqa: PTH123 - Path.open costs as much as parsing
-                    manifests.append((source, parse(file.read())))
+                    text = file.read()
+                manifests.append((source, parse(text), facts_of(text)))
             except ValueError as error:
                 findings.append(Finding(source, "", "yaml-syntax", str(error).strip().replace("\n", " "), "write one object in plain YAML"))
         namespace = _tenant_namespace(manifests)
         inside = at[len(str(folder)) + 1 :].split("/")
         if len(inside) > 2 and inside[1] == TENANTS:  # os.walk gives a folder before those in it
             namespace = namespaces.setdefault("/".join(inside[:3]), namespace or names.tenant_namespace(inside[2]))
-        for source, manifest in manifests:
-            objects.setdefault(source.partition("/")[0], []).append(Placed(source, manifest, namespace))
+        for source, manifest, facts in manifests:
+            objects.setdefault(source.partition("/")[0], []).append(Placed(source, manifest, namespace, facts))
     if not count:
         findings.append(Finding(str(folder), "", "folder-empty", "no .yaml file in it", "run `tidegate render`, or correct the path"))
     return ReadFolder(objects, findings)
@@ -86,10 +87,15 @@ def read_folder(folder: Path) -> ReadFolder:
 def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:
     """Every finding about one object."""
     return [
-        *schemas.findings(placed.manifest, placed.source),
+        *(_with_facts(finding, placed.facts) for finding in schemas.findings(placed.manifest, placed.source)),
         *size_findings(placed),
         *(finding for rule in RULES for finding in rule(placed)),
     ]
+
+
+def _with_facts(finding: Finding, facts: str) -> Finding:
+    """A rendered file is not edited: the remedy names the file that is."""
+    return replace(finding, remedy=f"{finding.remedy} in {facts}, then run `{RENDER_COMMAND}`") if facts else finding
 
 
 def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
@@ -97,9 +103,9 @@ def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
         yield at, sorted(name for name in files if name.endswith((".yaml", ".yml")))
 
 
-def _tenant_namespace(manifests: list[tuple[str, Manifest]]) -> str | None:
-    for _, manifest in manifests:
+def _tenant_namespace(manifests: list[tuple[str, Manifest, str]]) -> str | None:
+    for _, manifest, _facts in manifests:
         metadata = fields(manifest.get("metadata"))
         if manifest.get("kind") == "Namespace" and names.LABEL_TENANT in fields(metadata.get("labels")):
-            return cast("str | None", metadata.get("name"))
+            return str(metadata.get("name") or "") or None
     return None

@@ -7,6 +7,7 @@ a tenant's could then let anything through.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 from tidegate.checkout import Checkout
@@ -19,6 +20,7 @@ from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.layout import RENDERED, tenant_folder
 from tidegate.manifests.tree import RENDER_COMMAND
+from tidegate.tools.files import write_whole
 
 CODE_OWNERS = Path(".github/CODEOWNERS")
 PLATFORM = Path("clusters/inventory/platform.yaml")
@@ -46,12 +48,7 @@ def _paths(tenant: Tenant) -> Iterator[str]:
 
 def write_code_owners(checkout: Checkout, text: str) -> None:
     """Writes the file, unless it holds `text` already. A link in its place is replaced, not followed."""
-    path = checkout.root / CODE_OWNERS
-    if path.is_symlink():
-        path.unlink()
-    if not path.is_file() or path.read_bytes() != text.encode():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_whole(checkout.root / CODE_OWNERS, text.encode())
 
 
 def place_findings(checkout: Checkout) -> list[Finding]:
@@ -78,8 +75,15 @@ def stale_findings(checkout: Checkout, text: str) -> list[Finding]:
         return [Finding(at, "", "code-owners-stale", "is a link, which GitHub does not read", remedy)]
     if path.read_bytes() == text.encode():
         return []
-    committed, wanted = path.read_text(encoding="utf-8", errors="replace").splitlines(), text.splitlines()
+    # Ends of lines are compared, too: the only difference may be that they are those of Windows, or that the last one is missing.
+    committed, wanted = (_lines(content) for content in (path.read_bytes().decode(errors="replace"), text))
     number = next((number for number, (old, new) in enumerate(zip(committed, wanted, strict=False), start=1) if old != new), 0)
     number = number or min(len(committed), len(wanted)) + 1
     found = committed[number - 1] if number <= len(committed) else ""
-    return [Finding(at, f"line {number}", "code-owners-stale", "is not what the facts render to", remedy, clipped(found))]
+    return [
+        Finding(at, f"line {number}", "code-owners-stale", "is not what the facts render to", remedy, clipped(found.removesuffix("\n")))
+    ]
+
+
+def _lines(text: str) -> list[str]:
+    return StringIO(text, newline="\n").readlines()

@@ -13,6 +13,7 @@ from tidegate.errors import UsageError
 from tidegate.facts import inventory, names
 from tidegate.signing.bundles import digest_of, verify_version
 from tidegate.signing.keys import embedded_signer
+from tidegate.tools.files import write_whole
 
 _HOT_FLOOR = 2
 """The least floor of a tier on somebody's request path: it must outlive a node."""
@@ -58,7 +59,7 @@ def write_new_tenant(checkout: Checkout, answers: Answers) -> Path:
                 shutil.copytree(checkout.root / "gitops" / folder, trial / "gitops" / folder)
         (trial / "gitops" / "tenants" / f"{answers.name}.yaml").write_text(text, encoding="utf-8")
         inventory.load(trial)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text.encode())
     return path
 
 

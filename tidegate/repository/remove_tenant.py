@@ -14,6 +14,7 @@ from tidegate.errors import UsageError
 from tidegate.facts import inventory
 from tidegate.facts.platform import tenant_source
 from tidegate.facts.tombstone import tombstone_source
+from tidegate.host_refusals import naming
 
 _FOLDERS = ("clusters/inventory", "gitops/tenants", "gitops/tombstones")
 
@@ -68,7 +69,8 @@ def _move(old: Path, new: Path, content: bytes) -> None:
     new.parent.mkdir(exist_ok=True)
     staged = new.with_suffix(".new")  # not a suffix that anybody reads
     try:
-        staged.write_bytes(content)
+        with naming(new):
+            staged.write_bytes(content)
         staged.replace(new)
         old.unlink()
     except BaseException:

@@ -15,9 +15,10 @@ from tidegate.facts.editor_schemas import editor_schemas
 from tidegate.facts.platform import Platform
 from tidegate.manifests.layout import RENDERED
 from tidegate.manifests.validate import validate_folder
-from tidegate.repository.code_owners import code_owners, place_findings, stale_findings, write_code_owners
+from tidegate.repository.code_owners import CODE_OWNERS, code_owners, place_findings, stale_findings
 from tidegate.repository.schemas import load_schemas, version_findings
 from tidegate.signing.committed import check_catalogue
+from tidegate.tools.files import staged
 from tidegate.tools.progress import OnProgress
 
 
@@ -43,19 +44,16 @@ def render_and_validate(checkout: Checkout, platform: Platform, on_progress: OnP
 def render(checkout: Checkout, platform: Platform, out: Path | None = None) -> RenderSummary:
     """Writes `gitops/rendered` (or `out`), CODEOWNERS and the editor schemas from the checkout's own facts, which `platform` holds.
 
-    Raises `ToolError` with every finding, and nothing changed, for what cannot be rendered.
+    Raises `ProgramError` with every finding for what cannot be rendered. Nothing has changed then, nor when the disk is full.
     """
     owners = code_owners(checkout, platform)
     if findings := place_findings(checkout):
         raise ManifestError(findings)
-    command = [str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(out or RENDERED)]
-    done = tools.run(command, cwd=checkout.root)
-    write_code_owners(checkout, owners)
-    for name, text in editor_schemas().items():
-        path = checkout.root / "tidegate/facts/schemas" / name
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    arguments = ("render", "--root", ".", "--out", str(out or RENDERED))
+    beside = {checkout.root / "tidegate/facts/schemas" / name: text.encode() for name, text in editor_schemas().items()}
+    with staged({checkout.root / CODE_OWNERS: owners.encode(), **beside}) as put_in_place:
+        done = tools.run_program(checkout.python, "clusters.program", *arguments, cwd=checkout.root)
+        put_in_place()
     return RenderSummary.model_validate_json(done.stdout)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.errors import InventoryError, ToolError, UsageError
+from tidegate.errors import InventoryError, ToolError, ToolMissingError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.prices import load_prices
@@ -170,15 +170,37 @@ def _files_of(checkout: Checkout, revision: str) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="tidegate-revision-") as name:
         folder = Path(name)
         archive = folder / "facts.tar"
-        try:
-            tools.run(["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], cwd=checkout.root)
-        except ToolError as error:
-            raise UsageError(f"{revision} is no revision of this repository; `git log --oneline` shows some") from error
-        present = tools.run(["git", "ls-tree", "-r", "--name-only", revision, "--", *FACTS], cwd=checkout.root).stdout.splitlines()
+        _require_revision(checkout, revision)
+        present = _git(checkout, "ls-tree", "-r", "--name-only", revision, "--", *FACTS).splitlines()
         folders = [path for path in FACTS if any(file.startswith(f"{path}/") for file in present)]
         if not folders:
             raise UsageError(f"{revision} holds no inventory; choose a later revision")
-        tools.run(["git", "archive", "--format=tar", f"--output={archive}", revision, "--", *folders], cwd=checkout.root)
+        _git(checkout, "archive", "--format=tar", f"--output={archive}", revision, "--", *folders)
         with tarfile.open(archive) as opened:
             opened.extractall(folder, filter="data")
         yield folder
+
+
+_OF_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+
+
+def _git(checkout: Checkout, *arguments: str) -> str:
+    """What Git prints about this checkout. Raises `UsageError` with Git's own sentence, for example that somebody else owns it."""
+    try:
+        return tools.run(["git", *arguments], cwd=checkout.root, without=_OF_ANOTHER_REPOSITORY).stdout
+    except ToolMissingError:
+        raise
+    except ToolError as error:
+        raise UsageError(f"git: {' '.join(error.stderr.split()).removeprefix('fatal: ')}") from error
+
+
+def _require_revision(checkout: Checkout, revision: str) -> None:
+    if _git(checkout, "rev-parse", "--is-shallow-repository").strip() == "true":
+        absent = f"is not in this clone, which is shallow; `git fetch --unshallow origin {revision}:{revision}` brings it"
+    else:
+        absent = "is no revision of this repository; `git log --oneline` shows some"
+    command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    try:
+        tools.run(command, cwd=checkout.root, without=_OF_ANOTHER_REPOSITORY)
+    except ToolError as error:
+        raise UsageError(f"{revision} {absent}") from error

@@ -23,6 +23,7 @@ from tidegate.checkout import cache_folder
 from tidegate.errors import Finding, ManifestError, ToolError
 from tidegate.facts.inventory.releases import load_releases
 from tidegate.facts.platform import Platform, cluster_source
+from tidegate.host_refusals import naming
 from tidegate.manifests import strictness
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.strictness import Schema, custom_resource_schemas, kubernetes_schemas
@@ -131,9 +132,13 @@ def _write_cache(path: Path, document: Mapping[str, object]) -> None:
     """By renaming: another process may be building the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(orjson.dumps(document))
-    Path(temporary).replace(path)
+    try:
+        with naming(path), os.fdopen(handle, "wb") as file:
+            file.write(orjson.dumps(document))
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _build(on_progress: Callable[[str], None]) -> dict[str, dict[str, Schema]]:

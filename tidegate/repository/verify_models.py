@@ -19,6 +19,7 @@ from tidegate.signing.bundles import SigningError, sign_catalogue
 from tidegate.signing.checks.files import refuse_name
 from tidegate.signing.checks.refusal import Refusal
 from tidegate.signing.keys import Signer, key_ids
+from tidegate.tools.files import staged
 
 if TYPE_CHECKING:  # the stubs are a test dependency
     from mypy_boto3_s3 import S3Client
@@ -80,9 +81,9 @@ def write_catalogue(
     if findings := list(_unverified(listed, named, public, registries)):
         raise InventoryError(findings)
     path = checkout.root / FOLDER / f"{tenant}.json"
-    (checkout.root / KEYS).mkdir(parents=True, exist_ok=True)
-    (checkout.root / KEYS / f"{ids[tenant]}.pem").write_text(chosen.public_pem(), encoding="utf-8")
-    path.write_bytes(sign_catalogue(ModelCatalogue(models=listed), tenant, chosen) + b"\n")
+    signed = sign_catalogue(ModelCatalogue(models=listed), tenant, chosen) + b"\n"
+    with staged({checkout.root / KEYS / f"{ids[tenant]}.pem": chosen.public_pem().encode(), path: signed}) as put_in_place:
+        put_in_place()
     return path, listed
 
 

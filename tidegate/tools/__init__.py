@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from tidegate.errors import ToolError, ToolMissingError
+from tidegate.errors import ProgramError, TidegateError, ToolError, ToolMissingError
 from tidegate.facts import numerals
+from tidegate.host_refusals import refusal_of
+from tidegate.tools.environments import child_environment
 from tidegate.tools.processes import (
     ServerProcess,
     awaited,
@@ -41,7 +43,7 @@ from tidegate.tools.processes import (
 
 __all__ = [
     "INTERRUPTED", "Finished", "ServerProcess", "become", "children", "command_line", "descendants", "find", "interrupt_streams",
-    "is_running", "itself", "listens", "mentioning", "quoted", "run", "start_server", "stop_server", "stream", "working_in",
+    "is_running", "itself", "listens", "mentioning", "quoted", "run", "run_program", "start_server", "stop_server", "stream", "working_in",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -72,28 +74,59 @@ def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
     timeout_seconds: float = 600,
     stdin: str = "",
 ) -> Finished:
     """Runs `command` to its end and returns what it printed.
 
-    `env` is added to our own environment; `stdin` is what it reads. Raises `ToolError` when it exits with anything but 0
-    or takes longer than `timeout_seconds`, `ToolMissingError` when the program does not exist.
+    `env` is added to our own environment, of which variables that begin with one of `without` are left out first; `stdin` is what it
+    reads. Raises `ToolError` when it exits with anything but 0 or takes longer than `timeout_seconds`, `ToolMissingError` when the
+    program does not exist.
     """
     logger.debug("run %s", quoted(command))
     started = time.monotonic()
     try:
         done = subprocess.run(  # noqa: PLW1510 - the exit code is judged below, with stderr in the error
-            list(command), cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=timeout_seconds,
-            input=stdin,
+            list(command), cwd=cwd, env=child_environment(env, without), capture_output=True, encoding="utf-8", errors="replace",
+            timeout=timeout_seconds, input=stdin,
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise ToolMissingError(quoted(command), command[0]) from error
+    except OSError as error:
+        raise _not_started(command, cwd, error) from error
     except subprocess.TimeoutExpired as error:
         raise ToolError(quoted(command), 124, f"not finished after {numerals.seconds(timeout_seconds)}") from error
     if done.returncode != 0:
         raise ToolError(quoted(command), done.returncode, done.stderr or done.stdout[-4000:])
     return Finished(done.stdout, done.stderr, time.monotonic() - started)
+
+
+def run_program(
+    python: Path, module: str, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, without: Sequence[str] = (),
+    timeout_seconds: float = 600,
+) -> Finished:  # fmt: skip
+    """Runs a program of this repository. Raises `ProgramError` with its own lines when it refuses, and otherwise as `run` does."""
+    try:
+        return run([str(python), "-m", module, *arguments], cwd=cwd, env=env, without=without, timeout_seconds=timeout_seconds)
+    except ToolMissingError:
+        raise
+    except ToolError as error:
+        raise ProgramError(error) from error
+
+
+def _not_started(command: Sequence[str], cwd: Path | None, error: OSError) -> TidegateError:
+    """Why there is no process: no program, no folder to start it in, or the system refuses."""
+    if cwd and not cwd.is_dir() and (refused := refusal_of(error)):
+        return refused
+    if refused := refusal_of(OSError(error.errno, error.strerror)):  # without the program's name: the machine lacks something
+        return refused
+    if isinstance(error, FileNotFoundError):
+        return ToolMissingError(quoted(command), command[0])
+    why = "is a folder" if Path(command[0]).is_dir() else (error.strerror or "cannot be started").lower()
+    return ToolError(quoted(command), _NOT_EXECUTABLE, f"{command[0]}: {why}; name a program that may be executed")
+
+
+_NOT_EXECUTABLE = 126
+"""What shells answer for a file that cannot be executed."""
 
 
 def stream(
@@ -102,6 +135,7 @@ def stream(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
     remembered_lines: int = 200,
 ) -> float:
     """Runs `command`, handing each line of its output (both streams, in order) to `on_line`; returns the seconds.
@@ -114,12 +148,12 @@ def stream(
     lines: list[str] = []
     try:
         process = subprocess.Popen(
-            list(command), cwd=cwd, env={**os.environ, **(env or {})}, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+            list(command), cwd=cwd, env=child_environment(env, without), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
             start_new_session=True,  # so that Ctrl-C reaches it once, through us, and not twice: terraform then gives up its state
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise ToolMissingError(quoted(command), command[0]) from error
+    except OSError as error:
+        raise _not_started(command, cwd, error) from error
     server = remembered(process.pid)
     with process, _streaming(server):
         try:
@@ -182,22 +216,24 @@ def become(command: Sequence[str]) -> NoReturn:
     sys.stderr.flush()
     try:
         os.execvp(command[0], list(command))  # noqa: S606 - no shell is wanted
-    except FileNotFoundError as error:
-        raise ToolMissingError(quoted(command), command[0]) from error
+    except OSError as error:
+        raise _not_started(command, None, error) from error
 
 
-def start_server(command: Sequence[str], *, log_path: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> ServerProcess:
+def start_server(
+    command: Sequence[str], *, log_path: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, without: Sequence[str] = ()
+) -> ServerProcess:
     """Starts `command` in a session of its own, its output appended to `log_path`, and leaves it running."""
     logger.debug("start %s", quoted(command))
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         try:
             process = subprocess.Popen(
-                list(command), cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=log,
+                list(command), cwd=cwd, env=child_environment(env, without), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        except FileNotFoundError as error:
-            raise ToolMissingError(quoted(command), command[0]) from error
+        except OSError as error:
+            raise _not_started(command, cwd, error) from error
     server = remembered(process.pid)
     process.returncode = 0  # it is left running on purpose: without this Python warns when it forgets the object
     return server

@@ -17,6 +17,7 @@ from typing import Any
 from tests.measure.checkov.suppressions import Failed, judge, read_suppressions
 from tidegate import tools
 from tidegate.checkout import Checkout, find_checkout
+from tidegate.cloud.account import Account
 from tidegate.cloud.synthesis import synthesise
 from tidegate.errors import ToolError
 
@@ -56,7 +57,7 @@ def main() -> int:
     checkout = find_checkout(Path(__file__).parent)
     with tempfile.TemporaryDirectory(prefix="tidegate-checkov-") as name:
         stacks = Path(name)
-        synthesise(checkout, {}, stacks)
+        synthesise(checkout, Account(None), stacks)
         keep_resources_only(stacks)
         print("scanning the stacks with checkov (about a minute)", flush=True)
         passed, failed = scan(checkout, stacks, "terraform_json")

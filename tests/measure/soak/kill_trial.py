@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
-from tidegate.embedded import emulator, regions
+from tidegate.embedded import emulator, machine_needs
 from tidegate.embedded.fleet import bring_up
 from tidegate.facts import inventory
 
@@ -77,4 +77,4 @@ def _is_machine(pid: int, local: bring_up.Local) -> bool:
 
 def fit() -> list[str]:
     """What this machine lacks for trials."""
-    return [str(finding) for finding in regions.lacking()]
+    return [str(finding) for finding in machine_needs.lacking()]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Event
+from pathlib import Path
+from threading import Event, Timer
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +14,11 @@ import pytest
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.checkout import Checkout
+from tidegate.cloud.account import Account
+from tidegate.cloud.synthesis import synthesise
 from tidegate.embedded import emulated_cloud, emulator, lifecycle, regions
-from tidegate.errors import MachineError, StateError
+from tidegate.errors import Finding, MachineError, ManifestError, StateError, ToolError, UsageError
+from tidegate.facts import inventory
 
 Half = Callable[..., object]
 
@@ -57,6 +61,62 @@ def test_error_of_the_regions_is_told_and_not_that_the_cloud_was_interrupted(mon
     monkeypatch.setattr(tools, "interrupt_streams", interrupted.set)
     with pytest.raises(MachineError, match="the machine has no disk"):
         bring_up(monkeypatch, wait, fail)
+
+
+def test_cloud_begins_nothing_more_when_the_regions_have_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = Event()
+
+    def fail(*_: object) -> None:
+        raise MachineError("the machine has no disk")
+
+    def begin(_checkout: object, _platform: object, tell: Callable[[str, str], None], **_: object) -> None:
+        assert interrupted.wait(10)  # between two programs, when there is none to interrupt
+        tell("all stacks", "synthesising")
+        raise AssertionError("the cloud went on")
+
+    monkeypatch.setattr(tools, "interrupt_streams", interrupted.set)
+    with pytest.raises(MachineError, match="the machine has no disk"):
+        bring_up(monkeypatch, begin, fail)
+
+
+def test_synthesis_is_interrupted(tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / ".venv/bin/python").chmod(0o755)
+    Timer(1, tools.interrupt_streams).start()
+    started = time.monotonic()
+    with pytest.raises(ToolError) as caught:
+        synthesise(Checkout(tmp_path), Account(None))
+    assert caught.value.exit_code == tools.INTERRUPTED
+    assert time.monotonic() - started < 30
+
+
+def test_platform_without_a_cluster_for_this_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "missing", lambda _checkout: [])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(lifecycle, "open_local", lambda *_: SimpleNamespace(regions=[], addresses=SimpleNamespace(regions={"live-1": 1})))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    with pytest.raises(UsageError, match="none of the clusters live-1, live-2 can run here; name one of them live-1"):
+        lifecycle.bring_up(Checkout(ROOT), lambda _subject, _what: None)
+
+
+def test_no_machine_is_started_for_what_production_could_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told at once, although something is being built meanwhile."""
+    built = Event()
+
+    def refuse(*_: object) -> None:
+        raise ManifestError([Finding("a.yaml", "", "rule", "is wrong", "change it")])
+
+    def prepare(_checkout: object, say: Callable[[str, str], None]) -> None:
+        for _ in range(100):
+            time.sleep(0.05)
+            say("images", "building")
+        built.set()
+
+    monkeypatch.setattr(regions, "render_and_validate", refuse)
+    monkeypatch.setattr(regions.bring_up, "prepare", prepare)
+    monkeypatch.setattr(regions.bring_up, "start_machines", refuse)
+    with pytest.raises(ManifestError, match="is wrong"):
+        regions.bring_up_regions(Checkout(ROOT), inventory.load(ROOT), "http://127.0.0.1:1", Future(), lambda _subject, _what: None)
+    assert not built.is_set()
 
 
 def test_regions_hear_that_the_registries_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

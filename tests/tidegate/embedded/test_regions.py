@@ -11,7 +11,7 @@ import pytest
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.embedded import lifecycle, regions
+from tidegate.embedded import lifecycle, machine_needs, regions
 from tidegate.embedded.fleet import bring_up
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
@@ -34,13 +34,13 @@ def test_another_system_than_linux_is_refused_with_what_works_there(monkeypatch:
 def test_everything_missing_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(tools, "find", _find_all_but_nsenter)
-    lines = [str(finding) for finding in regions.lacking()]
+    lines = [str(finding) for finding in machine_needs.lacking()]
     assert "this machine: user = 1000: namespaces, mounts and control groups need root; run it as root [regions-need]" in lines
     assert "this machine: nsenter: not installed; install the package util-linux [regions-need]" in lines
 
 
 def test_a_fit_machine_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(regions, "lacking", list)
+    monkeypatch.setattr(machine_needs, "lacking", list)
     lifecycle.refuse_unfit_machine()
 
 

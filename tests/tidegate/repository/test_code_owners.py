@@ -159,7 +159,12 @@ def test_other_team_makes_the_file_stale(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "at"), [(WHOLE + "* @intruder\n", "line 13 = * @intruder"), (WHOLE[:-1], "line 13")], ids=["added", "cut-off"]
+    ("text", "at"),
+    [
+        (WHOLE + "* @intruder\n", "line 13 = * @intruder"),
+        (WHOLE[:-1], "line 12 = /gitops/rendered/*/tenants/fraud/inferenceservice-*.yaml ..."),
+    ],
+    ids=["added", "cut-off"],
 )
 def test_edit_at_the_end_is_a_finding(checkout: Checkout, text: str, at: str) -> None:
     write_code_owners(checkout, text)
@@ -218,3 +223,28 @@ def test_team_of_the_platform_is_refused_like_one_of_a_tenant(checkout: Checkout
     assert str(finding).startswith(
         "clusters/inventory/platform.yaml: github_team = platform@example.com: is a mail address, and GitHub asks teams and users; write"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "shown"),
+    [
+        (WHOLE.replace("\n", "\r\n"), 1, "# Rendered from clusters/inventory/platform.yaml and gito..."),
+        (WHOLE.replace("@example-org/fraud-platform\n", "@example-org/fraud-platform\r\n", 1), 10, "/gitops/tenants/fraud.yaml @example-org/fraud-platform\\r"),
+        (WHOLE.removesuffix("\n"), 12, "/gitops/rendered/*/tenants/fraud/inferenceservice-*.yaml ..."),
+        (WHOLE + "\n", 13, ""),
+    ],
+    ids=["windows", "one-line-of-windows", "no-last-end", "line-too-many"],
+)  # fmt: skip
+def test_line_that_differs_is_named_when_only_its_end_does(checkout: Checkout, text: str, line: int, shown: str) -> None:
+    write_code_owners(checkout, text)
+    [finding] = stale_findings(checkout, WHOLE)
+    assert (finding.path, finding.value) == (f"line {line}", shown)
+
+
+def test_missing_facts_of_the_platform_are_called_missing(checkout: Checkout) -> None:
+    (checkout.root / PLATFORM).unlink()
+    with pytest.raises(
+        InventoryError,
+        match=r"clusters/inventory/platform.yaml: is missing; add it; `git status` shows what else is missing \[file-missing\]",
+    ):
+        text_of(checkout)

@@ -76,7 +76,7 @@ def kept_folders(checkout: Checkout) -> list[Path]:
 
 
 def _add_ons(checkout: Checkout) -> list[_Source]:
-    printed = tools.run([str(checkout.python), "-m", "clusters.addons", "list"], cwd=checkout.root).stdout
+    printed = tools.run_program(checkout.python, "clusters.addons", "list", cwd=checkout.root).stdout
     named = [module for add_on in _ADD_ONS.validate_json(printed) for module in add_on.modules]
     reads: dict[str, list[str]] = {}
     for module in named:
@@ -115,8 +115,8 @@ def _files_of(checkout: Checkout, modules: Mapping[str, Path]) -> dict[str, list
     with tempfile.TemporaryDirectory(prefix="tidegate-sources-") as folder:
         named = Path(folder) / "modules.json"
         named.write_text(json.dumps({key: str(path) for key, path in modules.items()}), encoding="utf-8")
-        command = [str(checkout.python), "-m", "clusters.addons", "files", "--modules", str(named)]
-        return _FILES_BY_KEY.validate_json(tools.run(command, cwd=checkout.root).stdout)
+        done = tools.run_program(checkout.python, "clusters.addons", "files", "--modules", str(named), cwd=checkout.root)
+        return _FILES_BY_KEY.validate_json(done.stdout)
 
 
 def _keep(wanted: Mapping[Path, tuple[Path, Sequence[str]]]) -> None:

@@ -60,9 +60,7 @@ def render(local: Local, facts: EmbeddedFacts, add_ons: Collection[AddOnsRequest
     tree = git_server.open_worktree(machine)
     path = machine.folder / "embedded.json"
     path.write_text(facts.model_dump_json(), encoding="utf-8")
-    command = [
-        str(checkout.python), "-m", "clusters.program", "render", "--root", ".", "--out", str(tree / RENDERED), "--embedded", str(path),
-    ]  # fmt: skip
+    arguments = ["render", "--root", ".", "--out", str(tree / RENDERED), "--embedded", str(path)]
     sources = digest.of_files(checkout.root, SOURCES)
     made_of = {
         request.facts.cluster: key_of(
@@ -75,8 +73,8 @@ def render(local: Local, facts: EmbeddedFacts, add_ons: Collection[AddOnsRequest
         folder = _folder(local, request.facts.cluster)
         (folder / "rendered").unlink(missing_ok=True)
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
-        command += ["--add-ons", str(folder / "request.json")]
-    tools.run(command, cwd=checkout.root)
+        arguments += ["--add-ons", str(folder / "request.json")]
+    tools.run_program(checkout.python, "clusters.program", *arguments, cwd=checkout.root)
     for request in stale:
         text = _record(request, made_of[request.facts.cluster])
         (_folder(local, request.facts.cluster) / "rendered").write_text(text, encoding="ascii")

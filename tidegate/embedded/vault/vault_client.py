@@ -26,7 +26,10 @@ class Vault:
     def __init__(self, address: str, *, token: str = "", authority: str | None = None, certificate: tuple[str, str] | None = None) -> None:
         """`authority` is a file (None: the system's), `certificate` a pair of files for a proxy on the way that asks for one."""
         verify = authority if authority is not None else True
-        self._hvac = cast("Any", hvac.Client(url=address, token=token or "", verify=verify, cert=certificate, timeout=TIMEOUT_SECONDS))
+        session = requests.Session()
+        session.trust_env = False  # neither a proxy nor another authority of the user: it is reached over loopback
+        client = hvac.Client(url=address, token=token or "", verify=verify, cert=certificate, timeout=TIMEOUT_SECONDS, session=session)
+        self._hvac = cast("Any", client)
 
     @property
     def token(self) -> str:

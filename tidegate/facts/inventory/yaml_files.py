@@ -79,6 +79,8 @@ def read_document(path: Path, source: str) -> Document:
 
 
 def _read_text(path: Path, refused: _Refuse) -> str:
+    if not path.exists() and not path.is_symlink():
+        raise refused("file-missing", "is missing", "add it; `git status` shows what else is missing")
     if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
         raise refused("file-not-regular", "not a regular file", "commit the file itself, not a link")
     if (size := path.stat().st_size) > FILE_BYTES_MAX:

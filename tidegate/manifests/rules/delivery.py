@@ -41,7 +41,7 @@ def _is_pattern(value: object) -> bool:
 
 def require_project(placed: Placed) -> Iterator[Finding]:
     """Project `default` allows everything."""
-    if placed.kind == "Application" and placed.spec.get("project") in {None, "", "default"}:
+    if placed.kind == "Application" and str(placed.spec.get("project") or "default") == "default":
         value = placed.spec.get("project", "")
         yield placed.finding(
             "require-project", "spec.project", "the default project allows everything", "name the tenant's or the platform's", value

@@ -43,7 +43,7 @@ def _unrestricted(container: Fields, pod: Fields) -> Iterator[tuple[str, str, st
     if added := [str(name) for name in items(capabilities.get("add")) if name != "NET_BIND_SERVICE"]:
         yield "capabilities.add", f"adds {', '.join(added)}", "remove them"
     profile = fields(own.get("seccompProfile") or shared.get("seccompProfile"))
-    if profile.get("type") not in {"RuntimeDefault", "Localhost"}:
+    if str(profile.get("type")) not in {"RuntimeDefault", "Localhost"}:
         yield "seccompProfile.type", "system calls are not filtered", "set it to RuntimeDefault"
 
 

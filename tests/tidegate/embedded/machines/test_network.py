@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from tidegate import tools
-from tidegate.embedded import regions
+from tidegate.embedded import machine_needs
 from tidegate.embedded.machines import network
 from tidegate.embedded.machines.facts import Addresses, RegionAddresses
 
-pytestmark = pytest.mark.skipif(bool(regions.lacking()), reason="this machine cannot make network namespaces")
+pytestmark = pytest.mark.skipif(bool(machine_needs.lacking()), reason="this machine cannot make network namespaces")
 
 ADDRESSES = Addresses(
     link="172.31.251.0/24",
