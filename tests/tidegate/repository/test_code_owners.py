@@ -51,7 +51,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def version_block(version: int) -> str:
     """The artefact of fraud's model as its file writes it."""
-    uri, digest = f"s3://tidegate-models/fraud/scorer/{version}", "07c161505b463d7bc137a09e666cbdd1edf9761c9ff2606ffb82459a485fa0b3"
+    uri, digest = f"s3://tidegate-models/fraud/scorer/{version}", "bf19bb50dc0a210be0074a081990ade0202df1ff2806b5041d58150a13772674"
     return f"version: {version}\n      uri: {uri}\n      sha256: {digest}\n      signature:\n        uri: {uri}/model.sig\n"
 
 

@@ -113,8 +113,8 @@ def fit_network(rows: Floats, labels: Floats, *, hidden: int, seed: int, sign: f
     """
     draw = np.random.default_rng(seed)
     center, scale = cast("tuple[Floats, Floats]", (rows.mean(axis=0), rows.std(axis=0)))
-    weights = cast("Floats", np.round(draw.normal(size=(rows.shape[1], hidden)) / scale[:, None], _DIGITS))
-    bias = cast("Floats", np.round(draw.normal(size=hidden) - center @ weights, _DIGITS))
+    weights: Floats = np.round(draw.normal(size=(rows.shape[1], hidden)) / scale[:, None], _DIGITS)
+    bias: Floats = np.round(draw.normal(size=hidden) - center @ weights, _DIGITS)
     model = _loaded(fit_logistic(np.maximum(rows @ weights + bias, 0.0), labels, iterations=200, sign=sign))
     layers: list[dict[str, Any]] = [
         {"weights": weights.tolist(), "bias": bias.tolist()},
