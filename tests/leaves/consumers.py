@@ -46,6 +46,10 @@ CONSUMERS = (
         "tests/tidegate/cli/test_commands.py::test_explained_model_shows_its_cold_start_and_what_was_measured",
     ),
     Consumer(
+        "tenant: budget_usd_per_month", "whoever validates: a budget pays for the floors' machines",
+        "tests/tidegate/manifests/fit/test_packing.py::test_budget_that_does_not_pay_for_whole_nodes_is_a_finding",
+    ),
+    Consumer(
         "platform file: github_team", "GitHub, by CODEOWNERS",
         "tests/tidegate/repository/test_code_owners.py::test_committed_file_is_what_the_facts_render_to",
     ),

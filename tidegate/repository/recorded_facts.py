@@ -13,9 +13,7 @@ _LOAD_TESTS = "load tests before a merge"
 
 RECORDED = {
     "owners[]": "alerts",
-    "budget_usd_per_month": "the month's costs",
     "log_retention_days": "a store for the logs of pods",
-    "models.*.slo.p99_ms": _SLO,
     "models.*.slo.availability": _SLO,
     "models.*.slo.time_to_first_token_ms": _SLO,
     "models.*.rollout.steps_percent[]": _RELEASES,
@@ -44,10 +42,16 @@ STRATEGIES = {
 """What `rollout.strategy` does to traffic today, by its value."""
 
 
+_PARTLY = {"models.*.slo.p99_ms": f"above 150 s it decides the timeout of requests; otherwise {NOT_ENFORCED}: waits for {_SLO}"}
+"""What decides less than its name promises."""
+
+
 def note_on(path: str, value: object) -> str:
     """What to say of the field at `path` (`models.*.slo.p99_ms`) when nothing uses it yet; empty when something does."""
     if path == "models.*.rollout.strategy":
         return STRATEGIES.get(str(value), "")
+    if path in _PARTLY:
+        return _PARTLY[path]
     for recorded in (path, f"{path}[]"):
         if recorded in RECORDED:
             return f"{NOT_ENFORCED}: waits for {RECORDED[recorded]}"
