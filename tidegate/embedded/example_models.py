@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the stubs are a test dependency
     from mypy_boto3_s3 import S3Client
 
 SOURCES = Path("clusters/embedded/demo/training")
-_IMPORTED = (Path("clusters/embedded/demo/application_features.py"), Path("clusters/workloads/ngram_server/ngrams.py"))
+_IMPORTED = ("clusters/embedded/demo/application_features.py", "clusters/workloads/ngram_server/ngrams.py")
 """What the program learns with beside its own folder: a server or a transformer runs the same file."""
 LOCK = Path("locks/models.txt")
 PYTHON = Path(".venv-models/bin/python")
@@ -137,5 +137,5 @@ def _sizes(client: S3Client, bucket: str) -> dict[str, int]:
 
 def _key(checkout: Checkout) -> str:
     """Names everything that decides the bytes: the program and the lock of what it imports."""
-    sources = sorted((checkout.root / SOURCES).glob("*.py"))
-    return of_paths(checkout.root, (*sources, *(checkout.root / path for path in (*_IMPORTED, LOCK))))
+    imported = (path for pattern in _IMPORTED for path in checkout.root.glob(pattern))
+    return of_paths(checkout.root, (*sorted((checkout.root / SOURCES).glob("*.py")), *imported, checkout.root / LOCK))

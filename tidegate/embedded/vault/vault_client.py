@@ -28,6 +28,7 @@ class Vault:
         verify = authority if authority is not None else True
         session = requests.Session()
         session.trust_env = False  # neither a proxy nor another authority of the user: it is reached over loopback
+        session.verify, session.cert = verify, certificate  # hvac takes them from a session that it is given
         client = hvac.Client(url=address, token=token or "", verify=verify, cert=certificate, timeout=TIMEOUT_SECONDS, session=session)
         self._hvac = cast("Any", client)
 
