@@ -50,6 +50,10 @@ CONSUMERS = (
         "tests/tidegate/manifests/fit/test_packing.py::test_budget_that_does_not_pay_for_whole_nodes_is_a_finding",
     ),
     Consumer(
+        "cluster: cpu_pools.*.arm64_images", "whoever validates: machines of such a pool may be arm64",
+        "tests/clusters/test_placement.py::test_arm64_machines_are_asked_for_where_all_images_are_built_for_them",
+    ),
+    Consumer(
         "platform file: github_team", "GitHub, by CODEOWNERS",
         "tests/tidegate/repository/test_code_owners.py::test_committed_file_is_what_the_facts_render_to",
     ),
@@ -67,7 +71,9 @@ BUILT = {
     "Addresses": "tests/tidegate/embedded/machines/test_network.py::test_region_is_reached_from_the_internet_after_it_was_made_anew",
     "BuildList": "tests/tidegate/embedded/builds/test_go_programs.py::test_change_is_another_program_and_the_first_stays",
     "ImageList": "tests/tidegate/embedded/images/test_images.py::test_only_what_changed_is_built_anew",
+    "PriceTable": "tests/tidegate/repository/test_price_tables.py::test_table_that_is_written_is_read_back_and_used_for_its_region_only",
     "Releases": "tests/clusters/test_releases.py::test_builds_pin_the_modules_that_are_chosen_here",
+    "ServicePrices": "tests/tidegate/metering/months/test_region_month.py::test_one_nat_gateway_and_more_calls_change_what_they_cost",
     "SupervisedPrograms": "tests/tidegate/embedded/machines/test_supervision.py::test_every_program_is_restarted_and_logged_by_its_name",
 }  # fmt: skip
 """Facts that programs and images are built of, whole: another text is another program, image or machine. A test of each."""

@@ -100,11 +100,12 @@ def catalogue(
 
     screen = Screen(json)
     checkout = find_checkout()
-    if place is Place.ACCOUNT:
-        registries = verify_models.registries(checkout)
-    else:
-        registries = examples.registries(checkout, place.value if place else examples.default_place(checkout), screen.progress)
     with at_work(screen, checkout, f"model catalogue {tenant}", wait):
+        verify_models.require_tenant(checkout, tenant)
+        if place is Place.ACCOUNT:
+            registries = verify_models.registries(checkout)
+        else:
+            registries = examples.registries(checkout, place.value if place else examples.default_place(checkout), screen.progress)
         path, listed = verify_models.write_catalogue(checkout, tenant, lambda key_id: _signer(key_id, key), retire or [], registries)
     for entry in listed:
         screen.text(f"  {entry.model:<40} {entry.sha256[:12]}  {entry.key_id}")

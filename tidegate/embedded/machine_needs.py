@@ -41,7 +41,7 @@ class Amounts:
 
 
 def lacking(cache: Path | None = None) -> list[Finding]:
-    """One finding for each thing without which no region comes up; provisioning and rendering need none of it."""
+    """One finding for each thing that a region needs to come up; provisioning and rendering need none of it."""
     if platform.system() != "Linux":
         return [_need("system", "regions are made of Linux namespaces", "run it on Linux", platform.system())]
     findings: list[Finding] = []

@@ -202,12 +202,12 @@ def _stage_findings(tenant: Tenant, name: str, model: ServedModel, stages: Abstr
 def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
     """A tenant's role reads its own folder of the registry and nothing else in S3; better said here than by a 403."""
     own = f"{names.MODEL_REGISTRY_URI}{tenant.name}/"
-    uris = {"golden_set.uri": model.golden_set.uri}
-    for named in model.named_artefacts():
-        uris[f"{named.path}.uri"] = named.artefact.uri
-    for field, uri in uris.items():
+    artefacts = {f"{named.path}.uri": named.artefact.uri for named in model.named_artefacts()}
+    for field, uri in {"golden_set.uri": model.golden_set.uri, **artefacts}.items():
         source, path, remedy = tenant_source(tenant.name), f"models.{name}.{field}", f"put it below {own}"
         if uri.startswith(own):
+            if field in artefacts and not uri.startswith(f"{own}{name}/"):  # pods are admitted by this name (require-catalogued-model)
+                yield Finding(source, path, "uri-of-another-model", "another model's folder", f"put it below {own}{name}/", uri)
             continue
         if uri.startswith(names.MODEL_REGISTRY_URI):
             yield Finding(source, path, "uri-of-another-tenant", "another tenant's folder", remedy, uri)

@@ -35,9 +35,11 @@ def tier_findings(
     path = f"models.{name}"
     if tier.is_hot:
         yield from _hot_findings(source, tier, path, model)
+        if Stage.PRODUCTION in stages:
+            yield from _released_findings(source, tier, path, model)
     if tier == "regulated":
         yield from _regulated_findings(source, path, model)
-    elif Stage.PRODUCTION in stages and not tier.is_hot:
+    if Stage.PRODUCTION in stages and not tier.is_hot:
         yield from _replaced_findings(source, tier, path, model)
     gives_way = tier == "batch" or (model.rollout.strategy == "shadow" and not tier.is_hot)
     if gives_way and model.accelerator and model.capacity != "spot":
@@ -55,13 +57,6 @@ def _hot_findings(source: str, tier: Tier, path: str, model: ServedModel) -> Ite
     for field, part in floors.items():
         if part and part.min_replicas == 0:
             yield Finding(source, f"{path}.{field}.min_replicas", "forbid-zero-on-hot-tiers", *TO_ZERO, "0")
-    if model.rollout.strategy != "canary" and model.scaling.mode != "standard":
-        yield Finding(source, f"{path}.rollout.strategy", "require-canary-and-approval", *WITHOUT_CANARY, model.rollout.strategy)
-    if model.scaling.mode == "standard":
-        yield Finding(
-            source, f"{path}.scaling.mode", "hot-tier-in-standard-mode", f"standard mode has no canary, which tier {tier} needs",
-            "write knative", "standard",
-        )  # fmt: skip
     if model.scaling.min_replicas == 1:
         yield Finding(
             source, f"{path}.scaling.min_replicas", "hot-tier-single-replica", f"tier {tier} must outlive a node",
@@ -69,6 +64,16 @@ def _hot_findings(source: str, tier: Tier, path: str, model: ServedModel) -> Ite
         )  # fmt: skip
     if model.capacity == "spot":
         yield Finding(source, f"{path}.capacity", "hot-tier-on-spot", f"tier {tier} cannot run on spot", "remove it", "spot")
+
+
+def _released_findings(source: str, tier: Tier, path: str, model: ServedModel) -> Iterator[Finding]:
+    if model.scaling.mode == "standard":
+        yield Finding(
+            source, f"{path}.scaling.mode", "hot-tier-in-standard-mode", f"standard mode has no canary, which tier {tier} needs",
+            "write knative", "standard",
+        )  # fmt: skip
+    elif model.rollout.strategy != "canary":
+        yield Finding(source, f"{path}.rollout.strategy", "require-canary-and-approval", *WITHOUT_CANARY, model.rollout.strategy)
 
 
 def _replaced_findings(source: str, tier: Tier, path: str, model: ServedModel) -> Iterator[Finding]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-
-import orjson
 
 from tidegate.errors import Finding
 from tidegate.manifests.placed import Placed
 
 BYTES_MAX = 1024**2
-"""As JSON. etcd takes requests of 1.5 MiB (`DefaultMaxRequestBytes` of server/embed/config.go, v3.6.14); Argo CD and the API server add
+"""As JSON. etcd takes requests of 1.5 MiB (`DefaultMaxRequestBytes` of server/embed/config.go); Argo CD and the API server add
 annotations, managed fields and a status to what we render."""
 
 
 def json_bytes(manifest: Mapping[str, object]) -> int:
-    """The size of an object as compact JSON."""
-    return len(orjson.dumps(manifest))
+    """The size of an object as compact JSON, whatever numbers somebody wrote into it."""
+    return len(json.dumps(manifest, separators=(",", ":"), ensure_ascii=False, default=str).encode(errors="backslashreplace"))
 
 
 def size_findings(placed: Placed) -> Iterator[Finding]:

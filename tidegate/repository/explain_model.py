@@ -72,6 +72,9 @@ def _walk(fact: BaseModel, path: str, pattern: str, source: str, lines: Mapping[
             why = f"{note}. {why}" if why else note
         if isinstance(value, BaseModel):
             yield from _walk(value, at, kind, source, lines)
+        elif field.default_factory:  # facts by name, such as `artefact_by_stage`
+            for key, inner in cast("Mapping[str, BaseModel]", value).items():
+                yield from _walk(inner, f"{at}.{key}", f"{kind}.*", source, lines)
         elif name in fact.model_fields_set:
             yield ExplainedValue(at, _shown(value), f"{source}:{lines.get(at, 0)}", why)
         elif value is not None:
@@ -93,7 +96,7 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
         yield ExplainedValue(
             f"{cluster_name}.iam_role", cloud_names.tenant_role(cluster_name, tenant.name), "rule: <cluster>-tenant-<name>"
         )
-        reads = cloud_names.in_models_bucket(model.artefact.uri, cluster_name, cluster.account_id)
+        reads = cloud_names.in_models_bucket(model.artefact_in(cluster.stage).uri, cluster_name, cluster.account_id)
         yield ExplainedValue(f"{cluster_name}.storage_uri", reads, "rule: the replica in the region's own models bucket")
         for pool_name, pool in pools_for(cluster, model).items():
             at, why = f"{cluster_source(cluster_name)} (gpu_pools.{pool_name})", f"offers {pool.accelerator} {pool.share}"

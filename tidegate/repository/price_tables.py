@@ -17,6 +17,7 @@ from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.prices.tables import LIST_REGION, PriceTable, price_source
 from tidegate.repository.aws_offers import read_offer, read_spot_history
 from tidegate.repository.schemas import KARPENTER_AWS, download
+from tidegate.tools.files import write_whole
 
 LIST_FILE = "pkg/providers/pricing/zz_generated.pricing_aws.go"
 """Where the AWS provider of Karpenter keeps the prices on demand that it starts from."""
@@ -61,8 +62,7 @@ def offered_table(offer_file: Path, spot_file: Path | None) -> PriceTable:
 def write_table(checkout: Checkout, table: PriceTable) -> Path:
     """Replaces the region's file and returns its path."""
     path = checkout.root / price_source(table.region)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(table_text(table), encoding="utf-8")
+    write_whole(path, table_text(table).encode())
     return path
 
 

@@ -54,6 +54,14 @@ def _keys(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
         yield from (key for entry in page.get("Contents", []) if (key := entry.get("Key", "")) and not key.endswith("/"))
 
 
+def require_tenant(checkout: Checkout, tenant: str) -> Platform:
+    """The platform, which has that tenant; raises `UsageError` when it has not."""
+    platform = inventory.load(checkout.root)
+    if tenant not in platform.tenants:
+        raise UsageError(f"{tenant} is no tenant; the tenants are {', '.join(sorted(platform.tenants))}")
+    return platform
+
+
 def write_catalogue(
     checkout: Checkout, tenant: str, signer: Callable[[str], Signer], retired: Collection[str], registries: Mapping[str, review.Fetch]
 ) -> tuple[Path, Sequence[ApprovedModel]]:
@@ -64,9 +72,7 @@ def write_catalogue(
     version that is served and retired at once; `InventoryError` with a finding for each version that is not what would be listed,
     and then nothing is written.
     """
-    platform = inventory.load(checkout.root)
-    if tenant not in platform.tenants:
-        raise UsageError(f"{tenant} is no tenant; the tenants are {', '.join(sorted(platform.tenants))}")
+    platform = require_tenant(checkout, tenant)
     ids = key_ids(Platform(platform.clusters, {tenant: platform.tenants[tenant]}))
     if tenant not in ids:
         raise UsageError(f"tenant {tenant} serves no model")

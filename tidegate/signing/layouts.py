@@ -7,15 +7,19 @@ snapshot, and what Hugging Face's `from_pretrained` reads, as vLLM does. Files t
 from __future__ import annotations
 
 import re
-import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from tidegate.facts.models.artefact import BUNDLE
 from tidegate.facts.models.served_model import Runtime
+from tidegate.facts.signature import STATEMENT
+from tidegate.signing.checks import archives
+from tidegate.signing.checks.refusal import Refusal
 
 _NAMES_SHOWN = 5
+_CONFIG_MAX = 1 << 20
+"""Bytes of a configuration that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +59,27 @@ DENSE_POOL = Layout(("catalogue.json",), "catalogue.json", r'"implementation"')
 
 
 def layout_problem(folder: Path, model: str, runtime: Runtime, *, dense_pool: bool = False) -> str:
-    """What `runtime` would miss in `folder`, empty when it can load what is there. Zip files count as unpacked, as a pod unpacks them."""
-    layout = DENSE_POOL if dense_pool else LAYOUTS[runtime]
-    server = "a dense pool" if dense_pool else runtime
-    names = list(_names(folder))
+    """What `runtime` would miss in `folder`, empty when it can load what is there. A lone zip counts as unpacked, as a pod unpacks it."""
+    try:
+        return _problem(folder, model, DENSE_POOL if dense_pool else LAYOUTS[runtime], "a dense pool" if dense_pool else runtime)
+    except Refusal as refused:
+        return str(refused)
+
+
+def _problem(folder: Path, model: str, layout: Layout, server: str) -> str:
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    names = [name for name in names if name not in {BUNDLE, STATEMENT}]
+    archive = archives.packed(names)
+    if archive:
+        names = archives.entries_of(folder / archive)
+    config = layout.config.format(model=model)
     for wanted in (pattern.format(model=model) for pattern in layout.files):
-        if not any(_matches(name, pattern) for name in names for pattern in wanted.split("|")):
+        # What configures is not the model: `*.json` must find another file.
+        others = [name for name in names if name != config or wanted == config]
+        if not any(_matches(name, pattern) for name in others for pattern in wanted.split("|")):
             shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
             return f"{server} loads {wanted.replace('|', ' or ')}, and there is none among {shown or 'no files'}"
-    config = layout.config.format(model=model)
-    if config and not re.search(layout.states, _text(folder, config)):
+    if config and not re.search(layout.states, _text(folder, archive, config)):
         return f"{config} does not say what {server} needs: nothing in it matches {layout.states}"
     return ""
 
@@ -74,20 +89,6 @@ def _matches(name: str, pattern: str) -> bool:
     return len(parts) == len(wanted) and all(fnmatchcase(part, one) for part, one in zip(parts, wanted, strict=True))
 
 
-def _names(folder: Path) -> Iterable[str]:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix == ".zip" and path.parent == folder:
-            with zipfile.ZipFile(path) as archive:
-                yield from archive.namelist()
-        elif path.is_file():
-            yield path.relative_to(folder).as_posix()
-
-
-def _text(folder: Path, name: str) -> str:
-    if (folder / name).is_file():
-        return (folder / name).read_text(encoding="utf-8", errors="replace")
-    for path in sorted(folder.glob("*.zip")):
-        with zipfile.ZipFile(path) as archive:
-            if name in archive.namelist():
-                return archive.read(name).decode(errors="replace")
-    return ""
+def _text(folder: Path, archive: str | None, name: str) -> str:
+    content = archives.read_entry(folder / archive, name, _CONFIG_MAX) if archive else (folder / name).read_bytes()[:_CONFIG_MAX]
+    return content.decode(errors="replace")

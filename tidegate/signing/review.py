@@ -57,7 +57,7 @@ def check_models(
             try:
                 checked.append(check_version(named_so, keys, fetch, _loaded_by(name, model, one)))
             except _LayoutError as refused:
-                remedy = f"publish the version in that layout, or name the server that loads these files, in place of {one.runtime}"
+                remedy = "publish the version in that layout, or name the server that loads these files"
                 findings.append(Finding(tenant_source(tenant), path, "artefact-layout", str(refused), remedy, artefact.uri))
             except (SigningError, CloudError) as refused:
                 remedy = "sign the files again with that key (`tidegate model sign`), or correct the entry"
@@ -85,9 +85,14 @@ class _LayoutError(SigningError):
 
 
 def _loaded_by(name: str, model: ServedModel, one: NamedArtefact) -> Callable[[Path], None]:
+    runtimes = [one.runtime]
+    if one.path == "artefact" and model.also_on_cpu and not model.also_on_cpu.artefact:
+        runtimes.append(model.also_on_cpu.runtime)  # it loads the same files
+
     def require_layout(folder: Path) -> None:
-        if problem := layout_problem(folder, name, one.runtime, dense_pool=model.dense_pool is not None):
-            raise _LayoutError(problem)
+        for runtime in runtimes:
+            if problem := layout_problem(folder, name, runtime, dense_pool=model.dense_pool is not None):
+                raise _LayoutError(problem)
 
     return require_layout
 

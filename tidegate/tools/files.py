@@ -7,8 +7,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tidegate.host_refusals import naming
-
 
 def write_whole(path: Path, content: bytes) -> None:
     """Puts `content` in `path`, which stays as it was when that fails, and is no link afterwards."""
@@ -31,10 +29,13 @@ def staged(files: Mapping[Path, bytes]) -> Generator[Callable[[], None]]:
             made += _make_folder(path.parent)
             beside = path.with_name(f".{path.name}.new")
             waiting[path] = beside
-            with naming(path):
+            try:
                 beside.unlink(missing_ok=True)
                 with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:  # noqa: PTH123 - must not follow a link
                     file.write(content)
+            except OSError as error:
+                error.filename = str(path)  # not the name beside it, which nobody knows
+                raise
 
         def put_in_place() -> None:
             for path, beside in list(waiting.items()):

@@ -66,7 +66,10 @@ def _try(path: Path) -> tuple[int | None, str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)  # no child gets it: Python's descriptors are not inherited
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_uid == os.geteuid():
+            os.fchmod(lock, 0o666)  # what root brought up, the checkout's owner may render
+        with naming(path):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         with suppress(ValueError, TypeError):
             return None, str(Holder(**json.loads(os.pread(lock, 4096, 0))))

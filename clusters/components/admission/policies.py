@@ -24,6 +24,8 @@ from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.platform import Platform
+from tidegate.facts.stage import Stage
+from tidegate.facts.tenant import Tier
 from tidegate.manifests import policy_files
 from tidegate.manifests.yaml_text import Manifest
 
@@ -123,6 +125,7 @@ def _facts(platform: Platform, cluster: Cluster) -> dict[str, str]:
     tenants = platform.tenants_of(cluster.name)
     return {
         "argo_cd_account": names.kubernetes_account(names.NAMESPACE_ARGOCD, names.CONTROLLER_ARGOCD),
+        "canary_tiers": _cel(sorted(tier for tier in Tier if tier.is_hot) if cluster.stage is Stage.PRODUCTION else []),
         "edge_namespace": names.NAMESPACE_EDGE,
         "knative_account": names.kubernetes_account(names.NAMESPACE_KNATIVE, names.CONTROLLER_KNATIVE),
         "model_catalogue": names.MODEL_CATALOGUE,

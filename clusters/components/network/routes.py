@@ -16,7 +16,7 @@ from tidegate.manifests.yaml_text import Manifest
 
 RULES_MAX = 16
 """The most rules of one HTTPRoute; of matches it takes 128 (MaxItems and the CEL rule on `rules` in apis/v1/httproute_types.go of
-sigs.k8s.io/gateway-api v1.5.1)."""
+sigs.k8s.io/gateway-api)."""
 
 GRANTED_MAX = 16
 """The most Services of one ReferenceGrant (MaxItems in referencegrant_types.go, same release)."""

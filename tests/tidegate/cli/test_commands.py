@@ -242,9 +242,13 @@ def test_pod_without_a_place_is_refused_with_file_pod_lack_and_nearest_pool(chec
 def test_model_that_knative_would_give_up_on_is_refused(checkout: Path) -> None:
     path = checkout / "gitops" / "tenants" / "assistant.yaml"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("      version: 1\n", "      version: 1\n      size_gib: 150\n", 1), encoding="utf-8")
+    slow = "    cold_start:\n" + "".join(
+        f'      - phase: {phase}\n        seconds: {seconds}\n        measured_on: "2026-11-21"\n'
+        for phase, seconds in (("weights", 1600), ("load", 100))
+    )
+    path.write_text(text.replace("    scaling:\n", f"{slow}    scaling:\n", 1), encoding="utf-8")
     refused = refusal([TIDEGATE, "validate"], checkout)
-    assert "from nothing the model takes 2033.3 s (node 180 s, image 183.3 s, weights 1250 s, load 420 s)" in " ".join(
+    assert "from nothing the model takes 2063.3 s (node 180 s, image 183.3 s, weights 1600 s, load 100 s)" in " ".join(
         refused.stderr.split()
     )
 

@@ -58,7 +58,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     "command",
     [
         "up --without-regions", "down", "render", "local stop", "local start", "tenant remove fraud --requested-by=a@example.com --reason=x",
-        f"tenant new x --tier=batch --owner=a@example.com --github-team=@a/b --sha256={'a' * 64} --golden-sha256={'a' * 64} --caller=x",
+        "tenant new x --tier=batch --owner=a@example.com --github-team=@a/b --artefact=clusters --golden-set=clusters --caller=x",
         "model catalogue fraud",
     ],
 )  # fmt: skip

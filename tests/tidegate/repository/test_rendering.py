@@ -17,7 +17,7 @@ from tidegate.repository import rendering
 from tidegate.repository.remove_tenant import remove_tenant
 
 AGAIN = "run `tidegate render` and commit the file [rendered-stale]"
-BUDGET = '    tidegate.dev/budget-usd-per-month: "42000"'
+BUDGET = '    tidegate.dev/budget-usd-per-month: "22000"'
 
 
 @pytest.fixture

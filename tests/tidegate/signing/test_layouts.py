@@ -75,5 +75,27 @@ def test_an_archive_counts_as_what_it_holds(tmp_path: Path) -> None:
     assert layout_problem(tmp_path, "anomaly", Runtime.MLSERVER_SKLEARN, dense_pool=True) == ""
 
 
+def test_settings_are_no_model(tmp_path: Path) -> None:
+    files = loadable(Runtime.MLSERVER_XGBOOST, "scorer")
+    write_files(tmp_path, {"model-settings.json": files["model-settings.json"]})
+    assert layout_problem(tmp_path, "scorer", Runtime.MLSERVER_XGBOOST).startswith("mlserver-xgboost loads *.bst or *.json or *.ubj, and ")
+
+
+def test_an_archive_beside_other_files_is_not_unpacked(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("ngrams.json", "{}")
+        archive.writestr("server.json", "{}")
+    write_files(tmp_path, {"models.zip": packed.getvalue()})
+    assert layout_problem(tmp_path, "chat", Runtime.NGRAM) == ""
+    write_files(tmp_path, {"README": b"x"})
+    assert layout_problem(tmp_path, "chat", Runtime.NGRAM) == "ngram loads ngrams.json, and there is none among README, models.zip"
+
+
+def test_damaged_archive_is_a_problem_in_words(tmp_path: Path) -> None:
+    write_files(tmp_path, {"models.zip": b"PK\x03\x04 no zip"})
+    assert layout_problem(tmp_path, "chat", Runtime.NGRAM) == "'models.zip' cannot be unpacked: 'File is not a zip file'"
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     assert layout_problem(tmp_path, "scorer", Runtime.NGRAM) == "ngram loads ngrams.json, and there is none among no files"

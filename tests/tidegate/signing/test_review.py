@@ -107,8 +107,8 @@ def test_version_that_its_server_could_not_load_is_refused(platform: Platform, t
         check(platform, trained, signed_models.sign_registry(trained, ids, signer=signer), ids)
     assert str(refused.value) == (
         "gitops/tenants/credit.yaml: models.decision.artefact = s3://tidegate-models/credit/decision/1: triton loads "
-        "decision/config.pbtxt, and there is none among README, config.pbtxt, decision/1/model.onnx, model.sig, model.statement; publish "
-        "the version in that layout, or name the server that loads these files, in place of triton [artefact-layout]"
+        "decision/config.pbtxt, and there is none among README, config.pbtxt, decision/1/model.onnx; publish "
+        "the version in that layout, or name the server that loads these files [artefact-layout]"
     )
 
 

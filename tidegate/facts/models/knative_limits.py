@@ -1,7 +1,7 @@
 """What Knative Serving takes of a served model; beyond it a service is refused after the merge, or cut off while it answers.
 
 Knative's webhook judges the Knative Service that KServe makes, so no dry run of an InferenceService meets these limits. They are
-those of knative.dev/serving v0.48.1; `tests/clusters/upstream` puts every extreme of our facts before that code.
+those of knative.dev/serving; `tests/clusters/upstream` puts every extreme of our facts before that code.
 """
 
 from __future__ import annotations

@@ -37,8 +37,9 @@ def _served_twice(source: str, tenant: Tenant) -> Iterator[Finding]:
     """Two InferenceServices of the same bytes hold two floors for one model, and a release reaches one of them."""
     holders: dict[str, str] = {}
     for name, model in tenant.models.items():
-        first = min(holders.setdefault(key, name) for key in (model.artefact.uri, model.artefact.sha256))
-        if first != name:
+        keys = (model.artefact.uri, model.artefact.sha256)
+        others = [other for other in (holders.setdefault(key, name) for key in keys) if other != name]
+        for first in others[:1]:
             yield Finding(
                 source, f"models.{name}.artefact.uri", "model-served-twice", f"models.{first} serves the same version",
                 "keep one, and raise its max_replicas", model.artefact.uri,

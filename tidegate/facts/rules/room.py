@@ -14,7 +14,7 @@ from tidegate.facts.numerals import decimal
 from tidegate.facts.tenant import Tenant, replica_parts
 
 SURGE = 0.25
-"""The share of a Deployment's pods that a rolling update starts beside them, rounded up (KServe v0.20.0, pkg/controller/v1beta1/
+"""The share of a Deployment's pods that a rolling update starts beside them, rounded up (KServe, pkg/controller/v1beta1/
 inferenceservice/reconcilers/deployment). Knative instead starts a whole second revision."""
 
 

@@ -25,6 +25,7 @@ _ROOM_BYTES = 1 << 20
 
 _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _NOT_UNPACKED = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
@@ -51,10 +52,28 @@ def unpack(folder: Path, name: str, reserved: Collection[str]) -> int:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("xb") as out:
                     shutil.copyfileobj(source, out, 1 << 20)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise Refusal(f"{shown(name)} cannot be unpacked: {shown(str(error))}") from error
     (folder / name).unlink()
     return len(entries)
+
+
+def entries_of(path: Path) -> list[str]:
+    """The names in an archive that `unpack` would take, sorted. Raises `Refusal` for one that it would not."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted(entry.filename for entry in check_entries(archive, path.stat().st_size, {path.name}))
+    except _UNREADABLE as error:
+        raise Refusal(f"{shown(path.name)} cannot be unpacked: {shown(str(error))}") from error
+
+
+def read_entry(path: Path, name: str, most_bytes: int) -> bytes:
+    """The beginning of a file in an archive. Raises `Refusal` when it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as source:
+            return source.read(most_bytes)
+    except _UNREADABLE as error:
+        raise Refusal(f"{shown(path.name)} cannot be unpacked: {shown(str(error))}") from error
 
 
 def check_entries(archive: zipfile.ZipFile, packed_bytes: int, reserved: Collection[str] = ()) -> list[zipfile.ZipInfo]:

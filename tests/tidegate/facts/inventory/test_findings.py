@@ -43,7 +43,7 @@ def _refusal(root: Path) -> InventoryError:
 def test_all_faults_of_all_files_are_reported_at_once_sorted_one_line_each(checkout: Path) -> None:
     _edit(checkout, FRAUD, "tier: critical", "tier: gold")
     _edit(checkout, FRAUD, "pods: 60", 'pods: "60"')
-    _edit(checkout, CREDIT, "key_id: credit-release", "keyid: credit-release")
+    _edit(checkout, CREDIT, "version: 1", "versions: 1")
     _edit(checkout, LIVE_1, "10.16.0.0/16", "10.16.0.1/16")
     (checkout / "gitops/tenants/zebra.yaml").write_text("name: [zebra\n", encoding="utf-8")
 

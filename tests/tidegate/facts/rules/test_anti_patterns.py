@@ -22,7 +22,9 @@ def _long_tail(count: int, **changed: Any) -> dict[str, Any]:
     model = document["models"]["anomaly"]
     del model["dense_pool"]
     for number in range(count):
-        artefact = {**model["artefact"], "uri": f"s3://tidegate-models/merchants/one/{number}", "sha256": f"{number:064}"}
+        uri = f"s3://tidegate-models/merchants/one-{number}/1"
+        signature = {**model["artefact"]["signature"], "uri": f"{uri}/model.sig"}
+        artefact = {**model["artefact"], "uri": uri, "sha256": f"{number:064}", "signature": signature}
         document["models"][f"one-{number}"] = {**model, "artefact": artefact, **changed}
     del document["models"]["anomaly"]
     return document

@@ -109,7 +109,7 @@ def test_budget_that_does_not_pay_for_whole_nodes_is_a_finding(platform: Platfor
     (finding,) = budget_findings(Platform(platform.clusters, {**platform.tenants, "credit": poor}), objects, own_prices())
     assert str(finding) == (
         "gitops/tenants/credit.yaml: budget_usd_per_month = 4547: the floors alone keep 1 m7i.2xlarge, 1.38 m7i.xlarge, 4 p5.4xlarge alive, "
-        "20587.71 USD a month in all clusters; raise it to 20588 or lower floors [budget-below-floors]"
+        "20,587.71 USD a month in all clusters; raise it to 20588 or lower floors [budget-below-floors]"
     )
 
 
