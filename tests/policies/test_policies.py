@@ -49,7 +49,7 @@ SOURCE = f"policies/{POLICY}/policy.yaml"
             "metadata.annotations[tidegate.dev/reason]: is missing; say why the policy is there [policy-undescribed]",
             id="no-reason",
         ),
-        pytest.param("'secret'", "'${secret}'", "no fact secret; one of argo_cd_account, edge_namespace", id="unknown-fact"),
+        pytest.param("'secret'", "'${secret}'", "no fact secret; one of argo_cd_account, canary_tiers", id="unknown-fact"),
         pytest.param("---\n", "---\n---\n", "kind: not one policy and then its binding", id="empty-document"),
         pytest.param(
             "apiVersion: admission", "\tapiVersion: admission", "[yaml-syntax]", id="no-yaml"
