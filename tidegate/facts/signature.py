@@ -93,15 +93,16 @@ def model_id(tenant: str, name: str, artefact: Artefact) -> str:
 def approved(tenants: Iterable[Tenant], recorded: ModelCatalogue, stage: Stage | None = None) -> list[ApprovedModel]:
     """Every model of `tenants` that may be served: what their files name, and what the catalogue records of them; by model.
 
-    `stage` leaves out what a file names for other stages only.
+    `stage` leaves out what a file names for other stages only, although the list of a tenant has it.
 
     Where both know a URI the tenant's file wins, as it is what was reviewed last.
     """
     named = list(tenants)
     found = {entry.uri: entry for tenant in named for entry in _named_by(tenant, stage)}
     known = {tenant.name for tenant in named}
+    of_other_stages = {entry.uri for tenant in named for entry in _named_by(tenant, None)} - found.keys()
     for entry in recorded.models:
-        if entry.tenant in known:
+        if entry.tenant in known and (stage is None or entry.uri not in of_other_stages):
             found.setdefault(entry.uri, entry)
     return sorted(found.values(), key=lambda entry: (entry.model, entry.uri))
 
