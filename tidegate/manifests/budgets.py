@@ -8,8 +8,9 @@ from fractions import Fraction
 
 from tidegate.errors import Finding
 from tidegate.facts import numerals
-from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.prices.tables import PriceBook
+from tidegate.facts.cluster import CapacityType
+from tidegate.facts.platform import Platform, cluster_source, tenant_source
+from tidegate.facts.prices.tables import PriceBook, price_source
 from tidegate.manifests.fit.standing import StandingNode, standing_nodes, usd_per_month_by_tenant
 from tidegate.manifests.placed import Placed
 
@@ -21,6 +22,23 @@ def nodes_of(platform: Platform, objects: Mapping[str, Sequence[Placed]], book: 
         for name, cluster in sorted(platform.clusters.items())
         for node in standing_nodes(cluster, objects.get(name, ()), book.table(cluster.region))
     ]
+
+
+def unpriced_findings(platform: Platform, book: PriceBook) -> Iterator[Finding]:
+    """A finding for each machine of a pool that the region's table has no price of: it would count as nothing."""
+    for name, cluster in sorted(platform.clusters.items()):
+        table = book.table(cluster.region)
+        pools = {"system_pool": cluster.system_pool.instance_types}
+        pools |= {f"cpu_pools.{key}": pool.instance_types for key, pool in cluster.cpu_pools.items()}
+        pools |= {f"gpu_pools.{key}": pool.instance_types for key, pool in cluster.gpu_pools.items()}
+        for path, instance_types in pools.items():
+            for index, instance_type in enumerate(instance_types):
+                if table.usd_per_hour(instance_type, CapacityType.ON_DEMAND) is None:
+                    yield Finding(
+                        cluster_source(name), f"{path}.instance_types[{index}]", "price-missing-in-region",
+                        f"{price_source(table.region)} has no price of it, so its cost is unknown",
+                        "read the region's prices again with `tidegate cost prices refresh`, or name another machine", instance_type,
+                    )  # fmt: skip
 
 
 def budget_findings(platform: Platform, objects: Mapping[str, Sequence[Placed]], book: PriceBook) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
-from tidegate.manifests.budgets import budget_findings
+from tidegate.manifests.budgets import budget_findings, unpriced_findings
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
 from tidegate.manifests.gpu_metrics import gpu_metrics_findings
@@ -52,7 +52,7 @@ def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None 
                 *cold_start_findings(platform, name, placed),
                 *gpu_metrics_findings(cluster, placed),
             ]
-        findings += budget_findings(platform, read.objects, own_prices())
+        findings += [*unpriced_findings(platform, own_prices()), *budget_findings(platform, read.objects, own_prices())]
     return sorted(findings)
 
 
