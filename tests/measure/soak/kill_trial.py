@@ -38,11 +38,13 @@ def run_trial(seed: int, folder: Path) -> Trial:
     local = bring_up.open_local(checkout, inventory.load(checkout.root))
     command = [str(ROOT / ".venv/bin/python"), "-m", "tests.measure.soak.regions_up"]
     run = tools.start_server(command, log_path=folder / "run.log", cwd=checkout.root, env={"PYTHONPATH": str(ROOT)})
+    started: list[tools.ServerProcess] = []
     try:
         time.sleep(after_seconds)
+        started = tools.descendants(run.pid)  # of a killed bring-up nobody could tell them any more; what it had started ends by itself
         victim = _kill_something(chance, run, local)
     finally:
-        for member in (run, *tools.descendants(run.pid)):
+        for member in {one.pid: one for one in (run, *started, *tools.descendants(run.pid))}.values():
             cloud = emulator.find_running(checkout)
             if not (cloud and member.pid == cloud.process.pid) and not _is_machine(member.pid, local) and tools.is_running(member):
                 os.kill(member.pid, signal.SIGKILL)
