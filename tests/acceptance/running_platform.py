@@ -25,7 +25,7 @@ from tidegate.embedded.model_index import Sample, find_version, read_sample
 from tidegate.embedded.region_status import RegionState, read_region_through
 from tidegate.errors import TidegateError
 from tidegate.facts import inventory, names
-from tidegate.facts.embedded import served_here
+from tidegate.facts.embedded import path_served_here
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.tenant import Tenant
 from tidegate.live.kubernetes import Kubernetes
@@ -145,10 +145,9 @@ class Running:
     def sample(self, reference: str, version: str | None = None) -> Sample:
         """Request and expected answer of a model's version, by default the one that the inventory names."""
         _, model = model_of(reference)
-        path = served_here(model).uri.removeprefix(names.MODEL_REGISTRY_URI)
-        form = "-cpu" if path.endswith("-cpu") else ""
-        found = find_version(self.models, f"{path.rpartition('/')[0]}/{version}{form}" if version else path)
-        assert found, f"no trained version {version or path} of {reference}"
+        path = path_served_here(model, version)
+        found = find_version(self.models, path)
+        assert found, f"no trained version {path} of {reference}"
         return read_sample(self.models, found)
 
     def ask(self, region: str, reference: str, *, version: str | None = None, timeout_seconds: float = 120) -> prediction.ModelAnswer:

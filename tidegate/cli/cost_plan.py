@@ -108,6 +108,6 @@ def _choice_row(title: str, choice: Choice, now: Choice) -> tuple[str, ...]:
     saving = (now.floor_usd_per_month - choice.floor_usd_per_month, now.peak_usd_per_hour - choice.peak_usd_per_hour)
     return (
         title, ", ".join(choice.machines) or "; ".join(choice.checks), choice.capacity.value, choice.card,
-        f"{choice.floor_nodes}, {choice.floor_usd_per_month:,.2f}", f"{choice.peak_nodes}, {choice.peak_usd_per_hour:,.2f}",
-        "" if choice is now else f"{saving[0]:,.2f}, {saving[1]:,.2f}",
+        f"{choice.floor_nodes}, {numerals.usd(choice.floor_usd_per_month)}", f"{choice.peak_nodes}, {numerals.usd(choice.peak_usd_per_hour)}",
+        "" if choice is now else f"{numerals.usd(saving[0])}, {numerals.usd(saving[1])}",
     )  # fmt: skip

@@ -13,8 +13,7 @@ from tidegate.embedded.fleet.bring_up import Local, cluster_of
 from tidegate.embedded.fleet.region import API, service_address
 from tidegate.embedded.model_index import find_version, read_sample
 from tidegate.errors import MachineError
-from tidegate.facts import names
-from tidegate.facts.embedded import served_here
+from tidegate.facts.embedded import path_served_here
 from tidegate.facts.tenant import Tenant
 
 
@@ -35,9 +34,9 @@ def _token(local: Local, region: str, tenant: Tenant) -> str:
 
 
 def _request(models: Path, tenant: Tenant, model: str) -> Request:
-    uri = served_here(tenant.models[model]).uri
-    version = find_version(models, uri.removeprefix(names.MODEL_REGISTRY_URI))
+    path = path_served_here(tenant.models[model])
+    version = find_version(models, path)
     if version is None:
-        raise MachineError(f"{uri} is not among the trained models, so there is no request to send")
+        raise MachineError(f"{path} is not among the trained models, so there is no request to send")
     sample = read_sample(models, version)
     return Request(sample.path, json.dumps(sample.request))

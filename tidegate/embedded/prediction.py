@@ -16,8 +16,7 @@ from tidegate.embedded.fleet.machine_view import nearest_regions
 from tidegate.embedded.machines import network
 from tidegate.embedded.model_index import Sample, find_version, read_sample
 from tidegate.errors import MachineError, UsageError
-from tidegate.facts import names
-from tidegate.facts.embedded import served_here
+from tidegate.facts.embedded import path_served_here
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import tenant_source
 from tidegate.facts.tenant import Tenant
@@ -189,9 +188,7 @@ def predict(
 
 
 def _sample(folder: Path, tenant: Tenant, name: str, model: ServedModel, version: str | None) -> Sample:
-    in_git = served_here(model).uri.removeprefix(names.MODEL_REGISTRY_URI)
-    form = "-cpu" if in_git.endswith("-cpu") else ""
-    wanted = f"{in_git.rpartition('/')[0]}/{version}{form}" if version else in_git
+    wanted = path_served_here(model, version)
     trained = find_version(folder, wanted)
     if trained is None:
         raise PredictionError(

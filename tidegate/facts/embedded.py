@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from tidegate.errors import Finding, InventoryError
+from tidegate.facts import names
 from tidegate.facts.cluster import Cluster, Overcommit
 from tidegate.facts.fact import Fact
 from tidegate.facts.models.artefact import Artefact
@@ -68,6 +69,13 @@ def served_here(model: ServedModel) -> Artefact:
     """The artefact that the embedded regions serve of a model: the CPU server's where it has one of its own."""
     alternative = model.also_on_cpu.artefact if model.also_on_cpu else None
     return alternative.of_version(model.artefact.version) if alternative else model.artefact
+
+
+def path_served_here(model: ServedModel, version: str | None = None) -> str:
+    """Where the registry holds what the regions serve of a model, or another version of it in the same form."""
+    path = served_here(model).uri.removeprefix(names.MODEL_REGISTRY_URI)
+    form = "-cpu" if path.endswith("-cpu") else ""
+    return f"{path.rpartition('/')[0]}/{version}{form}" if version else path
 
 
 def _cluster(cluster: Cluster, embedded: EmbeddedFacts) -> Cluster:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from tidegate.facts.fact import Fact, MemoryGib, Sha256, refuse
 from tidegate.facts.names import MODEL_REGISTRY_URI
@@ -40,13 +40,18 @@ PinnedImage = Annotated[
 """An image with registry, repository and digest; a tag alone can change under a running service."""
 
 
-def _refuse_moving_uri(uri: str) -> None:
+def _refuse_moving_uri(uri: str) -> str:
     path = uri.split("://", 1)[1]
     parts = path.replace(":", "/").replace("@", "/").split("/")
     if any(part.lower() in {"latest", "current", "main", "head", "production", "stable"} for part in parts):
         raise refuse("uri-moving", "points at whatever is newest", "name one version in the path")
     if ".." in parts or "" in parts[:-1]:
         raise refuse("uri-path", "has an empty or parent path segment", "write the plain path")
+    return uri
+
+
+FixedUri = Annotated[ImmutableUri, AfterValidator(_refuse_moving_uri)]
+"""The same, whose path names one version and nothing that moves."""
 
 
 def _refuse_other_than_versions(uri: str) -> None:
@@ -62,15 +67,9 @@ def _refuse_other_than_versions(uri: str) -> None:
 class Signature(Fact):
     """The OpenSSF model-signing bundle of an artefact."""
 
-    uri: ImmutableUri
+    uri: FixedUri
     key_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")]
     """The signing key's name in Vault."""
-
-    @field_validator("uri")
-    @classmethod
-    def _uri_is_fixed(cls, uri: str) -> str:
-        _refuse_moving_uri(uri)
-        return uri
 
 
 def _require_beside(uri: str, signature: Signature) -> None:
@@ -86,7 +85,7 @@ class Artefact(Fact):
 
     version: Annotated[int, Field(ge=1, le=1_000_000)]
     """The last part of `uri`."""
-    uri: ImmutableUri
+    uri: FixedUri
     """The folder of this version's files."""
     sha256: Sha256
     signature: Signature
@@ -96,8 +95,7 @@ class Artefact(Fact):
 
     @field_validator("uri")
     @classmethod
-    def _uri_is_fixed(cls, uri: str) -> str:
-        _refuse_moving_uri(uri)
+    def _uri_is_a_version(cls, uri: str) -> str:
         _refuse_other_than_versions(uri)
         return uri
 
@@ -114,16 +112,10 @@ class Artefact(Fact):
 class CpuArtefact(Fact):
     """The files of the same version for a server that runs on CPU, where the GPU server's files are of another form."""
 
-    uri: ImmutableUri
+    uri: FixedUri
     """Ends in `<version>-cpu`, beside the version's own folder."""
     sha256: Sha256
     signature: Signature
-
-    @field_validator("uri")
-    @classmethod
-    def _uri_is_fixed(cls, uri: str) -> str:
-        _refuse_moving_uri(uri)
-        return uri
 
     @model_validator(mode="after")
     def _signature_is_beside(self) -> Self:
@@ -139,17 +131,11 @@ class CpuArtefact(Fact):
 class GoldenSet(Fact):
     """Labelled inputs on which every version is scored before merge."""
 
-    uri: ImmutableUri
+    uri: FixedUri
     sha256: Sha256
     metric: Literal["auc", "accuracy", "exact-match", "mean-absolute-error"]
     threshold: Annotated[float, Field(ge=0, le=1_000_000)]
     """The worst acceptable value: a floor, but a ceiling for mean-absolute-error."""
-
-    @field_validator("uri")
-    @classmethod
-    def _uri_is_fixed(cls, uri: str) -> str:
-        _refuse_moving_uri(uri)
-        return uri
 
     @model_validator(mode="after")
     def _threshold_is_reachable(self) -> Self:
