@@ -9,9 +9,9 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def memory_bytes(pid: int) -> int:
-    """Memory of its own and its part of what it shares (proportional set size)."""
+    """Memory of its own, without files: what it shares of those becomes less whenever a like process starts beside it."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Anonymous:"):
             return int(line.split()[1]) * 1024
     raise AssertionError(pid)
 
