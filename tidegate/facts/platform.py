@@ -221,7 +221,7 @@ def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
 
 
 def _machine_holds(pool: GpuPool, model: ServedModel) -> bool:
-    """Whether some machine of the pool is large enough for the predictor, its sidecar and its cards."""
+    """Whether some machine of the pool is large enough for the predictor, its sidecars and its cards."""
     assert model.accelerator, "only models with an accelerator have pools"
     _, _, replica = replica_parts(model)[0]
     shapes = instance_shapes(pool.accelerator)
@@ -258,7 +258,7 @@ def _accelerator_findings(platform: Platform, tenant: Tenant, name: str, model: 
         pools = sorted({pool for cluster in too_small for pool in _pools_of_kind(cluster, model)})
         yield Finding(
             source, f"models.{name}.resources", "replica-above-machines",
-            f"with its sidecar it is larger than every machine of {', '.join(pools)} in {_names(too_small)}",
+            f"with its sidecars it is larger than every machine of {', '.join(pools)} in {_names(too_small)}",
             "ask for less, or add a larger instance type to the pool",
             f"{decimal(model.resources.cpu)} cores, {decimal(model.resources.memory_gib)} GiB, {model.accelerator.count} x {model.accelerator.share}",
         )  # fmt: skip

@@ -123,14 +123,22 @@ SIDECAR = ReplicaResources(cpu=0.1, memory_gib=0.125)
 """What Istio's proxy asks for beside every pod (the chart's own default request)."""
 
 
+QUEUE_PROXY = ReplicaResources(cpu=0.025, memory_gib=0.0625)
+"""What Knative's queue-proxy asks for beside every pod in Knative mode: its own default of CPU (`queue-sidecar-cpu-request` of Knative
+Serving's config-deployment), and of memory, of which it asks none, what a tenant's LimitRange gives to such a container."""
+
+
 def replica_parts(model: ServedModel) -> tuple[tuple[int, int, ReplicaResources], ...]:
-    """(min replicas, max replicas, resources of one replica) of the predictor and each companion, sidecar included."""
+    """(min replicas, max replicas, resources of one replica) of the predictor and each companion, with what runs beside them in the pod."""
     companions: list[Companion] = [part for part in (model.transformer, model.explainer) if part]
     parts = [(model.scaling.min_replicas, model.scaling.max_replicas, model.resources)]
     parts += [(part.min_replicas, part.max_replicas, part.resources) for part in companions]
-    return tuple((low, high, _with_sidecar(own)) for low, high, own in parts)
+    beside = (SIDECAR, QUEUE_PROXY) if model.scaling.mode == "knative" else (SIDECAR,)
+    return tuple((low, high, _together(own, *beside)) for low, high, own in parts)
 
 
-def _with_sidecar(own: ReplicaResources) -> ReplicaResources:
-    # Not validated: the largest allowed replica and its sidecar together are above what one replica may ask for.
-    return ReplicaResources.model_construct(cpu=round(own.cpu + SIDECAR.cpu, 3), memory_gib=own.memory_gib + SIDECAR.memory_gib)
+def _together(*containers: ReplicaResources) -> ReplicaResources:
+    # Not validated: the largest allowed replica and its sidecars together are above what one replica may ask for.
+    return ReplicaResources.model_construct(
+        cpu=round(sum(one.cpu for one in containers), 3), memory_gib=sum(one.memory_gib for one in containers)
+    )

@@ -9,7 +9,7 @@ from clusters.objects.placement import resource_name
 from clusters.objects.wire_form import to_wire
 from tidegate.facts import names, numerals
 from tidegate.facts.cluster import Cluster
-from tidegate.facts.tenant import Tenant, replica_parts
+from tidegate.facts.tenant import QUEUE_PROXY, Tenant, replica_parts
 from tidegate.manifests.yaml_text import Manifest
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ CONFIRM_DELETION = {"argocd.argoproj.io/sync-options": "Prune=confirm,Delete=con
 CONTAINER_DEFAULT = {"cpu": "500m", "memory": "256Mi"}
 """Limits of a container that names none, such as Knative's queue-proxy."""
 
-CONTAINER_DEFAULT_REQUEST = {"cpu": "25m", "memory": "64Mi"}
-"""25m is what Knative itself asks for its queue-proxy (config-deployment, queue-sidecar-cpu-request)."""
+CONTAINER_DEFAULT_REQUEST = {"cpu": numerals.cpu(QUEUE_PROXY.cpu), "memory": numerals.memory(QUEUE_PROXY.memory_gib)}
+"""Requests of such a container; quotas and nodes are reckoned with them."""
 
 LARGEST_SIDECAR_CPU, LARGEST_SIDECAR_MEMORY_GIB = 2.0, 1.0
 """Limits of Istio's proxy in its chart (2 cores, 1 GiB); KServe's storage initializer stays below."""

@@ -23,6 +23,7 @@ from tidegate.facts.platform import Platform, check, pools_for
 from tidegate.facts.tenant import Tenant
 
 SIDECAR = {"cpu": Fraction(1, 10), "memory_gib": Fraction(1, 8)}
+QUEUE_PROXY = {"cpu": Fraction(25, 1000), "memory_gib": Fraction(64, 1024)}
 SMALLEST_STEP = {"cpu": Fraction(1, 1000), "memory_gib": Fraction(1, 1024), "pods": Fraction(1)}
 LARGEST = {"cpu": 1024, "memory_gib": 32768, "pods": 2000}
 
@@ -59,7 +60,9 @@ def _released(model: Document, field: str) -> Fraction:
 def _of_parts(model: Document, field: str, pods: Callable[[int], int]) -> Fraction:
     parts = [(model["scaling"]["min_replicas"], model["resources"])]
     parts += [(model[part]["min_replicas"], model[part]["resources"]) for part in ("transformer", "explainer") if part in model]
-    each = [(pods(low), 1 if field == "pods" else Fraction(Decimal(str(own[field]))) + SIDECAR[field]) for low, own in parts]
+    beside = [SIDECAR] if model["scaling"].get("mode") == "standard" else [SIDECAR, QUEUE_PROXY]
+    sidecars = Fraction(0) if field == "pods" else sum((one[field] for one in beside), Fraction(0))
+    each = [(pods(low), 1 if field == "pods" else Fraction(Decimal(str(own[field]))) + sidecars) for low, own in parts]
     return Fraction(sum(replicas * one for replicas, one in each))
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tidegate.facts.tenant import SIDECAR
+from tidegate.facts import numerals
+from tidegate.facts.nodes.accelerators import ReplicaResources
+from tidegate.facts.tenant import QUEUE_PROXY, SIDECAR
 from tidegate.manifests.placed import Fields, Placed, fields, fields_in, items, pod_specs
 from tidegate.manifests.tree import name_of
 
-_MESH_SIDECAR: Fields = {
-    "name": "istio-proxy",
-    "restartPolicy": "Always",
-    "resources": {"requests": {"cpu": f"{round(SIDECAR.cpu * 1000)}m", "memory": f"{round(SIDECAR.memory_gib * 1024)}Mi"}},
-}
+
+def _asking(facts: ReplicaResources) -> Fields:
+    return {"requests": {"cpu": numerals.cpu(facts.cpu), "memory": numerals.memory(facts.memory_gib)}}
+
+
+_MESH_SIDECAR: Fields = {"name": "istio-proxy", "restartPolicy": "Always", "resources": _asking(SIDECAR)}
 """Istio's proxy as a native sidecar, first among the init containers (decision 0018)."""
 
-_QUEUE_PROXY: Fields = {"name": "queue-proxy", "resources": {"requests": {"cpu": "25m", "memory": "64Mi"}}}
-"""Knative's sidecar: its default CPU request, and the memory that a tenant's LimitRange gives to who asks for none."""
+_QUEUE_PROXY: Fields = {"name": "queue-proxy", "resources": _asking(QUEUE_PROXY)}
 
 _MODEL_FETCHER: Fields = {"name": "storage-initializer", "resources": {"requests": {"cpu": "100m", "memory": "100Mi"}}}
 """KServe's init container, by its default requests."""

@@ -60,11 +60,14 @@ def test_ceiling_above_the_quota_is_a_warning(tenant: str, changed: dict[str, An
 
 
 def test_quota_with_room_for_floors_and_one_release_is_accepted() -> None:
-    assert [found for found in check(_platform("fraud", quota__cpu=25.2)) if "quota" in found.rule] == []
+    """Two cores, 0.1 for the mesh and 0.025 for Knative's queue-proxy, twelve times."""
+    assert [found for found in check(_platform("fraud", quota__cpu=25.5)) if "quota" in found.rule] == []
+    (found,) = [found for found in check(_platform("fraud", quota__cpu=25.499)) if "quota" in found.rule]
+    assert "the floors need 12.75 and a release of scorer 12.75 more beside them" in str(found)
 
 
 def test_standard_mode_needs_room_for_a_quarter_only() -> None:
-    """Twelve pods of 2.1 cores, and three that a Deployment starts beside them."""
+    """Twelve pods of 2.1 cores (there is no queue-proxy), and three that a Deployment starts beside them."""
     scaling = {"mode": "standard", "min_replicas": 12, "max_replicas": 12}
     changed = {"models__scorer__scaling": scaling, "models__scorer__rollout": {"strategy": "pinned"}}
     assert [found for found in check(_platform("fraud", quota__cpu=31.5, **changed)) if "quota" in found.rule] == []

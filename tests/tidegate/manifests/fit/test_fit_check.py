@@ -11,7 +11,10 @@ import pytest
 from tests.root import ROOT
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import replica_parts
 from tidegate.manifests.fit.check import fit_findings
+from tidegate.manifests.fit.needs import read_needs
+from tidegate.manifests.fit.pods import expected_pods
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.validate import read_folder
 
@@ -244,3 +247,22 @@ def test_unreadable_quantity_is_a_finding_and_hides_no_other(platform: Platform,
             "15600m are left for it; ask for 984400m of cpu less [pod-fits-no-pool]"
         ),
     ]
+
+
+def test_quota_is_reckoned_with_what_the_scheduler_is_asked_for(platform: Platform, tree: list[Placed]) -> None:
+    """What facts say of a replica is what its whole pod asks for: server, mesh sidecar and Knative's queue-proxy."""
+    asked: dict[str, tuple[int, int]] = {}
+    for placed in (each for each in tree if each.kind == "InferenceService"):
+        for pod in expected_pods(placed, {}):
+            requests = read_needs(pod.spec).requests
+            asked[f"{placed.tenant_namespace}/{pod.name}"] = requests["cpu"], requests["memory"] // 2**20
+    reckoned = {
+        f"{tenant.namespace_name}/{name}-{part}": (round(own.cpu * 1000), round(own.memory_gib * 1024))
+        for tenant in platform.tenants_of("live-1")
+        for name, model in tenant.models.items()
+        for part, (_, _, own) in zip(
+            ("predictor", *(part for part in ("transformer", "explainer") if getattr(model, part))), replica_parts(model), strict=True
+        )
+    }
+    assert asked == reckoned
+    assert len(asked) > 6
