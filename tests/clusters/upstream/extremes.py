@@ -97,6 +97,8 @@ def _with(document: Document, path: Path, value: object) -> Document:
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
+    if path[-2:] == ("scaling", "min_replicas") and value:
+        place.pop("idle_seconds", None)  # refused beside a floor, which would hide what upstream says of the floor
     return changed
 
 

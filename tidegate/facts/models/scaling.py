@@ -18,7 +18,7 @@ class Scaling(Fact):
     min_replicas: Annotated[int, Field(ge=0, le=500)]
     max_replicas: Annotated[int, Field(ge=1, le=500)]
     concurrency_target: Annotated[int, Field(ge=1, le=1000)] = 8
-    """Requests in flight per replica that the autoscaler aims at."""
+    """Requests in flight per replica that the autoscaler aims at; in knative mode only."""
     idle_seconds: Annotated[int, Field(ge=30, le=IDLE_SECONDS_MAX)] = 300
     """How long a replica outlives its last request before the service goes to zero."""
 
@@ -39,6 +39,14 @@ class Scaling(Fact):
                 "write at least 1, or mode: knative",
                 at="min_replicas",
                 value=0,
+            )
+        if self.mode == "standard" and "concurrency_target" in self.model_fields_set:
+            raise refuse(
+                "concurrency-in-standard-mode",
+                "changes nothing, because standard mode scales on CPU and does not see requests",
+                "remove it, or write mode: knative",
+                at="concurrency_target",
+                value=self.concurrency_target,
             )
         return self
 

@@ -179,6 +179,19 @@ class ServedModel(Fact):
         return self
 
     @model_validator(mode="after")
+    def _idle_time_counts(self) -> Self:
+        floors = [self.scaling.min_replicas, *(part.min_replicas for part in (self.transformer, self.explainer) if part)]
+        if "idle_seconds" in self.scaling.model_fields_set and (self.scaling.mode == "standard" or min(floors) > 0):
+            raise refuse(
+                "idle-without-zero",
+                "changes nothing, because no part of the model goes to zero",
+                "remove it, or write min_replicas: 0 in knative mode",
+                at="scaling.idle_seconds",
+                value=self.scaling.idle_seconds,
+            )
+        return self
+
+    @model_validator(mode="after")
     def _pool_fits(self) -> Self:
         if self.dense_pool is None:
             return self

@@ -52,6 +52,6 @@ def test_committed_tenants_have_no_anti_pattern() -> None:
 
 def test_cpu_model_may_scale_on_cpu() -> None:
     document = committed("gitops/tenants/fraud.yaml")
-    document["models"]["scorer"]["scaling"]["mode"] = "standard"
+    document["models"]["scorer"]["scaling"] = {"mode": "standard", "min_replicas": 6, "max_replicas": 24}
     document["models"]["scorer"]["rollout"] = {"strategy": "pinned"}
     assert _found(document) == set()
