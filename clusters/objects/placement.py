@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clusters.objects.kserve import Placement
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare
-from tidegate.facts.platform import pools_for
+from tidegate.facts.platform import pools_for, spot_pools_for
 from tidegate.facts.tenant import Tenant, Tier
 
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
@@ -24,16 +26,16 @@ def priority_class(tenant: Tenant, model: ServedModel) -> str:
 
 
 def placement(cluster: Cluster, model: ServedModel) -> Placement:
-    """Selector and toleration for the pools that can host `model`; empty for a CPU model.
+    """Selector and toleration for the pools that can host `model`; empty for a CPU model on demand.
 
     The taint's value is the pool's name, so that a pod tolerates its own pools and no other.
     """
+    if on_spot := spot_pools_for(cluster, model):
+        return {"tolerations": _tolerations(names.SPOT_TAINT_KEY, on_spot), "nodeSelector": {CAPACITY_TYPE_LABEL: CapacityType.SPOT.value}}
     pools = pools_for(cluster, model)
     if not pools:
         return {}
-    placed: Placement = {
-        "tolerations": [{"key": names.GPU_TAINT_KEY, "operator": "Equal", "value": pool, "effect": "NoSchedule"} for pool in pools]
-    }
+    placed: Placement = {"tolerations": _tolerations(names.GPU_TAINT_KEY, pools)}
     selector: dict[str, str] = {}
     wanted: dict[str, list[str]] = {}
     if len(pools) == 1:
@@ -52,3 +54,7 @@ def placement(cluster: Cluster, model: ServedModel) -> Placement:
         terms = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": expressions}]}}
         placed["affinity"] = {"nodeAffinity": terms}
     return placed
+
+
+def _tolerations(taint: str, pools: Iterable[str]) -> list[dict[str, str]]:
+    return [{"key": taint, "operator": "Equal", "value": pool, "effect": "NoSchedule"} for pool in pools]

@@ -104,7 +104,7 @@ def test_slices_are_told_to_karpenter_and_to_the_gpu_operator(select: Select) ->
 
 
 def test_cpu_pools_bear_every_pod_and_bring_no_card(select: Select) -> None:
-    (pool,) = select("live-1/platform/cpu-pools", "NodePool")
+    (pool,) = select("live-1/platform/cpu-pools", "NodePool", "cpu")
     template = pool["spec"]["template"]["spec"]
     assert "taints" not in template, "models without a card tolerate nothing"
     values = {each["key"]: each["values"] for each in template["requirements"]}
@@ -116,10 +116,38 @@ def test_cpu_pools_bear_every_pod_and_bring_no_card(select: Select) -> None:
     assert not set(tags[0]) & set(tags[1]), "the newest image with the tag is taken"
 
 
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_model_on_spot_without_a_card_is_alone_on_its_pool(select: Select, platform: Platform, cluster: str) -> None:
+    (pool,) = select(f"{cluster}/platform/cpu-pools", "NodePool", "cpu-spot")
+    template = pool["spec"]["template"]["spec"]
+    (taint,) = template["taints"]
+    assert taint == {"key": "tidegate.dev/spot", "value": "cpu-spot", "effect": "NoSchedule"}
+    values = {each["key"]: each["values"] for each in template["requirements"]}
+    assert values["karpenter.sh/capacity-type"] == ["spot"]
+    tolerant: set[str] = set()
+    for tenant in platform.tenants_of(cluster):
+        for name in tenant.models:
+            (service,) = select(f"{cluster}/tenants/{tenant.name}", "InferenceService", name)
+            predictor = service["spec"]["predictor"]
+            if {**taint, "operator": "Equal"} in predictor.get("tolerations", []):
+                tolerant.add(f"{tenant.name}/{name}")
+                assert predictor["nodeSelector"] == {"karpenter.sh/capacity-type": "spot"}
+    assert tolerant == {"scoring/fraud-shadow"}, "scoring/batch has a card, and the others stay on demand"
+
+
+def test_companion_of_a_model_on_spot_stays_on_demand(platform: Platform) -> None:
+    shadow = platform.tenants["scoring"].models["fraud-shadow"]
+    beside = shadow.model_copy(update={"transformer": platform.tenants["credit"].models["decision"].transformer})
+    spec: Any = inference_service(platform.clusters["live-1"], platform.tenants["scoring"], "fraud-shadow", beside)["spec"]
+    assert "tolerations" in spec["predictor"]
+    assert not {"tolerations", "nodeSelector"} & spec["transformer"].keys()
+
+
 def test_pretended_cpu_nodes_take_no_pod_away_from_the_real_one(platform: Platform) -> None:
     embedded = embed(platform, EmbeddedFacts(repository_url="git://git.example.com/tidegate.git", edge_addresses={"live-1": "192.0.2.1"}))
     objects = list(cluster_tree.objects(embedded))
     assert not [each for each in objects if "cpu-pools" in each.folder or "cpu-pools" in file_path(each)]
+    assert "tidegate.dev/spot" not in str(objects), "nothing would ever host a pod that selects spot"
     assert not [each for each in objects if file_path(each).endswith("application-add-on-gpu-operator.yaml")]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.models.served_model import ServedModel
-from tidegate.facts.nodes.accelerators import Accelerator, instance_shapes
+from tidegate.facts.nodes.accelerators import Accelerator, ReplicaResources, instance_shapes
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices.tables import PriceBook, PriceTable
 from tidegate.facts.tenant import Tenant, replica_parts
@@ -48,14 +48,21 @@ NOTHING = Floor(0, 0)
 def model_floor(model: ServedModel, table: PriceTable) -> Floor:
     """The floor of one served model in one cluster with the prices of `table`, companions and sidecars included."""
     capacity = CapacityType.SPOT if model.capacity == "spot" else CapacityType.ON_DEMAND
-    plain = float(table.usd_per_hour(_PLAIN, capacity) or 0)
-    core, gib = plain * _CORES_SHARE / _PLAIN_VCPUS, plain * (1 - _CORES_SHARE) / _PLAIN_GIB
-    usd_per_hour = sum(low * (resources.cpu * core + resources.memory_gib * gib) for low, _high, resources in replica_parts(model))
+    (floor, _, predictor), *companions = replica_parts(model)
+    usd_per_hour = floor * _plain_usd_per_hour(predictor, table, capacity)
+    usd_per_hour += sum(low * _plain_usd_per_hour(resources, table, CapacityType.ON_DEMAND) for low, _high, resources in companions)
     cards = 0.0
     if model.accelerator:
         cards = model.scaling.min_replicas * model.accelerator.cards
         usd_per_hour += cards * card_usd_per_hour(model.accelerator.accelerator, table, capacity)
     return Floor(round(cards, 3), round(usd_per_hour * HOURS_PER_MONTH, 2))
+
+
+def _plain_usd_per_hour(resources: ReplicaResources, table: PriceTable, capacity: CapacityType) -> float:
+    """What cores and memory cost as a part of a plain machine."""
+    plain = float(table.usd_per_hour(_PLAIN, capacity) or 0)
+    core, gib = plain * _CORES_SHARE / _PLAIN_VCPUS, plain * (1 - _CORES_SHARE) / _PLAIN_GIB
+    return resources.cpu * core + resources.memory_gib * gib
 
 
 def card_usd_per_hour(accelerator: Accelerator, table: PriceTable, capacity: CapacityType = CapacityType.ON_DEMAND) -> float:

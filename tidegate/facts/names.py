@@ -62,6 +62,8 @@ ANNOTATION_DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
 """On an Application: the confirmation that namespaces and hot models are deleted only with; only a tombstone gives it."""
 
 GPU_TAINT_KEY = "nvidia.com/gpu"
+SPOT_TAINT_KEY = "tidegate.dev/spot"
+"""Of nodes without a card that may go with two minutes' notice; the value is the pool's name."""
 RESOURCE_GPU = "nvidia.com/gpu"
 """A whole card, as its device plugin calls it; the taint of its nodes has the same name."""
 HEADER_TENANT, HEADER_SUBJECT = "x-tidegate-tenant", "x-tidegate-subject"

@@ -77,6 +77,7 @@ def check(platform: Platform) -> list[Finding]:
             findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model, stages)
             findings += _stage_findings(tenant, name, model, stages)
             findings += _accelerator_findings(platform, tenant, name, model)
+            findings += _spot_findings(platform, tenant, name, model)
             findings += _registry_findings(tenant, name, model)
     for tombstone in platform.tombstones.values():
         findings += _cluster_findings(platform, tombstone_source(tombstone.name), tombstone.clusters)
@@ -220,6 +221,13 @@ def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
     return {name: pool for name, pool in _pools_of_kind(cluster, model).items() if _machine_holds(pool, model)}
 
 
+def spot_pools_for(cluster: Cluster, model: ServedModel) -> list[str]:
+    """The CPU pools on spot of a cluster where a model without a card runs that asks for spot, by name; empty for every other model."""
+    if model.accelerator or model.capacity != "spot":
+        return []
+    return [name for name, pool in sorted(cluster.cpu_pools.items()) if pool.capacity == "spot"]
+
+
 def _machine_holds(pool: GpuPool, model: ServedModel) -> bool:
     """Whether some machine of the pool is large enough for the predictor, its sidecars and its cards."""
     assert model.accelerator, "only models with an accelerator have pools"
@@ -261,6 +269,17 @@ def _accelerator_findings(platform: Platform, tenant: Tenant, name: str, model: 
             f"with its sidecars it is larger than every machine of {', '.join(pools)} in {_names(too_small)}",
             "ask for less, or add a larger instance type to the pool",
             f"{decimal(model.resources.cpu)} cores, {decimal(model.resources.memory_gib)} GiB, {model.accelerator.count} x {model.accelerator.share}",
+        )  # fmt: skip
+
+
+def _spot_findings(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
+    if model.accelerator or model.capacity != "spot":
+        return
+    clusters = [cluster for at in tenant.clusters if (cluster := platform.clusters.get(at))]
+    if lacking := [cluster for cluster in clusters if not spot_pools_for(cluster, model)]:
+        yield Finding(
+            tenant_source(tenant.name), f"models.{name}.capacity", "spot-in-no-pool", f"no CPU pool of {_names(lacking)} is on spot",
+            "remove it, or add a pool with capacity: spot to cpu_pools", model.capacity,
         )  # fmt: skip
 
 

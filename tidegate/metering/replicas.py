@@ -99,7 +99,8 @@ def _groups(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel, tab
     parts = ["predictor", *(part for part in ("transformer", "explainer") if getattr(model, part))]
     for part, (low, high, resources) in zip(parts, replica_parts(model), strict=True):
         requests = {CPU: round(resources.cpu * 1000), MEMORY: round(resources.memory_gib * 1024)}
-        machine = _cpu_machine(cluster, requests, table)
+        on_spot = part == "predictor" and model.capacity == "spot"
+        machine = _cpu_machine(cluster, requests, table, CapacityType.SPOT if on_spot else CapacityType.ON_DEMAND)
         if part == "predictor" and model.accelerator:
             requests[model.accelerator.resource_name] = model.accelerator.count
             machine = _gpu_machine(cluster, model, table)
@@ -111,15 +112,16 @@ def system_machine(cluster: Cluster) -> PricedMachine:
     return PricedMachine(cluster.system_pool.instance_types[0], CapacityType.ON_DEMAND)
 
 
-def _cpu_machine(cluster: Cluster, requests: Mapping[str, int], table: PriceTable) -> PricedMachine:
+def _cpu_machine(cluster: Cluster, requests: Mapping[str, int], table: PriceTable, capacity: CapacityType) -> PricedMachine:
     """The cheapest machine of the CPU pools that can hold one replica; a cluster without such pools has its system machines only."""
-    offered = [(name, pool.max_cpu) for _, pool in sorted(cluster.cpu_pools.items()) for name in pool.instance_types]
+    pools = [pool for _, pool in sorted(cluster.cpu_pools.items()) if pool.capacity == capacity]
+    offered = [(name, pool.max_cpu) for pool in pools for name in pool.instance_types]
     known = [(name, max_cpu, shape) for name, max_cpu in offered if (shape := shape_of(name))]
     large = [each for each in known if all(room(each[2]).get(name, 0) >= amount for name, amount in requests.items())]
     if not large:
         return system_machine(cluster)
-    name, max_cpu, shape = min(large, key=lambda each: (table.usd_per_hour(each[0], CapacityType.ON_DEMAND) or 0, each[0]))
-    return PricedMachine(name, CapacityType.ON_DEMAND, most=max_cpu // shape.vcpus)
+    name, max_cpu, shape = min(large, key=lambda each: (table.usd_per_hour(each[0], capacity) or 0, each[0]))
+    return PricedMachine(name, capacity, most=max_cpu // shape.vcpus)
 
 
 def room(shape: InstanceShape) -> dict[str, int]:

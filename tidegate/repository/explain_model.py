@@ -17,7 +17,7 @@ from tidegate.facts.cold_start import ColdStart, cold_start
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.money import NOTHING, model_floor
-from tidegate.facts.platform import Platform, cluster_source, pools_for, tenant_source
+from tidegate.facts.platform import Platform, cluster_source, pools_for, spot_pools_for, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.live.diagnosis import Diagnosis
 from tidegate.repository.recorded_facts import note_on
@@ -101,6 +101,10 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
         for pool_name, pool in pools_for(cluster, model).items():
             at, why = f"{cluster_source(cluster_name)} (gpu_pools.{pool_name})", f"offers {pool.accelerator} {pool.share}"
             yield ExplainedValue(f"{cluster_name}.gpu_pool", pool_name, at, why)
+        for pool_name in spot_pools_for(cluster, model):
+            yield ExplainedValue(
+                f"{cluster_name}.cpu_pool", pool_name, f"{cluster_source(cluster_name)} (cpu_pools.{pool_name})", "on spot"
+            )
         yield from _cold_start(cluster_name, source, name, cold_start(cluster, model))
     if model.accelerator:
         yield ExplainedValue("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")

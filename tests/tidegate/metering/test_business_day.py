@@ -58,7 +58,14 @@ def test_tenants_and_shared_and_idle_are_the_bill_of_the_nodes(day: Day) -> None
     for event in PretendedRegion(PLATFORM, "live-1", 1, SIMULATED_MIDNIGHT_MS):
         if isinstance(event, NodeSeen):
             lives.setdefault(event.node.uid, [event.node.created_ms, SIMULATED_MIDNIGHT_MS + DAY_MS])
-            price = {"g6.xlarge": 0.8048, "g5.xlarge": 1.006 * 0.4, "p5.4xlarge": 6.88, "m7i.xlarge": 0.2016, "m7i.2xlarge": 0.4032}
+            price = {
+                "g6.xlarge": 0.8048,
+                "g5.xlarge": 1.006 * 0.4,
+                "p5.4xlarge": 6.88,
+                "m7i.xlarge": 0.2016,
+                "m7i.2xlarge": 0.4032,
+                "m6i.xlarge": 0.192 * 0.4,
+            }
             prices[event.node.uid] = price[event.node.instance_type]
         elif isinstance(event, NodeGone):
             lives[event.uid][1] = event.at_ms

@@ -114,7 +114,8 @@ class ServedModel(Fact):
     also_on_cpu: CpuAlternative | None = None
     """Where the cluster has no such card (the embedded region), the model runs like this; absent means it waits for a GPU."""
     capacity: Literal["on-demand", "spot"] = "on-demand"
-    """Spot nodes can go with two minutes' notice; refused for hot tiers."""
+    """How the nodes of the predictor are paid for, with a card or without. Spot nodes can go with two minutes' notice; refused for hot
+    tiers. Transformer and explainer stay on demand."""
     scaling: Scaling
     slo: Slo
     rollout: Rollout = Rollout()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -37,14 +37,17 @@ class SystemPool(Fact):
 
 
 class CpuPool(Fact):
-    """Nodes without a card for models and for the platform's own pods, from zero. It becomes a Karpenter NodePool without a taint.
+    """Nodes without a card for models and for the platform's own pods, from zero. It becomes a Karpenter NodePool.
 
-    The system pool takes only what declares itself critical, so a cluster that serves CPU models needs one of these.
+    The system pool takes only what declares itself critical, so a cluster that serves CPU models needs one of these on demand.
     """
 
     instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
     max_cpu: Annotated[int, Field(ge=4, le=10_000)]
-    """The most cores the pool may hold at once. Nodes are on demand: hot tiers share them with everybody."""
+    """The most cores the pool may hold at once."""
+    capacity: Literal["on-demand", "spot"] = "on-demand"
+    """How its nodes are paid for. Everybody shares those on demand; those on spot have a taint, which only models with `capacity: spot`
+    tolerate."""
     arm64_images: bool = False
     """Whether every image that may run here is built for arm64, too: only then may the pool name Graviton machines. Of our images none is
     known to be: the embedded regions build them for amd64, and the mirror's have not been looked at."""

@@ -176,6 +176,7 @@ def _pieces(accelerator: Accelerator, share: Share, sharing: object) -> int:
 
 def _without_cards(asked: _Asked) -> Iterator[_Candidate]:
     pool = asked.cluster.cpu_pools[asked.pool.name]
+    capacity = CapacityType(pool.capacity)
     for architecture in Architecture:
         known = [name for name, shape in CPU_SHAPES.items() if shape.architecture is architecture]
         families = sorted({name.partition(".")[0] for name in known})
@@ -188,8 +189,8 @@ def _without_cards(asked: _Asked) -> Iterator[_Candidate]:
             checks = [_offered(asked.cluster, ",".join(chosen))]
             if not is_same:
                 checks.append("build every image of the pool for arm64, then set arm64_images: none of ours is known to be")
-            nodes = [_node(asked.pool.nodes[0], name, CapacityType.ON_DEMAND, allocatable(CPU_SHAPES[name])) for name in chosen]
-            yield _Candidate(tuple(nodes), "", "", CapacityType.ON_DEMAND, is_same, tuple(checks))
+            nodes = [_node(asked.pool.nodes[0], name, capacity, allocatable(CPU_SHAPES[name])) for name in chosen]
+            yield _Candidate(tuple(nodes), "", "", capacity, is_same, tuple(checks))
 
 
 def _node(like: NodeShape, instance_type: str, capacity: CapacityType, offered: Mapping[str, int]) -> NodeShape:
@@ -219,7 +220,7 @@ def _card(pool: GpuPool | None) -> str:
 
 def _first_capacity(asked: _Asked) -> CapacityType:
     pool = asked.cluster.gpu_pools.get(asked.pool.name)
-    return pool.capacity_types[0] if pool else CapacityType.ON_DEMAND
+    return pool.capacity_types[0] if pool else CapacityType(asked.cluster.cpu_pools[asked.pool.name].capacity)
 
 
 def _offered(cluster: Cluster, instance_types: str) -> str:

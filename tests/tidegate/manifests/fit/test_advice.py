@@ -97,7 +97,9 @@ def test_graviton_is_another_kind_until_the_pool_says_that_images_are_built_for_
     assert {name.partition(".")[0] for name in advice.same_kind.machines} == {"c7i"}
     assert {name.partition(".")[0] for name in advice.any_kind.machines} == {"c8g"}
     assert any("none of ours is known to be" in check for check in advice.any_kind.checks)
-    built = cluster.model_copy(update={"cpu_pools": {"cpu": cluster.cpu_pools["cpu"].model_copy(update={"arm64_images": True})}})
+    built = cluster.model_copy(
+        update={"cpu_pools": {**cluster.cpu_pools, "cpu": cluster.cpu_pools["cpu"].model_copy(update={"arm64_images": True})}}
+    )
     allowed = advised(platform, objects, built)["cpu"]
     assert allowed.same_kind
     assert (allowed.same_kind.machines, allowed.any_kind) == (advice.any_kind.machines, None)
@@ -106,7 +108,9 @@ def test_graviton_is_another_kind_until_the_pool_says_that_images_are_built_for_
 
 def test_peak_above_the_limit_is_told_and_nothing_is_offered_for_it(platform: Platform, objects: list[Placed]) -> None:
     cluster = platform.clusters["live-1"]
-    small = cluster.model_copy(update={"cpu_pools": {"cpu": cluster.cpu_pools["cpu"].model_copy(update={"max_cpu": 8})}})
+    small = cluster.model_copy(
+        update={"cpu_pools": {**cluster.cpu_pools, "cpu": cluster.cpu_pools["cpu"].model_copy(update={"max_cpu": 8})}}
+    )
     advice = advised(platform, objects, small)["cpu"]
     assert (advice.now.machines, advice.now.checks) == ((), ("the peaks are above the pool's limit",))
     assert (advice.same_kind, advice.any_kind) == (None, None)
