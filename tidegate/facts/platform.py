@@ -10,16 +10,16 @@ from ipaddress import IPv4Network
 
 from tidegate.errors import Finding
 from tidegate.facts import names
-from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
+from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.served_model import ServedModel
-from tidegate.facts.nodes.accelerators import instance_shapes
-from tidegate.facts.numerals import decimal
+from tidegate.facts.nodes.pools import most_turns
 from tidegate.facts.prices.tables import price_findings
 from tidegate.facts.rules.anti_patterns import anti_pattern_findings
+from tidegate.facts.rules.hosting import hosting_findings
 from tidegate.facts.rules.room import room_findings, room_warnings
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.stage import Stage
-from tidegate.facts.tenant import Tenant, replica_parts
+from tidegate.facts.tenant import Tenant
 from tidegate.facts.tiers import tier_findings
 from tidegate.facts.tombstone import Tombstone, life_findings, tombstone_source
 
@@ -69,15 +69,15 @@ def check(platform: Platform) -> list[Finding]:
     for name, cluster in platform.clusters.items():
         findings += price_findings(cluster, cluster_source(name))
     for tenant in platform.tenants.values():
+        source, clusters = tenant_source(tenant.name), [platform.clusters[at] for at in tenant.clusters if at in platform.clusters]
         findings += _placement_findings(platform, tenant)
-        findings += room_findings(tenant_source(tenant.name), tenant)
-        findings += anti_pattern_findings(tenant_source(tenant.name), tenant)
+        findings += room_findings(source, tenant, {name: most_turns(clusters, model) for name, model in tenant.models.items()})
+        findings += anti_pattern_findings(source, tenant)
+        stages = {cluster.stage for cluster in clusters}
         for name, model in tenant.models.items():
-            stages = _stages_of(platform, tenant)
-            findings += tier_findings(tenant_source(tenant.name), tenant.tier, name, model, stages)
+            findings += tier_findings(source, tenant.tier, name, model, stages)
             findings += _stage_findings(tenant, name, model, stages)
-            findings += _accelerator_findings(platform, tenant, name, model)
-            findings += _spot_findings(platform, tenant, name, model)
+            findings += hosting_findings(source, clusters, name, model)
             findings += _registry_findings(tenant, name, model)
     for tombstone in platform.tombstones.values():
         findings += _cluster_findings(platform, tombstone_source(tombstone.name), tombstone.clusters)
@@ -187,10 +187,6 @@ def _cluster_findings(platform: Platform, source: str, clusters: Sequence[str]) 
             yield Finding(source, f"clusters[{index}]", "cluster-unknown", "no such cluster", f"use one of: {known}", cluster)
 
 
-def _stages_of(platform: Platform, tenant: Tenant) -> set[Stage]:
-    return {platform.clusters[name].stage for name in tenant.clusters if name in platform.clusters}
-
-
 def _stage_findings(tenant: Tenant, name: str, model: ServedModel, stages: AbstractSet[Stage]) -> Iterator[Finding]:
     for stage in model.artefact_by_stage:
         if stage not in stages:
@@ -214,74 +210,3 @@ def _registry_findings(tenant: Tenant, name: str, model: ServedModel) -> Iterato
             yield Finding(source, path, "uri-of-another-tenant", "another tenant's folder", remedy, uri)
         else:
             yield Finding(source, path, "uri-outside-registry", "the tenant's role reads the model registry only", remedy, uri)
-
-
-def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
-    """The pools of a cluster that can host one replica of `model`, by name; empty for a CPU model."""
-    return {name: pool for name, pool in _pools_of_kind(cluster, model).items() if _machine_holds(pool, model)}
-
-
-def spot_pools_for(cluster: Cluster, model: ServedModel) -> list[str]:
-    """The CPU pools on spot of a cluster where a model without a card runs that asks for spot, by name; empty for every other model."""
-    if model.accelerator or model.capacity != "spot":
-        return []
-    return [name for name, pool in sorted(cluster.cpu_pools.items()) if pool.capacity == "spot"]
-
-
-def _machine_holds(pool: GpuPool, model: ServedModel) -> bool:
-    """Whether some machine of the pool is large enough for the predictor, its sidecars and its cards."""
-    assert model.accelerator, "only models with an accelerator have pools"
-    _, _, replica = replica_parts(model)[0]
-    shapes = instance_shapes(pool.accelerator)
-    return any(
-        shape.vcpus >= replica.cpu and shape.memory_gib >= replica.memory_gib and pool.max_gpus >= shape.gpus >= model.accelerator.cards
-        for shape in (shapes[instance_type] for instance_type in pool.instance_types)
-    )
-
-
-def _pools_of_kind(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
-    if model.accelerator is None:
-        return {}
-    wanted = {CapacityType.SPOT} if model.capacity == "spot" else {CapacityType.ON_DEMAND, CapacityType.RESERVED}
-    return {
-        name: pool
-        for name, pool in sorted(cluster.gpu_pools.items())
-        if pool.accelerator == model.accelerator.accelerator and pool.share == model.accelerator.share and wanted & set(pool.capacity_types)
-    }
-
-
-def _accelerator_findings(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
-    if model.accelerator is None:
-        return
-    source = tenant_source(tenant.name)
-    lacking = [cluster for at in tenant.clusters if (cluster := platform.clusters.get(at)) and not pools_for(cluster, model)]
-    if without := [cluster for cluster in lacking if not _pools_of_kind(cluster, model)]:
-        offered = {f"{pool.accelerator} {pool.share}" for cluster in without for pool in cluster.gpu_pools.values()}
-        yield Finding(
-            source, f"models.{name}.accelerator", "accelerator-in-no-pool",
-            f"no GPU pool of {_names(without)} offers it", f"choose one of {', '.join(sorted(offered)) or 'none'}, or add a pool",
-            f"{model.accelerator.accelerator} {model.accelerator.share} ({model.capacity})",
-        )  # fmt: skip
-    if too_small := [cluster for cluster in lacking if cluster not in without]:
-        pools = sorted({pool for cluster in too_small for pool in _pools_of_kind(cluster, model)})
-        yield Finding(
-            source, f"models.{name}.resources", "replica-above-machines",
-            f"with its sidecars it is larger than every machine of {', '.join(pools)} in {_names(too_small)}",
-            "ask for less, or add a larger instance type to the pool",
-            f"{decimal(model.resources.cpu)} cores, {decimal(model.resources.memory_gib)} GiB, {model.accelerator.count} x {model.accelerator.share}",
-        )  # fmt: skip
-
-
-def _spot_findings(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[Finding]:
-    if model.accelerator or model.capacity != "spot":
-        return
-    clusters = [cluster for at in tenant.clusters if (cluster := platform.clusters.get(at))]
-    if lacking := [cluster for cluster in clusters if not spot_pools_for(cluster, model)]:
-        yield Finding(
-            tenant_source(tenant.name), f"models.{name}.capacity", "spot-in-no-pool", f"no CPU pool of {_names(lacking)} is on spot",
-            "remove it, or add a pool with capacity: spot to cpu_pools", model.capacity,
-        )  # fmt: skip
-
-
-def _names(clusters: list[Cluster]) -> str:
-    return ", ".join(cluster.name for cluster in clusters)

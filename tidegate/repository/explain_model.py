@@ -17,7 +17,8 @@ from tidegate.facts.cold_start import ColdStart, cold_start
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.money import NOTHING, model_floor
-from tidegate.facts.platform import Platform, cluster_source, pools_for, spot_pools_for, tenant_source
+from tidegate.facts.nodes.pools import pools_for, spot_pools_for
+from tidegate.facts.platform import Platform, cluster_source, tenant_source
 from tidegate.facts.tenant import Tenant
 from tidegate.live.diagnosis import Diagnosis
 from tidegate.repository.recorded_facts import note_on

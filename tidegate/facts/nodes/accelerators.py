@@ -5,6 +5,7 @@ Shapes are AWS's published instance sizes. What they cost is in `clusters/prices
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -34,15 +35,27 @@ class Accelerator(StrEnum):
         return _MIG_PROFILES.get(self, ())
 
     @property
-    def card_gib(self) -> int:
-        """Memory of one card, as NVIDIA and AWS (for parts of an L4) give it."""
-        return _CARD_GIB[self]
+    def card_gib(self) -> float:
+        """Memory of one card in GiB, as its driver reports it: less than the name says of most."""
+        return _CARD_MIB[self] / 1024
 
 
-_CARD_GIB = {
-    Accelerator.L4: 24, Accelerator.L4_12GB: 12, Accelerator.L4_6GB: 6, Accelerator.L4_3GB: 3, Accelerator.L40S: 48, Accelerator.A10G: 24,
-    Accelerator.A100_40GB: 40, Accelerator.H100_80GB: 80,
+_CARD_MIB = {
+    Accelerator.L4: 23_034, Accelerator.L4_12GB: 11_444, Accelerator.L4_6GB: 5_722, Accelerator.L4_3GB: 2_861, Accelerator.L40S: 46_068,
+    Accelerator.A10G: 23_028, Accelerator.A100_40GB: 40_960, Accelerator.H100_80GB: 81_559,
 }  # fmt: skip
+"""Whole cards: NVML's totals as nvidia-smi prints them (thundergolfer.com/blog/nvidia-gpu-memory-capacity, seen on 2026-11-29). Parts of an
+L4: AWS' 3, 6 and 12 GB as 10^9 bytes."""
+
+_MIG_EIGHTHS = {"1g": 1, "2g": 2, "3g": 4, "7g": 8}
+"""The eighths of a card's memory that a slice has (NVIDIA MIG user guide, supported profiles of A100 and H100)."""
+
+WEIGHTS_SHARE = 0.9
+"""The most of a card's or a share's memory that weights may be. The rest is for the CUDA context and the server's own buffers: vLLM, whose
+default this is (`gpu_memory_utilization`), takes no more for weights, activations and cache together."""
+
+TURNS = 4
+"""How many pods share a card in turns where no pool says it."""
 _MIG_PROFILES = {
     Accelerator.A100_40GB: ("1g.5gb", "2g.10gb", "3g.20gb", "7g.40gb"),
     Accelerator.H100_80GB: ("1g.10gb", "2g.20gb", "3g.40gb", "7g.80gb"),
@@ -71,19 +84,23 @@ class AcceleratorShare(Fact):
             return f"nvidia.com/{self.share}"
         return f"{names.RESOURCE_GPU}.shared" if self.share == "time-slice" else names.RESOURCE_GPU
 
-    @property
-    def memory_gib(self) -> int:
-        """What the shares hold together in GiB: of a slice what its profile's name says; of a card shared in turns all of it."""
-        if self.share.startswith("mig-"):
-            return self.count * int(self.share.rpartition(".")[2].removesuffix("gb"))
-        return self.count * self.accelerator.card_gib
+    def weights_gib(self, turns: int = TURNS) -> float:
+        """The most that weights may take of the shares together, down to a tenth of a GiB; `turns` is how many share a card in turns."""
+        return math.floor(10 * WEIGHTS_SHARE * self.count * share_gib(self.accelerator, self.share, turns)) / 10
 
     @property
     def cards(self) -> float:
-        """How many whole cards the shares amount to; a time slice counts as a quarter of a card."""
+        """How many whole cards the shares amount to; a time slice counts as a quarter of a card (`TURNS`)."""
         if self.share.startswith("mig-"):
             return self.count / _MIG_SLICES_PER_CARD[self.share.removeprefix("mig-")]
-        return self.count / 4 if self.share == "time-slice" else float(self.count)
+        return self.count / TURNS if self.share == "time-slice" else float(self.count)
+
+
+def share_gib(accelerator: Accelerator, share: Share, turns: int) -> float:
+    """Memory of one share in GiB: of a slice its eighths, of a card that `turns` pods use in turns one part, because nothing else divides it."""
+    if share.startswith("mig-"):
+        return accelerator.card_gib * _MIG_EIGHTHS[share.removeprefix("mig-").partition(".")[0]] / 8
+    return accelerator.card_gib / turns if share == "time-slice" else accelerator.card_gib
 
 
 class ReplicaResources(Fact):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tidegate.errors import Finding
@@ -34,9 +34,9 @@ class _Resource:
 _ACCELERATOR = "accelerators."
 
 
-def room_findings(source: str, tenant: Tenant) -> Iterator[Finding]:
-    """Where a tenant's models do not fit its quota or their cards."""
-    yield from _weights_findings(source, tenant)
+def room_findings(source: str, tenant: Tenant, turns: Mapping[str, int]) -> Iterator[Finding]:
+    """Where a tenant's models do not fit its quota or their cards; `turns`, by model, is how many pods share a card in turns at the most."""
+    yield from _weights_findings(source, tenant, turns)
     floors = {name: _floor(model) for name, model in tenant.models.items()}
     surges = {name: _surge(model) for name, model in tenant.models.items()}
     for resource in _resources(tenant):
@@ -76,7 +76,7 @@ def room_warnings(source: str, tenant: Tenant) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _weights_findings(source: str, tenant: Tenant) -> Iterator[Finding]:
+def _weights_findings(source: str, tenant: Tenant, turns: Mapping[str, int]) -> Iterator[Finding]:
     for name, model in tenant.models.items():
         for named in model.named_artefacts():
             size = named.artefact.size_gib
@@ -84,11 +84,11 @@ def _weights_findings(source: str, tenant: Tenant) -> Iterator[Finding]:
                 continue
             at, found = f"models.{name}.{named.path}.size_gib", decimal(size)
             if card := model.accelerator:
-                if size > card.memory_gib:
-                    problem = f"{card.count} x {card.accelerator} {card.share} holds {card.memory_gib} GiB"
+                if size > (room := card.weights_gib(turns[name])):
+                    problem = f"{card.count} x {card.accelerator} {card.share} has room for {decimal(room)} GiB of weights"
                     yield Finding(source, at, "weights-above-memory", problem, "choose larger cards or shares, or more cards", found)
-            elif size > model.resources.memory_gib:
-                problem = f"a replica has {decimal(model.resources.memory_gib)} GiB of memory"
+            elif size >= model.resources.memory_gib:
+                problem = f"leaves the server nothing of a replica's {decimal(model.resources.memory_gib)} GiB of memory"
                 yield Finding(source, at, "weights-above-memory", problem, "raise resources.memory_gib", found)
 
 

@@ -14,7 +14,7 @@ from itertools import product
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.money import HOURS_PER_MONTH
-from tidegate.facts.nodes.accelerators import Accelerator, AcceleratorShare, Architecture, Share, instance_shapes
+from tidegate.facts.nodes.accelerators import Accelerator, AcceleratorShare, Architecture, Share, instance_shapes, share_gib
 from tidegate.facts.nodes.node_shapes import CPU_SHAPES, allocatable, shape_of
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices.tables import PriceTable
@@ -134,10 +134,10 @@ def _cost(choice: Choice) -> tuple[float, float, tuple[str, ...]]:
 
 
 def _with_cards(asked: _Asked, pool: GpuPool) -> Iterator[_Candidate]:
-    gib = _share_gib(pool.accelerator, pool.share, _pieces(pool.accelerator, pool.share, pool.sharing))
+    gib = _whole_gib(pool.accelerator, pool.share, _pieces(pool.accelerator, pool.share, pool.sharing))
     models = ", ".join(sorted({f"{pod.tenant}/{pod.model.rpartition('-')[0]}" for pod in asked.peaks}))
     for accelerator, (share, pieces) in ((card, way) for card in Accelerator for way in _ways_to_share(card, asked)):
-        if _share_gib(accelerator, share, pieces) < gib:
+        if _whole_gib(accelerator, share, pieces) < gib:
             continue
         is_same = (accelerator, share) == (pool.accelerator, pool.share)
         resource = AcceleratorShare(accelerator=accelerator, share=share).resource_name
@@ -209,9 +209,9 @@ def _with_resource(pod: WaitingPod, resource: str) -> Mapping[str, int]:
     return {**rest, resource: sum(cards.values())}
 
 
-def _share_gib(accelerator: Accelerator, share: Share, pieces: int) -> float:
-    """Memory of one share; a slice says it in its name."""
-    return float(share.rpartition(".")[2].removesuffix("gb")) if share.startswith("mig-") else accelerator.card_gib / pieces
+def _whole_gib(accelerator: Accelerator, share: Share, pieces: int) -> int:
+    """Memory of one share in whole GiB: cards that differ in a few MiB are as good as each other."""
+    return round(share_gib(accelerator, share, pieces))
 
 
 def _card(pool: GpuPool | None) -> str:

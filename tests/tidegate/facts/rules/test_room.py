@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from typing import Any
 
 import botocore.session
@@ -10,7 +12,7 @@ import pytest
 
 from tests.root import ROOT
 from tests.tidegate.facts.documents import VALID, committed
-from tidegate.facts.cluster import Cluster
+from tidegate.facts.cluster import Cluster, GpuPool
 from tidegate.facts.inventory.load import load
 from tidegate.facts.models.artefact import FETCHED_SCHEME
 from tidegate.facts.platform import Platform, check, warn
@@ -75,8 +77,41 @@ def test_standard_mode_needs_room_for_a_quarter_only() -> None:
     assert "a release of scorer 6.3 more beside them" in str(found)
 
 
-def test_weights_as_large_as_their_card_are_accepted() -> None:
-    assert [found for found in check(_platform("assistant", models__chat__artefact__size_gib=24)) if found.rule.startswith("weights")] == []
+@pytest.mark.parametrize(
+    ("accelerator", "most_gib"),
+    [
+        pytest.param({"accelerator": "nvidia-l4", "share": "whole"}, 20.2, id="card-of-24-gb"),
+        pytest.param({"accelerator": "nvidia-l4", "share": "whole", "count": 2}, 40.4, id="two-cards"),
+        pytest.param({"accelerator": "nvidia-h100-80gb", "share": "mig-1g.10gb"}, 8.9, id="slice"),
+        pytest.param({"accelerator": "nvidia-l4", "share": "time-slice"}, 2.5, id="card-in-eight-turns"),
+    ],
+)
+def test_weights_leave_room_for_the_context_of_their_card_or_share(accelerator: dict[str, Any], most_gib: float) -> None:
+    pools = {
+        **CLUSTERS["live-1"].gpu_pools,
+        **{
+            f"l4-turns-{turns}": GpuPool.model_validate_json(
+                '{"accelerator": "nvidia-l4", "instance_types": ["g6.2xlarge"], "capacity_types": ["on-demand"], "max_gpus": 4, '
+                f'"sharing": {{"kind": "time-slicing", "replicas": {turns}}}}}'
+            )
+            for turns in (2, 8)
+        },
+    }
+    clusters = {name: cluster.model_copy(update={"gpu_pools": pools}) for name, cluster in CLUSTERS.items()}
+
+    def found(size_gib: float) -> list[str]:
+        platform = _platform("assistant", models__chat__artefact__size_gib=size_gib, models__chat__accelerator=accelerator)
+        return [str(one) for one in check(replace(platform, clusters=clusters)) if one.rule.startswith("weights")]
+
+    assert found(math.floor(most_gib * 1024) / 1024) == []
+    (refused,) = found(math.ceil((most_gib + 0.1) * 1024) / 1024)
+    assert f"has room for {most_gib:g} GiB of weights" in refused
+
+
+def test_weights_without_a_card_leave_the_server_some_memory() -> None:
+    assert [one for one in check(_platform("fraud", models__scorer__artefact__size_gib=1.5)) if one.rule.startswith("weights")] == []
+    (found,) = [one for one in check(_platform("fraud", models__scorer__artefact__size_gib=2)) if one.rule.startswith("weights")]
+    assert "leaves the server nothing of a replica's 2 GiB" in str(found)
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-east-1", "ap-southeast-4", "il-central-1", "mx-central-1", "ca-west-1"])
