@@ -35,6 +35,7 @@ def test_route_with_too_many_rules_becomes_several(platform: Platform, schemas: 
     found = _routes(_with_models(platform, models))
     assert [len(route["spec"]["rules"]) for route in found] == rules
     assert [route["metadata"]["name"] for route in found] == ["fraud", "fraud.2", "fraud.3"][: len(rules)]
+    assert {route["metadata"]["labels"]["tidegate.dev/tenant"] for route in found} == {"fraud"}, "explain finds them by it"
     assert {tuple(route["spec"]["hostnames"]) for route in found} == {("fraud.live-1.models.example.com",)}
     paths = [rule["matches"][0]["path"]["value"] for route in found for rule in route["spec"]["rules"]]
     assert paths == [f"/scorer-{number}" for number in range(1, models + 1)]

@@ -35,7 +35,8 @@ def explain_live(cluster: Kubernetes, tenant: Tenant, name: str) -> Diagnosis:
     walk = _Walk(
         Inquiry(tenant, name, log_reader(cluster), event_reader(cluster)), model, pods,
         look_up(cluster, [(Application, application)], namespace=names.NAMESPACE_ARGOCD).named(Application, application),
-        look_up(cluster, [(HttpRoute, tenant.name), (Gateway, names.GATEWAY_EDGE)], namespace=names.NAMESPACE_EDGE),
+        look(cluster, [HttpRoute], f"--namespace={names.NAMESPACE_EDGE}", f"--selector={names.LABEL_TENANT}={tenant.name}").of(HttpRoute),
+        look_up(cluster, [(Gateway, names.GATEWAY_EDGE)], namespace=names.NAMESPACE_EDGE).named(Gateway, names.GATEWAY_EDGE),
         {node.metadata.name: node for node in look_up(cluster, [(Node, node) for node in nodes], namespace=namespace).of(Node)},
     )  # fmt: skip
     return walk.diagnosis()
@@ -47,7 +48,9 @@ class _Walk:
     seen: Look
     pods: Sequence[Pod]
     application: Application | None
-    edge: Look
+    routes: Sequence[HttpRoute]
+    """The tenant's; beyond 16 rules it has several."""
+    gateway: Gateway | None
     nodes: dict[str, Node]
     steps: list[Step] = field(default_factory=list[Step])
     causes: list[Cause] = field(default_factory=list[Cause])
@@ -198,26 +201,26 @@ class _Walk:
 
     def _gateway(self) -> None:
         tenant, path = self.inquiry.tenant.name, f"/{self.inquiry.model}"
-        route, gateway = self.edge.named(HttpRoute, tenant), self.edge.named(Gateway, names.GATEWAY_EDGE)
+        leading = next((route for route in self.routes if route.leads(path)), None)
+        called = leading.metadata.name if leading else ", ".join(route.metadata.name for route in self.routes) or tenant
         step = f"look at Application {names.component_application('edge')} in `tidegate status`"
         refused: Condition | None = None
-        if route is None:
-            self.causes.append(Cause(f"gateway route: HTTPRoute {tenant} is not applied, so callers get 404", step))
-        elif not route.leads(path):
-            self.causes.append(
-                Cause(
-                    f"gateway route: HTTPRoute {tenant} has no rule for {path}, so callers get 404",
-                    f"render and commit {tenant_source(tenant)}",
-                )
+        if leading:
+            refused = leading.refusal
+        elif self.routes:
+            without = Cause(
+                f"gateway route: HTTPRoute {called} has no rule for {path}, so callers get 404",
+                f"render and commit {tenant_source(tenant)}",
             )
+            self.causes.append(without)
         else:
-            refused = route.refusal
+            self.causes.append(Cause(f"gateway route: HTTPRoute {called} is not applied, so callers get 404", step))
         if refused:
             said = one_line(refused.message or refused.reason)
-            self.causes.append(Cause(f"gateway route: HTTPRoute {tenant} is not accepted ({refused.type}): {said}", step))
-        state = "missing" if route is None else "not accepted" if refused else "Accepted"
-        self.steps.append(Step(f"HTTPRoute {tenant}", state, one_line(refused.message) if refused else ""))
-        programmed = gateway.status.find("Programmed") if gateway else Condition(type="Programmed", message="it is not applied")
+            self.causes.append(Cause(f"gateway route: HTTPRoute {called} is not accepted ({refused.type}): {said}", step))
+        state = "not accepted" if refused else "Accepted" if leading else "no rule" if self.routes else "missing"
+        self.steps.append(Step(f"HTTPRoute {called}", state, one_line(refused.message) if refused else ""))
+        programmed = self.gateway.status.find("Programmed") if self.gateway else Condition(type="Programmed", message="it is not applied")
         self.steps.append(
             Step(
                 f"Gateway {names.GATEWAY_EDGE}",

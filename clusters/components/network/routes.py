@@ -68,7 +68,8 @@ def _parts_of(model: ServedModel) -> tuple[str, ...]:
 def _routes(cluster: Cluster, tenant: Tenant) -> Iterator[HttpRoute]:
     """As many as Gateway API's limit asks for, filled in the file's order: who adds a model at the end moves no other.
 
-    A model's rules stay together. The first route has the tenant's name; the others' have a dot in them, which no tenant's has.
+    A model's rules stay together. The first route has the tenant's name; the others' have a dot in them, which no tenant's has. All have
+    the tenant's label, by which `tidegate.live.explanation` finds them.
     """
     shares: list[list[RouteRule]] = [[]]
     for name, model in tenant.models.items():
@@ -77,10 +78,12 @@ def _routes(cluster: Cluster, tenant: Tenant) -> Iterator[HttpRoute]:
             shares.append([])
         shares[-1] += rules
     for number, share in enumerate(shares, start=1):
+        described = metadata(tenant.name if number == 1 else f"{tenant.name}.{number}")
+        described["labels"] = {**described["labels"], names.LABEL_TENANT: tenant.name}
         yield {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
-            "metadata": metadata(tenant.name if number == 1 else f"{tenant.name}.{number}"),
+            "metadata": described,
             "spec": {"parentRefs": [{"name": names.GATEWAY_EDGE}], "hostnames": [tenant.host_in(cluster.domain)], "rules": share},
         }
 

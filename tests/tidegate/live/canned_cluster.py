@@ -174,15 +174,17 @@ def container(
     return {"name": name, "ready": ready, "restartCount": restarts, "state": now, "lastState": {"terminated": last} if last else {}}
 
 
-def route(*, path: str = "/scorer", accepted: bool = True, message: str = "Route was valid") -> Object:
+def route(
+    name: str = "fraud", *, path: str = "/scorer", accepted: bool = True, message: str = "Route was valid", tenant: str = "fraud"
+) -> Object:
     judged = [
         condition("Accepted", accepted, "Accepted" if accepted else "NotAllowedByListeners", message),
         condition("ResolvedRefs", True),
     ]
     spec = {"hostnames": ["fraud.live-1.models.example.com"], "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": path}}]}]}
-    return make(
-        "gateway.networking.k8s.io/v1", "HTTPRoute", "fraud", "istio-ingress", spec=spec, status={"parents": [{"conditions": judged}]}
-    )
+    labels = {"labels": {"tidegate.dev/component": "edge", names.LABEL_TENANT: tenant}}
+    status = {"parents": [{"conditions": judged}]}
+    return make("gateway.networking.k8s.io/v1", "HTTPRoute", name, "istio-ingress", spec=spec, status=status, metadata=labels)
 
 
 def gateway(*, programmed: bool = True) -> Object:

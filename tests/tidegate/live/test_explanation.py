@@ -22,6 +22,7 @@ from tests.tidegate.live.canned_cluster import (  # fmt: skip
     platform,
     pod,
     revision,
+    route,
 )
 from tidegate.live.explanation import explain_live
 from tidegate.repository.explain_model import explain_diagnosis
@@ -35,6 +36,22 @@ def test_a_ready_model_has_no_cause_and_every_step() -> None:
         ("Revision scorer-predictor-00001", "Ready"), ("Pod scorer-1", "Ready"), ("Node live-1-node-1", "Ready"),
         ("HTTPRoute fraud", "Accepted"), ("Gateway edge", "Programmed"),
     ]  # fmt: skip
+
+
+def test_model_beyond_the_first_sixteen_is_found_in_the_route_that_serves_it() -> None:
+    others = route(path="/seventeen-others-before")
+    found = explain(*READY[:-2], gateway(), others, route("fraud.2"))
+    assert (found.ready, found.cause) == (True, "")
+    assert ("HTTPRoute fraud.2", "Accepted") in [(step.object, step.state) for step in found.steps]
+    refused = explain(*READY[:-2], gateway(), others, route("fraud.2", accepted=False, message="host not allowed"))
+    assert refused.cause == "gateway route: HTTPRoute fraud.2 is not accepted (Accepted): host not allowed"
+
+
+def test_model_in_none_of_a_tenants_routes_is_told_with_all_of_them() -> None:
+    elsewhere = route("fraud.2", path="/other"), route("credit", tenant="credit")  # which happens to lead /scorer, of another host
+    found = explain(*READY[:-2], gateway(), route(path="/first"), *elsewhere)
+    assert found.cause == "gateway route: HTTPRoute fraud, fraud.2 has no rule for /scorer, so callers get 404"
+    assert ("HTTPRoute fraud, fraud.2", "no rule") in [(step.object, step.state) for step in found.steps]
 
 
 def test_scaled_to_zero_is_fine() -> None:
