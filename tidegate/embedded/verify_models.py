@@ -22,12 +22,12 @@ def default_place(checkout: Checkout) -> str:
     return "regions" if emulator.find_running(checkout) else "trained"
 
 
-def registries(checkout: Checkout, place: str, on_progress: OnProgress) -> dict[str, review.Fetch]:
+def registries(checkout: Checkout, place: str, on_progress: OnProgress) -> dict[str, review.Registry]:
     """Every registry of `place` (`trained` or `regions`), by its name. Raises `UsageError` when `place` does not run."""
     platform = inventory.load(checkout.root)
     if place == "trained":
         signed = sign_registry(example_models.train(checkout, on_progress), key_ids(platform), on_progress)
-        return {"trained": review.in_folder(signed)}
+        return {"trained": review.Registry(review.in_folder(signed))}
     return buckets(platform, Account(_endpoint(checkout)))
 
 
@@ -52,6 +52,6 @@ def verify_examples(
     digests = {f"{names.MODEL_REGISTRY_URI}{version.path}": version.sha256 for version in read_index(trained)}
     if place == "trained":
         signed = sign_registry(trained, ids, on_progress)
-        yield "trained", review.check_models(platform, keys, review.in_folder(signed), digests=digests, only=only)
+        yield "trained", review.check_models(platform, keys, review.Registry(review.in_folder(signed)), digests=digests, only=only)
         return
     yield from verify_in_buckets(platform, Account(_endpoint(checkout)), keys, digests, only)

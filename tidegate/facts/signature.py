@@ -118,6 +118,15 @@ def trusted(cluster: str, account_id: str, entries: Iterable[ApprovedModel], key
     return {"keys": {key: keys[key] for key in wanted}, "models": models}
 
 
+def paths_of(tenant: Tenant) -> dict[str, str]:
+    """The key of the tenant's file that names each version, such as `models.scorer.artefact_by_stage.staging`, by URI."""
+    found: dict[str, str] = {}
+    for name, model in sorted(tenant.models.items()):
+        for named in model.named_artefacts():
+            found.setdefault(named.artefact.uri, f"models.{name}.{named.path}")
+    return found
+
+
 def _named_by(tenant: Tenant, stage: Stage | None) -> Iterator[ApprovedModel]:
     for name, model in sorted(tenant.models.items()):
         for named in model.named_artefacts(stage):

@@ -10,10 +10,11 @@ from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account, own_errors
 from tidegate.cloud.model_buckets import registries_of
 from tidegate.errors import CloudError, Finding, InventoryError, UsageError
-from tidegate.facts import inventory, names
+from tidegate.facts import cloud_names, inventory, names
 from tidegate.facts.inventory.catalogue import FOLDER, KEYS, load_catalogue
 from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.signature import ApprovedModel, ModelCatalogue, approved
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue, approved, paths_of
+from tidegate.facts.tenant import Tenant
 from tidegate.signing import committed, review
 from tidegate.signing.bundles import SigningError, sign_catalogue
 from tidegate.signing.checks.files import refuse_name
@@ -63,12 +64,12 @@ def require_tenant(checkout: Checkout, tenant: str) -> Platform:
 
 
 def write_catalogue(
-    checkout: Checkout, tenant: str, signer: Callable[[str], Signer], retired: Collection[str], registries: Mapping[str, review.Fetch]
+    checkout: Checkout, tenant: str, signer: Callable[[str], Signer], retired: Collection[str], registries: Mapping[str, review.Registry]
 ) -> tuple[Path, Sequence[ApprovedModel]]:
     """Writes a tenant's signed list and its public key into the checkout; returns the file and what it lists.
 
-    Earlier entries stay, except `retired`. Every version is fetched from each of `registries` (by name) and verified first: bytes,
-    signature, name and version. Raises `UsageError` for a tenant that does not exist, one whose models name several keys, and a
+    Earlier entries stay, except `retired`. Every version is fetched from each of `registries` (by name) that has to hold it, and verified
+    first: bytes, signature, name and version. Raises `UsageError` for a tenant that does not exist, one whose models name several keys, and a
     version that is served and retired at once; `InventoryError` with a finding for each version that is not what would be listed,
     and then nothing is written.
     """
@@ -84,7 +85,7 @@ def write_catalogue(
     chosen = signer(ids[tenant])
     listed = tuple(kept)
     public = {**before.keys, ids[tenant]: chosen.public_pem()}
-    if findings := list(_unverified(listed, named, public, registries)):
+    if findings := list(_unverified(platform.tenants[tenant], listed, public, registries)):
         raise InventoryError(findings)
     path = checkout.root / FOLDER / f"{tenant}.json"
     signed = sign_catalogue(ModelCatalogue(models=listed), tenant, chosen) + b"\n"
@@ -94,26 +95,35 @@ def write_catalogue(
 
 
 def _unverified(
-    listed: Sequence[ApprovedModel], named: Collection[str], keys: Mapping[str, str], registries: Mapping[str, review.Fetch]
+    tenant: Tenant, listed: Sequence[ApprovedModel], keys: Mapping[str, str], registries: Mapping[str, review.Registry]
 ) -> Iterator[Finding]:
-    """A finding for each version in each registry; `named` are those of the tenant's file, which no option leaves out."""
-    for where, fetch in registries.items():
-        for entry in listed:
+    """A finding for each version in each registry that has to hold it. Earlier ones belong wherever the tenant runs: any may be wanted again."""
+    paths = paths_of(tenant)
+    for where, registry in registries.items():
+        wanted = {one.artefact.uri for model in tenant.models.values() for one in registry.wants(tenant, model)}
+        elsewhere = paths.keys() - wanted
+        if registry.cluster and registry.cluster.name not in tenant.clusters:
+            continue
+        for entry in (entry for entry in listed if entry.uri not in elsewhere):
             try:
-                review.check_version(entry, keys, fetch)
+                review.check_version(entry, keys, registry.fetch)
             except (SigningError, CloudError) as refused:
-                source, path = tenant_source(entry.tenant), f"models.{entry.served_model}.artefact"
-                otherwise = "correct the tenant's file" if entry.model in named else f"leave it out with --retire {entry.model}"
+                is_named = entry.uri in paths
+                source = tenant_source(tenant.name) if is_named else (FOLDER / f"{tenant.name}.json").as_posix()
+                otherwise = "correct the tenant's file" if is_named else f"leave it out with --retire {entry.model}"
                 remedy = f"put the signed files there, or {otherwise}"
+                path = paths.get(entry.uri, entry.model)
                 yield Finding(source, path, "model-not-verified", f"in {where}: {refused}", remedy, entry.uri)
 
 
-def buckets(platform: Platform, account: Account) -> dict[str, review.Fetch]:
+def buckets(platform: Platform, account: Account) -> dict[str, review.Registry]:
     """Each cluster's models bucket, by its name."""
-    return {bucket: in_bucket(client, bucket) for bucket, client in sorted(registries_of(platform, account).items())}
+    clusters = {cloud_names.models_bucket(name, cluster.account_id): cluster for name, cluster in platform.clusters.items()}
+    clients = registries_of(platform, account)
+    return {bucket: review.Registry(in_bucket(client, bucket), clusters[bucket]) for bucket, client in sorted(clients.items())}
 
 
-def registries(checkout: Checkout) -> dict[str, review.Fetch]:
+def registries(checkout: Checkout) -> dict[str, review.Registry]:
     """The models buckets of your own account, by name."""
     return buckets(inventory.load(checkout.root), Account(None))
 
@@ -132,6 +142,9 @@ def verify_account(checkout: Checkout, only: Collection[str]) -> Iterator[tuple[
 def verify_in_buckets(
     platform: Platform, account: Account, keys: Mapping[str, str], digests: Mapping[str, str], only: Collection[str]
 ) -> Iterator[tuple[str, list[review.Checked]]]:
-    """Verifies the named models (all without names) in each cluster's bucket, with the bucket's name. Raises `InventoryError`."""
-    for bucket, fetch in buckets(platform, account).items():
-        yield bucket, review.check_models(platform, keys, fetch, digests=digests, only=only)
+    """Verifies the named models (all without names) in the bucket of each cluster that serves them, with the bucket's name.
+
+    Raises `InventoryError`.
+    """
+    for bucket, registry in buckets(platform, account).items():
+        yield bucket, review.check_models(platform, keys, registry, digests=digests, only=only)

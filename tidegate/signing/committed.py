@@ -8,7 +8,7 @@ from pathlib import Path
 from tidegate.errors import Finding
 from tidegate.facts.inventory.catalogue import FOLDER, KEYS
 from tidegate.facts.platform import Platform, tenant_source
-from tidegate.facts.signature import ModelCatalogue, approved
+from tidegate.facts.signature import ModelCatalogue, approved, paths_of
 from tidegate.facts.tenant import Tenant
 from tidegate.signing.bundles import SigningError, read_catalogue
 
@@ -27,6 +27,7 @@ def check_catalogue(root: Path, platform: Platform, recorded: ModelCatalogue) ->
 
 
 def _list_findings(tenant: Tenant, content: bytes, source: str, recorded: ModelCatalogue) -> Iterator[Finding]:
+    paths = paths_of(tenant)
     for key_id in sorted({one.artefact.signature.key_id for model in tenant.models.values() for one in model.named_artefacts()}):
         if key_id not in recorded.keys:
             remedy = f"commit {(KEYS / key_id).as_posix()}.pem"
@@ -41,6 +42,6 @@ def _list_findings(tenant: Tenant, content: bytes, source: str, recorded: ModelC
         for entry in approved([tenant], ModelCatalogue()):
             if entry.key_id == key_id and (entry.model, entry.sha256, entry.key_id) not in known:
                 yield Finding(
-                    tenant_source(tenant.name), f"models.{entry.served_model}.artefact", "model-not-catalogued", f"{source} does not list it",
+                    tenant_source(tenant.name), paths[entry.uri], "model-not-catalogued", f"{source} does not list it",
                     "list it with `tidegate model catalogue`", entry.model,
                 )  # fmt: skip

@@ -9,15 +9,31 @@ from pathlib import Path
 
 from tidegate.errors import CloudError, Finding, InventoryError, UsageError
 from tidegate.facts import names
+from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.catalogue import KEYS
 from tidegate.facts.models.served_model import NamedArtefact, ServedModel
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.signature import ApprovedModel, model_id
+from tidegate.facts.tenant import Tenant
 from tidegate.signing.bundles import SigningError, verify_version
 from tidegate.signing.layouts import layout_problem
 
 Fetch = Callable[[str, Path], Path]
 """Gives the folder with a version's files: takes its URI, as tenants write it, and an empty folder to use when needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where versions are. That of a cluster holds what the cluster serves; without one, all that tenants' files name."""
+
+    fetch: Fetch
+    cluster: Cluster | None = None
+
+    def wants(self, tenant: Tenant, model: ServedModel) -> list[NamedArtefact]:
+        """What has to be there of a tenant's model."""
+        if self.cluster is None:
+            return list(model.named_artefacts())
+        return model.kept_for(self.cluster.stage) if self.cluster.name in tenant.clusters else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +48,15 @@ class Checked:
 
 
 def check_models(
-    platform: Platform, keys: Mapping[str, str], fetch: Fetch, *, digests: Mapping[str, str] | None = None, only: Collection[str] = (),
+    platform: Platform, keys: Mapping[str, str], registry: Registry, *, digests: Mapping[str, str] | None = None, only: Collection[str] = (),
 ) -> list[Checked]:  # fmt: skip
-    """Verifies every artefact that a tenant's file names; `only` limits it to some `<tenant>/<model>`.
+    """Verifies every artefact that `registry` has to hold; `only` limits it to some `<tenant>/<model>`.
 
     `keys` are public keys (PEM) by name; `digests` by URI stand in for those of the tenants' files, as they do in the embedded
     region. Raises `InventoryError` with a finding for each artefact that is refused or that its server could not load, and `UsageError` for an unknown one in `only`.
     """
     named = {
-        f"{tenant.name}/{name}": (tenant.name, name, model) for tenant in platform.tenants.values() for name, model in tenant.models.items()
+        f"{tenant.name}/{name}": (tenant, name, model) for tenant in platform.tenants.values() for name, model in tenant.models.items()
     }
     if unknown := sorted(set(only) - named.keys()):
         raise UsageError(f"{unknown[0]} is no served model; the models are {', '.join(sorted(named))}")
@@ -48,21 +64,21 @@ def check_models(
     findings: list[Finding] = []
     for wanted in sorted(only or named):
         tenant, name, model = named[wanted]
-        for one in model.named_artefacts():
+        for one in registry.wants(tenant, model):
             path, artefact = f"models.{name}.{one.path}", one.artefact
             sha256 = (digests or {}).get(artefact.uri, artefact.sha256)
             named_so = ApprovedModel(
-                model=model_id(tenant, name, artefact), uri=artefact.uri, sha256=sha256, key_id=artefact.signature.key_id
+                model=model_id(tenant.name, name, artefact), uri=artefact.uri, sha256=sha256, key_id=artefact.signature.key_id
             )
             try:
-                checked.append(check_version(named_so, keys, fetch, _loaded_by(name, model, one)))
+                checked.append(check_version(named_so, keys, registry.fetch, _loaded_by(name, model, one)))
             except _LayoutError as refused:
                 remedy = "publish the version in that layout, or name the server that loads these files"
-                findings.append(Finding(tenant_source(tenant), path, "artefact-layout", str(refused), remedy, artefact.uri))
+                findings.append(Finding(tenant_source(tenant.name), path, "artefact-layout", str(refused), remedy, artefact.uri))
             except (SigningError, CloudError) as refused:
                 remedy = "sign the files again with that key (`tidegate model sign`), or correct the entry"
                 uri = artefact.signature.uri
-                findings.append(Finding(tenant_source(tenant), f"{path}.signature", "model-signature", str(refused), remedy, uri))
+                findings.append(Finding(tenant_source(tenant.name), f"{path}.signature", "model-signature", str(refused), remedy, uri))
     if findings:
         raise InventoryError(findings)
     return checked

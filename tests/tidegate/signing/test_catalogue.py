@@ -16,10 +16,10 @@ from tidegate.checkout import Checkout
 from tidegate.errors import InventoryError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.inventory.catalogue import load_catalogue
-from tidegate.facts.signature import ModelCatalogue
+from tidegate.facts.signature import ApprovedModel, ModelCatalogue
 from tidegate.repository import verify_models
 from tidegate.signing import committed, review
-from tidegate.signing.bundles import sign_version
+from tidegate.signing.bundles import sign_catalogue, sign_version
 
 KEYS: dict[str, MemoryKey] = {}
 
@@ -59,7 +59,9 @@ def write_catalogue(checkout: Path, *retired: str) -> list[str]:
     registry = checkout.parent / "registry"
     if not registry.exists():
         serve(checkout, 1, registry)
-    path, listed = verify_models.write_catalogue(Checkout(checkout), "fraud", signer, retired, {"bucket-1": review.in_folder(registry)})
+    path, listed = verify_models.write_catalogue(
+        Checkout(checkout), "fraud", signer, retired, {"bucket-1": review.Registry(review.in_folder(registry))}
+    )
     assert path == checkout / "gitops/catalogue/fraud.json"
     return [entry.model for entry in listed]
 
@@ -122,6 +124,65 @@ def test_earlier_version_that_is_gone_is_left_out_by_name_only(checkout: Path) -
     ):
         write_catalogue(checkout)
     assert write_catalogue(checkout, "fraud/scorer/1") == ["fraud/scorer/2"]
+
+
+def test_each_finding_names_the_key_or_the_list_that_is_wrong(checkout: Path) -> None:
+    """An earlier version is in no tenant's file any more; the files for CPU and a stage's version have keys of their own."""
+    write_catalogue(checkout)
+    serve(checkout, 2, checkout.parent / "registry")
+    shutil.rmtree(checkout.parent / "registry/fraud/scorer/1")
+    with pytest.raises(InventoryError, match=r"^gitops/catalogue/fraud\.json: fraud/scorer/1 = s3://tidegate-models/fraud/scorer/1: "):
+        write_catalogue(checkout)
+    chat = checkout / "gitops/tenants/assistant.yaml"
+    stated = sign_version(write_files(checkout.parent / "chat", {"m": b"1"}), "assistant/chat/1", signer("assistant-release"))
+    listed = ApprovedModel(
+        model=stated.model, uri="s3://tidegate-models/assistant/chat/1", sha256=stated.sha256, key_id="assistant-release"
+    )
+    chat.write_text(re.sub(r"(chat/1\n +sha256: )[0-9a-f]{64}", rf"\g<1>{stated.sha256}", chat.read_text()))
+    (checkout / "gitops/catalogue/assistant.json").write_bytes(
+        sign_catalogue(ModelCatalogue(models=(listed,)), "assistant", signer("assistant-release"))
+    )
+    (checkout / "gitops/catalogue/keys/assistant-release.pem").write_text(signer("assistant-release").public_pem())
+    assert [finding.partition(":")[2].partition(":")[0] for finding in catalogue_findings(checkout) if "/assistant.yaml" in finding] == [
+        " models.chat.also_on_cpu.artefact = assistant/chat/1-cpu"
+    ]
+
+
+def test_list_is_verified_in_the_buckets_of_clusters_that_serve_it(checkout: Path) -> None:
+    """Staging serves version 2 alone, and production version 1; a bucket of neither is not asked."""
+    registry, staging = checkout.parent / "registry", checkout.parent / "staging"
+    serve(checkout, 1, registry)
+    file = checkout / "gitops/tenants/fraud.yaml"
+    stated = sign_version(write_files(staging / "fraud/scorer/2", {"model.txt": b"2"}), "fraud/scorer/2", signer("fraud-release"))
+    uri = "s3://tidegate-models/fraud/scorer/2"
+    named = f"    artefact_by_stage:\n      staging: {{version: 2, uri: '{uri}', sha256: {stated.sha256}, signature: {{uri: '{uri}/model.sig', key_id: fraud-release}}}}\n"
+    file.write_text(
+        file.read_text()
+        .replace("    resources:\n", f"{named}    resources:\n", 1)
+        .replace("[live-1, live-2]", "[live-1, live-2, test-1, test-2]")
+    )
+    for cluster, pair, source in (("test-1", "test-2", "live-1"), ("test-2", "test-1", "live-2")):
+        text = (checkout / f"clusters/inventory/{source}/cluster.yaml").read_text()
+        for old, new in (
+            (f"name: {source}", f"name: {cluster}"), (f"pair: {'live-2' if source == 'live-1' else 'live-1'}", f"pair: {pair}\nstage: staging"),
+            (f"domain: {source}", f"domain: {cluster}"),
+        ):  # fmt: skip
+            text = text.replace(old, new, 1)
+        (checkout / f"clusters/inventory/{cluster}").mkdir()
+        (checkout / f"clusters/inventory/{cluster}/cluster.yaml").write_text(text)
+    clusters = inventory.load(checkout).clusters
+    elsewhere = clusters["live-1"].model_copy(update={"name": "live-9"})
+    places = {
+        "production": review.Registry(review.in_folder(registry), clusters["live-1"]),
+        "staging": review.Registry(review.in_folder(staging), clusters["test-1"]),
+        "elsewhere": review.Registry(review.in_folder(checkout / "nowhere"), elsewhere),
+    }
+    _, listed = verify_models.write_catalogue(Checkout(checkout), "fraud", signer, (), places)
+    assert [entry.model for entry in listed] == ["fraud/scorer/1", "fraud/scorer/2"]
+    shutil.rmtree(staging / "fraud/scorer/2")
+    with pytest.raises(InventoryError) as refused:
+        verify_models.write_catalogue(Checkout(checkout), "fraud", signer, (), places)
+    assert [finding.path for finding in refused.value.findings] == ["models.scorer.artefact_by_stage.staging"]
 
 
 def signed_digest(folder: Path) -> str:

@@ -17,7 +17,9 @@ from tidegate.embedded import signed_models
 from tidegate.embedded.model_index import INDEX, read_index
 from tidegate.errors import InventoryError, UsageError
 from tidegate.facts import inventory, names
+from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform
+from tidegate.facts.stage import Stage
 from tidegate.repository import verify_models
 from tidegate.signing import review
 from tidegate.signing.bundles import SigningError
@@ -84,9 +86,11 @@ def digests(trained: Path, ids: dict[str, str]) -> dict[str, str]:
     return {f"{names.MODEL_REGISTRY_URI}{version.path}": version.sha256 for version in read_index(trained) if version.tenant in ids}
 
 
-def check(platform: Platform, trained: Path, signed: Path, ids: dict[str, str], *only: str) -> list[review.Checked]:
+def check(
+    platform: Platform, trained: Path, signed: Path, ids: dict[str, str], *only: str, cluster: Cluster | None = None
+) -> list[review.Checked]:
     keys = {key_id: signer(key_id).public_pem() for key_id in ids.values()}
-    return review.check_models(platform, keys, review.in_folder(signed), digests=digests(trained, ids), only=only)
+    return review.check_models(platform, keys, review.Registry(review.in_folder(signed), cluster), digests=digests(trained, ids), only=only)
 
 
 def test_every_model_that_a_tenant_names_is_verified(platform: Platform, trained: Path, signed: Path, ids: dict[str, str]) -> None:
@@ -95,6 +99,38 @@ def test_every_model_that_a_tenant_names_is_verified(platform: Platform, trained
         "assistant/chat/1", "assistant/chat/1-cpu", "credit/decision/1", "credit/decision/1-cpu", "fraud/scorer/1", "merchants/anomaly/1",
         "scoring/batch/1", "scoring/fraud-shadow/2",
     ]  # fmt: skip
+
+
+def test_bucket_of_a_cluster_has_to_hold_what_the_cluster_serves(
+    platform: Platform, trained: Path, signed: Path, ids: dict[str, str]
+) -> None:
+    """Version 1 in production and 2 in staging, where production runs fraud only; files for CPU are wanted in every stage."""
+    production = platform.clusters["live-1"]
+    staging = production.model_copy(update={"name": "test-1", "stage": Stage.STAGING})
+    scorer = platform.tenants["fraud"].models["scorer"]
+    second = scorer.artefact.model_copy(
+        update={
+            "version": 2, "uri": f"{scorer.artefact.uri[:-1]}2",
+            "signature": scorer.artefact.signature.model_copy(update={"uri": f"{scorer.artefact.uri[:-1]}2/model.sig"}),
+        }
+    )  # fmt: skip
+    staged = scorer.model_copy(update={"artefact_by_stage": {Stage.STAGING: second}})
+    tenants = {
+        name: tenant.model_copy(update={"clusters": ("live-1", "test-1") if name == "fraud" else ("test-1",)})
+        for name, tenant in platform.tenants.items()
+    }
+    tenants["fraud"] = tenants["fraud"].model_copy(update={"models": {"scorer": staged}})
+    changed = Platform({"live-1": production, "test-1": staging}, tenants)
+    assert [one.model for one in check(changed, trained, signed, ids, cluster=production)] == ["fraud/scorer/1"]
+    with pytest.raises(InventoryError) as refused:
+        check(changed, trained, signed, ids, cluster=staging)
+    (finding,) = refused.value.findings
+    assert str(finding).startswith("gitops/tenants/fraud.yaml: models.scorer.artefact_by_stage.staging.signature = ")
+    shutil.rmtree(signed / "fraud")
+    with pytest.raises(InventoryError) as refused:
+        check(changed, trained, signed, ids, cluster=production)
+    assert [finding.path for finding in refused.value.findings] == ["models.scorer.artefact.signature"]
+    assert "assistant/chat/1-cpu" in [one.model for one in check(changed, trained, signed, ids, "assistant/chat", cluster=staging)]
 
 
 def test_version_that_its_server_could_not_load_is_refused(platform: Platform, trained: Path, ids: dict[str, str]) -> None:
@@ -174,7 +210,7 @@ def test_unknown_key_is_a_finding(platform: Platform, signed: Path) -> None:
     with pytest.raises(
         InventoryError, match=r"the public key of fraud-release is not known; commit gitops/catalogue/keys/fraud-release\.pem"
     ):
-        review.check_models(platform, {}, review.in_folder(signed), only=["fraud/scorer"])
+        review.check_models(platform, {}, review.Registry(review.in_folder(signed)), only=["fraud/scorer"])
 
 
 def test_models_in_a_bucket_are_verified(platform: Platform, trained: Path, signed: Path, ids: dict[str, str], client: S3Client) -> None:
@@ -182,12 +218,14 @@ def test_models_in_a_bucket_are_verified(platform: Platform, trained: Path, sign
     keys = {key_id: signer(key_id).public_pem() for key_id in ids.values()}
     client.put_object(Bucket="models", Key="fraud/scorer/10/model.txt", Body=b"begins like version 1")
     checked = review.check_models(
-        platform, keys, verify_models.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"]
+        platform, keys, review.Registry(verify_models.in_bucket(client, "models")), digests=digests(trained, ids), only=["fraud/scorer"]
     )
     assert [one.model for one in checked] == ["fraud/scorer/1"]
     client.put_object(Bucket="models", Key="fraud/scorer/1/../../up", Body=b"x")
     with pytest.raises(InventoryError, match=r"the name '\.\./\.\./up' is no plain relative path"):
-        review.check_models(platform, keys, verify_models.in_bucket(client, "models"), digests=digests(trained, ids), only=["fraud/scorer"])
+        review.check_models(
+            platform, keys, review.Registry(verify_models.in_bucket(client, "models")), digests=digests(trained, ids), only=["fraud/scorer"]
+        )
 
 
 @pytest.mark.parametrize(

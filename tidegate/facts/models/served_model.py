@@ -91,6 +91,9 @@ class MeasuredPhase(Fact):
     """The day, such as "2026-11-21"."""
 
 
+_OF_CPU = "also_on_cpu.artefact"
+
+
 @dataclass(frozen=True, slots=True)
 class NamedArtefact:
     """An artefact, the key of the served model that names it, and the server that loads it."""
@@ -140,9 +143,12 @@ class ServedModel(Fact):
             if stage in {None, named}:
                 yield NamedArtefact(f"artefact_by_stage.{named}", artefact, self.runtime)
         if stage is None and self.also_on_cpu and self.also_on_cpu.artefact:
-            yield NamedArtefact(
-                "also_on_cpu.artefact", self.also_on_cpu.artefact.of_version(self.artefact.version), self.also_on_cpu.runtime
-            )
+            yield NamedArtefact(_OF_CPU, self.also_on_cpu.artefact.of_version(self.artefact.version), self.also_on_cpu.runtime)
+
+    def kept_for(self, stage: Stage) -> list[NamedArtefact]:
+        """What the registry of clusters of `stage` has to hold: the version that they load, and its files for CPU."""
+        loaded = {named.path for named in self.named_artefacts(stage)}
+        return [named for named in self.named_artefacts() if named.path in loaded or named.path == _OF_CPU]
 
     @model_validator(mode="after")
     def _artefacts_differ(self) -> Self:
