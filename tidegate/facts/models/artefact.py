@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from tidegate.facts.fact import Fact, MemoryGib, Sha256, refuse
 from tidegate.facts.names import MODEL_REGISTRY_URI
 
-FETCHED_SCHEME = "s3"
-"""What a pod can fetch: Vault lends it credentials for S3, and it takes all that is below one prefix
-(clusters/workloads/model_verifier/fetch_model.py). The signer and `tidegate model verify` read the same store."""
+FETCHED_SCHEME = MODEL_REGISTRY_URI.partition("://")[0]
+"""The registry's own, and the only one that pods fetch: Vault lends them credentials for its store, and they take all that is below one
+prefix (clusters/workloads/model_verifier/fetch_model.py). The signer and `tidegate model verify` read the same store (decision 0043)."""
 
 
 def _refuse_other_schemes(uri: object) -> object:
@@ -24,11 +24,11 @@ def _refuse_other_schemes(uri: object) -> object:
 
 
 ImmutableUri = Annotated[
-    str, StringConstraints(pattern=r"^s3://[a-z0-9][A-Za-z0-9._/-]*$", max_length=512), BeforeValidator(_refuse_other_schemes)
+    str, StringConstraints(pattern=rf"^{FETCHED_SCHEME}://[a-z0-9][A-Za-z0-9._/-]*$", max_length=512), BeforeValidator(_refuse_other_schemes)
 ]
 """A folder or file of the model registry."""
 
-_VERSION = re.compile(r"s3://[a-z0-9.-]+/[a-z][a-z0-9-]*/[a-z][a-z0-9-]*/[0-9]{1,7}(-[a-z0-9]{1,20})?")
+_VERSION = re.compile(rf"{FETCHED_SCHEME}://[a-z0-9.-]+/[a-z][a-z0-9-]*/[a-z][a-z0-9-]*/[0-9]{{1,7}}(-[a-z0-9]{{1,20}})?")
 
 BUNDLE = "model.sig"
 """The OpenSSF model-signing bundle, beside the files it signs."""

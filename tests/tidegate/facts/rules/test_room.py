@@ -12,6 +12,7 @@ import pytest
 
 from tests.root import ROOT
 from tests.tidegate.facts.documents import VALID, committed
+from tidegate.facts import cloud_names
 from tidegate.facts.cluster import Cluster, GpuPool
 from tidegate.facts.inventory.load import load
 from tidegate.facts.models.artefact import FETCHED_SCHEME
@@ -132,8 +133,16 @@ def test_every_region_that_botocore_knows_is_judged_by_its_partition() -> None:
                     Cluster.model_validate_json(document)
 
 
-def test_only_the_scheme_of_the_fetcher_is_admitted() -> None:
-    """The credentials that a pod borrows are AWS', and the signer's store is the same registry."""
+@pytest.mark.parametrize("cluster", ["live-1", "live-2"])
+def test_only_the_scheme_of_the_clusters_registry_is_admitted(cluster: str) -> None:
+    """A pod reads what the file names from the bucket of its own cluster, with AWS' credentials; the file writes the same scheme."""
+    model = load(ROOT).tenants["fraud"].models["scorer"]
+    read = cloud_names.in_models_bucket(model.artefact.uri, cluster, CLUSTERS[cluster].account_id)
+    assert read.startswith(f"{FETCHED_SCHEME}://tidegate-{cluster}-models-")
     program = (ROOT / "clusters/workloads/model_verifier/vault_credentials.py").read_text(encoding="utf-8")
     assert FETCHED_SCHEME == "s3"
     assert "AWS_ACCESS_KEY_ID" in program
+    document = committed("gitops/tenants/fraud.yaml")
+    document["models"]["scorer"]["artefact"]["uri"] = "gs://tidegate-models/fraud/scorer/1"
+    with pytest.raises(ValueError, match="no pod can fetch or verify it"):
+        Tenant.model_validate_json(json.dumps(document))
