@@ -24,7 +24,9 @@ def _refuse_other_schemes(uri: object) -> object:
 
 
 ImmutableUri = Annotated[
-    str, StringConstraints(pattern=rf"^{FETCHED_SCHEME}://[a-z0-9][A-Za-z0-9._/-]*$", max_length=512), BeforeValidator(_refuse_other_schemes)
+    str,
+    StringConstraints(pattern=rf"^{FETCHED_SCHEME}://[a-z0-9][A-Za-z0-9._/-]*$", max_length=512),
+    BeforeValidator(_refuse_other_schemes),
 ]
 """A folder or file of the model registry."""
 
