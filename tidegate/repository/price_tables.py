@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from tidegate.checkout import Checkout
 from tidegate.errors import ToolError, UsageError
+from tidegate.facts.inventory.readable import clipped
 from tidegate.facts.nodes.node_shapes import known_instance_types
-from tidegate.facts.prices.tables import LIST_REGION, PriceTable, price_source
+from tidegate.facts.prices.tables import LIST_REGION, USD_DIGITS, PriceTable, price_source
 from tidegate.repository.aws_offers import read_offer, read_spot_history
 from tidegate.repository.schemas import KARPENTER_AWS, download
 from tidegate.tools.files import write_whole
@@ -42,12 +43,15 @@ def read_karpenter_list(text: str, module: str) -> PriceTable:
 
 
 def offered_table(offer_file: Path, spot_file: Path | None) -> PriceTable:
-    """The table of the region whose offer file, and spot prices as the AWS CLI answers, these are. Raises `UsageError` for other files."""
-    offer = read_offer(offer_file)
+    """The table of the region whose offer file, and spot prices as the AWS CLI answers, these are.
+
+    Raises `UsageError` for other files, `PriceError` naming each price in them that is none.
+    """
+    offer = read_offer(offer_file, known_instance_types())
     on_demand = _known(offer.linux_usd_per_hour)
     if not on_demand:
         raise UsageError(f"{offer_file} has a price for none of our machines; take the index.json of AmazonEC2 for one region")
-    spot = read_spot_history(spot_file, offer.region) if spot_file else None
+    spot = read_spot_history(spot_file, offer.region, known_instance_types()) if spot_file else None
     try:
         return PriceTable(
             region=offer.region, source=f"AWS's public offer file AmazonEC2, version {offer.version}", published_on=offer.published_on,
@@ -56,7 +60,8 @@ def offered_table(offer_file: Path, spot_file: Path | None) -> PriceTable:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{offer_file}: {at} = {first['input']}: {first['msg']}; take AWS's own file") from error
+        named = spot_file if at.startswith("spot") else offer_file
+        raise UsageError(f"{named}: {at} = {clipped(str(first['input']))}: {first['msg']}; take AWS's own file") from error
 
 
 def write_table(checkout: Checkout, table: PriceTable) -> Path:
@@ -86,7 +91,7 @@ def _lines(prices: Mapping[str, float]) -> list[str]:
 
 
 def _decimal(price: float) -> str:
-    return f"{price:.6f}".rstrip("0").removesuffix(".") or "0"
+    return f"{price:.{USD_DIGITS}f}".rstrip("0").removesuffix(".")
 
 
 def _known(prices: Mapping[str, float]) -> dict[str, float]:

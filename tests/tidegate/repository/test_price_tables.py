@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
-from tidegate.errors import InventoryError, ToolError, UsageError
+from tidegate.errors import InventoryError, PriceError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.inventory.prices import load_prices, load_service_prices, own_prices
 from tidegate.facts.nodes.node_shapes import known_instance_types
@@ -88,6 +89,78 @@ def test_other_files_are_refused(old: str, new: str, message: str, tmp_path: Pat
     path.write_text(text.replace(old, new))
     with pytest.raises(UsageError, match=message):
         offered_table(path, None)
+
+
+ODD_PRICES = ["NaN", "inf", "-0.9038000000", "0,9", "free", "1e400", "1e999999999", "1/0", "", "1_0", "9" * 5000]
+"""What is no price, though Python reads some of them as numbers."""
+ODD_IDS = ["nan", "inf", "negative", "comma", "text", "huge", "endless", "by-zero", "empty", "underscore", "long"]
+
+
+@pytest.mark.parametrize("odd", ODD_PRICES, ids=ODD_IDS)
+def test_odd_price_of_a_machine_of_ours_is_named(odd: str, tmp_path: Path) -> None:
+    text = OFFER.read_text()
+    path = tmp_path / "index.json"
+    path.write_text(text.replace('"0.9038000000"', f'"{odd}"'))
+    with pytest.raises(PriceError) as refused:
+        offered_table(path, None)
+    (finding,) = refused.value.findings
+    assert re.fullmatch(
+        rf"{path}: terms\.OnDemand\.\w+\.[\w.]+\.priceDimensions\.[\w.]+\.pricePerUnit\.USD = (?P<value>.{{1,60}}): "
+        r"is no price of g6\.xlarge in US dollars; take AWS's own file \[offer-price\]",
+        str(finding),
+    ), str(finding)
+    assert odd[:20] in finding.value
+
+
+@pytest.mark.parametrize("odd", [*ODD_PRICES, "0", "0.0000001"], ids=[*ODD_IDS, "zero", "below-a-table"])
+def test_odd_spot_price_is_named(odd: str, tmp_path: Path) -> None:
+    path = tmp_path / "spot.json"
+    path.write_text(SPOT.read_text().replace('"0.340000"', f'"{odd}"'))
+    with pytest.raises(PriceError) as refused:
+        offered_table(OFFER, path)
+    (finding,) = refused.value.findings
+    assert str(finding).startswith(
+        f"{path}: SpotPriceHistory[1].SpotPrice = {finding.value}: is no price of g6.xlarge in US dollars; take "
+    )
+    assert odd[:20] in finding.value
+
+
+def test_odd_prices_of_machines_that_no_pool_names_are_passed_over(tmp_path: Path) -> None:
+    offer, spot = tmp_path / "index.json", tmp_path / "spot.json"
+    offer.write_text(
+        OFFER.read_text().replace('"instanceType": "m7i.xlarge"', '"instanceType": "m1.none"').replace('"0.2247000000"', '"NaN"')
+    )
+    spot.write_text(SPOT.read_text().replace('"InstanceType": "m7i.xlarge"', '"InstanceType": "m1.none"'))
+    assert offered_table(offer, spot).on_demand == {"g6.xlarge": 0.9038}
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-04-31", "2025-02-29"])
+def test_day_that_the_calendar_has_not_is_refused_wherever_it_stands(day: str, tmp_path: Path) -> None:
+    offer, spot = tmp_path / "index.json", tmp_path / "spot.json"
+    offer.write_text(OFFER.read_text().replace("2026-11-20T", f"{day}T"))
+    with pytest.raises(UsageError, match=rf"index\.json: published_on = {day}: the calendar has no such day; take AWS's own file"):
+        offered_table(offer, None)
+    spot.write_text(re.sub(r"2026-11-2[0-9]T", f"{day}T", SPOT.read_text()))
+    with pytest.raises(UsageError, match=rf"spot\.json: spot_seen_on = {day}: the calendar has no such day; take AWS's own file"):
+        offered_table(OFFER, spot)
+    prices = tmp_path / "clusters" / "prices"
+    (prices / "services").mkdir(parents=True)
+    for name, key in (("us-east-1.yaml", "published_on"), ("services/us-east-1.yaml", "seen_on")):
+        text = (ROOT / "clusters" / "prices" / name).read_text()
+        (prices / name).write_text(re.sub(rf'{key}: "[0-9-]+"', f'{key}: "{day}"', text, count=1))
+    with pytest.raises(InventoryError, match=rf"us-east-1\.yaml: published_on = {day}: the calendar has no such day; write the day"):
+        load_prices(tmp_path)
+    with pytest.raises(InventoryError, match=rf"control_plane\.seen_on = {day}: the calendar has no such day; write the day"):
+        load_service_prices(tmp_path)
+
+
+@pytest.mark.parametrize("odd", [".nan", ".inf", "-1", "0", "1e400", "cheap", '"6.88"', "0.0000001", "1000001"])
+def test_odd_price_in_a_table_is_named(odd: str, tmp_path: Path) -> None:
+    path = tmp_path / "clusters" / "prices" / "us-east-1.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text((ROOT / "clusters" / "prices" / "us-east-1.yaml").read_text().replace("6.88\n", f"{odd}\n"))
+    with pytest.raises(InventoryError, match=r"us-east-1\.yaml: on_demand\.p5\.4xlarge = .*: .*; write "):
+        load_prices(tmp_path)
 
 
 def test_files_that_are_not_there_or_of_another_region_are_refused(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from tidegate.errors import Finding
 from tidegate.facts.cluster import AwsRegion, CapacityType, Cluster
-from tidegate.facts.fact import Fact
+from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.nodes.node_shapes import InstanceType, known_instance_types
 from tidegate.facts.numerals import decimal
 
@@ -37,10 +37,25 @@ EMBEDDED_INSTANCE_TYPE = "embedded"
 _STANDS_FOR = {EMBEDDED_INSTANCE_TYPE: "m7i.xlarge"}
 """Whatever machine this is, it stands for the first of the system pool."""
 
-Day = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+
+def _day_of_the_calendar(day: str) -> str:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise refuse("no-such-day", "the calendar has no such day", "write the day as it is on the source, such as 2026-07-06") from None
+    return day
+
+
+Day = Annotated[
+    str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"), AfterValidator(_day_of_the_calendar)
+]
 """A day, such as "2026-07-06"."""
 
-Usd = Annotated[float, Field(gt=0, le=1_000_000)]
+USD_DIGITS = 6
+"""Digits behind the point that a table keeps, as AWS's list has them."""
+
+Usd = Annotated[float, Field(ge=10**-USD_DIGITS, le=1_000_000)]
+"""Dollars of an hour; the least is the smallest that a table can write."""
 
 
 class PriceTable(Fact):
