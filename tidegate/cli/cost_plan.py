@@ -28,12 +28,15 @@ def month(
     from tidegate.facts import inventory
     from tidegate.facts.inventory.prices import load_prices, load_service_prices
     from tidegate.facts.prices.tables import tariff_of
+    from tidegate.manifests.budgets import require_prices
     from tidegate.metering.months.region_month import PlanPrices, region_month
 
     screen = Screen(json)
     root = find_checkout().root
     platform = inventory.load(root)
-    tariff = tariff_of(load_prices(root), platform.clusters)
+    book = load_prices(root)
+    require_prices(platform, book)
+    tariff = tariff_of(book, platform.clusters)
     screen.progress(region, "simulating a business day and a quiet one")
     with TemporaryDirectory(prefix="tidegate-month-") as folder:
         found = region_month(platform, region, seed, Path(folder), PlanPrices(tariff, load_service_prices(root)))
@@ -62,14 +65,15 @@ def advise(json: Json = False) -> None:
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
     from tidegate.facts.inventory.prices import load_prices
+    from tidegate.manifests.budgets import require_prices
     from tidegate.manifests.fit.advice import advise as advise_cluster
-    from tidegate.manifests.layout import RENDERED
-    from tidegate.manifests.validate import read_folder
+    from tidegate.manifests.validate import read_rendered
 
     screen = Screen(json)
     root = find_checkout().root
     platform, book = inventory.load(root), load_prices(root)
-    objects = read_folder(root / RENDERED).objects
+    require_prices(platform, book)
+    objects = read_rendered(root)
     found = [
         advice
         for name, cluster in sorted(platform.clusters.items())

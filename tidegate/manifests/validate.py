@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tidegate.errors import Finding
+from tidegate.errors import Finding, ManifestError
 from tidegate.facts import names
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
@@ -15,7 +15,7 @@ from tidegate.manifests.budgets import budget_findings, unpriced_findings
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
 from tidegate.manifests.gpu_metrics import gpu_metrics_findings
-from tidegate.manifests.layout import TENANTS
+from tidegate.manifests.layout import RENDERED, TENANTS
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
@@ -82,6 +82,22 @@ def read_folder(folder: Path) -> ReadFolder:
     if not count:
         findings.append(Finding(str(folder), "", "folder-empty", "no .yaml file in it", "run `tidegate render`, or correct the path"))
     return ReadFolder(objects, findings)
+
+
+def read_rendered(root: Path) -> dict[str, list[Placed]]:
+    """The rendered objects of the tree at `root` by cluster, with their paths in it; empty without any.
+
+    Raises `ManifestError` naming each file that is no object: what is reckoned without it would be too little.
+    """
+    folder = root / RENDERED
+    if not folder.is_dir():
+        return {}
+    read = read_folder(folder)
+    if read.findings:
+        raise ManifestError([replace(finding, source=f"{RENDERED}/{finding.source}") for finding in read.findings])
+    return {
+        cluster: [replace(placed, source=f"{RENDERED}/{placed.source}") for placed in objects] for cluster, objects in read.objects.items()
+    }
 
 
 def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:

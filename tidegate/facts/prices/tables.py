@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from tidegate.errors import Finding
+from tidegate.errors import Finding, PriceError
 from tidegate.facts.cluster import AwsRegion, CapacityType, Cluster
 from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.nodes.node_shapes import InstanceType, known_instance_types
@@ -72,6 +72,10 @@ class PriceTable(Fact):
     spot_seen_on: Day | None = None
     """The day of the spot prices."""
 
+    def has(self, instance_type: str) -> bool:
+        """Whether it has a price."""
+        return instance_type in self.on_demand
+
     def usd_per_hour(self, instance_type: str, capacity: CapacityType) -> Fraction | None:
         """The exact price of an hour; None when the table has none."""
         name = _STANDS_FOR.get(instance_type, instance_type)
@@ -82,6 +86,20 @@ class PriceTable(Fact):
             return Fraction(str(on_demand))
         spot = self.spot.get(name)
         return Fraction(str(on_demand)) * Fraction(str(SPOT_SHARE_OF_ON_DEMAND)) if spot is None else Fraction(str(spot))
+
+    def require_usd_per_hour(self, instance_type: str, capacity: CapacityType) -> Fraction:
+        """The same. Raises `PriceError` when the table has none: nothing is reckoned as if it cost nothing."""
+        if (usd := self.usd_per_hour(instance_type, capacity)) is None:
+            raise PriceError([
+                Finding(
+                    price_source(self.region), f"on_demand.{instance_type}", "price-missing-in-region",
+                    "is not there, and a rendered pool may bring this machine", UNPRICED_REMEDY,
+                )
+            ])  # fmt: skip
+        return usd
+
+
+UNPRICED_REMEDY = "read the region's prices again with `tidegate cost prices refresh`, or name another machine"
 
 
 @dataclass(frozen=True, slots=True)
