@@ -113,5 +113,5 @@ def _choice_row(title: str, choice: Choice, now: Choice) -> tuple[str, ...]:
     return (
         title, ", ".join(choice.machines) or "; ".join(choice.checks), choice.capacity.value, choice.card,
         f"{choice.floor_nodes}, {numerals.usd(choice.floor_usd_per_month)}", f"{choice.peak_nodes}, {numerals.usd(choice.peak_usd_per_hour)}",
-        "" if choice is now else f"{numerals.usd(saving[0])}, {numerals.usd(saving[1])}",
+        "" if choice is now or not now.machines else f"{numerals.usd(saving[0])}, {numerals.usd(saving[1])}",
     )  # fmt: skip

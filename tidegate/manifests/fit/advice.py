@@ -42,10 +42,17 @@ class Choice:
     peak_usd_per_hour: float
     checks: tuple[str, ...] = ()
 
+    def saves(self, now: Choice) -> bool:
+        """Whether floors or peaks cost less than `now` and neither costs more. What hosts them at all is better than what does not."""
+        if not now.machines or not self.machines:
+            return bool(self.machines)
+        pairs = ((self.floor_usd_per_month, now.floor_usd_per_month), (self.peak_usd_per_hour, now.peak_usd_per_hour))
+        return all(own <= other for own, other in pairs) and any(own < other for own, other in pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One pool: as it is, the cheapest of the same kind, and the cheapest of all; None where nothing is cheaper."""
+    """One pool: as it is, the cheapest of the same kind, and the cheapest of all; None where nothing is cheaper for floors and peaks."""
 
     cluster: str
     pool: str
@@ -129,17 +136,15 @@ def _cheapest(asked: _Asked) -> tuple[Choice, Choice | None, Choice | None]:
     as_it_is = _Candidate(asked.pool.nodes, "", _card(gpu_pool), _first_capacity(asked), is_same_kind=True, checks=())
     now = asked.choice(as_it_is) or Choice((), as_it_is.capacity, as_it_is.card, 0, 0, 0, 0, ("the peaks are above the pool's limit",))
     candidates = _with_cards(asked, gpu_pool) if gpu_pool else _without_cards(asked)
-    found = [
-        (choice, candidate.is_same_kind) for candidate in candidates if (choice := asked.choice(candidate)) and _cost(choice) < _cost(now)
-    ]
+    found = [(choice, candidate.is_same_kind) for candidate in candidates if (choice := asked.choice(candidate)) and choice.saves(now)]
     same = min((choice for choice, is_same in found if is_same), key=_cost, default=None)
     every = min((choice for choice, _ in found), key=_cost, default=None)
     return now, same, None if every == same else every
 
 
 def _cost(choice: Choice) -> tuple[float, float, tuple[str, ...]]:
-    """Floors first: they are paid for every hour of the month. Nothing at all is no offer."""
-    return (choice.floor_usd_per_month, choice.peak_usd_per_hour, choice.machines) if choice.machines else (float("inf"), 0, ())
+    """Floors first: they are paid for every hour of the month."""
+    return choice.floor_usd_per_month, choice.peak_usd_per_hour, choice.machines
 
 
 def _with_cards(asked: _Asked, pool: GpuPool) -> Iterator[_Candidate]:

@@ -9,10 +9,10 @@ import pytest
 
 from tests.root import ROOT
 from tidegate.facts import inventory
-from tidegate.facts.cluster import Cluster
+from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
-from tidegate.manifests.fit.advice import Advice, advise
+from tidegate.manifests.fit.advice import Advice, Choice, advise
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.validate import read_folder
 
@@ -110,3 +110,31 @@ def test_peak_above_the_limit_is_told_and_nothing_is_offered_for_it(platform: Pl
     advice = advised(platform, objects, small)["cpu"]
     assert (advice.now.machines, advice.now.checks) == ((), ("the peaks are above the pool's limit",))
     assert (advice.same_kind, advice.any_kind) == (None, None)
+
+
+def choice(floor: float, peak: float, *machines: str) -> Choice:
+    return Choice(machines, CapacityType.ON_DEMAND, "", 1, floor, 1, peak)
+
+
+@pytest.mark.parametrize(
+    ("offer", "saves"),
+    [
+        (choice(90, 1, "a"), True), (choice(100, 0.9, "a"), True), (choice(90, 1.1, "a"), False), (choice(101, 0.5, "a"), False),
+        (choice(100, 1, "a"), False), (choice(0, 0), False),
+    ],
+    ids=["floors", "peaks", "dearer-peak", "dearer-floors", "the-same", "hosts-nothing"],
+)  # fmt: skip
+def test_what_would_cost_more_at_the_floors_or_the_peaks_is_no_saving(offer: Choice, saves: bool) -> None:
+    assert offer.saves(choice(100, 1, "now")) is saves
+    assert offer.saves(choice(0, 0)) is bool(offer.machines), "what hosts them is better than what does not"
+
+
+def test_nothing_that_is_advised_costs_more(platform: Platform, objects: list[Placed]) -> None:
+    table = own_prices().table()
+    # The larger machine is dear alone and cheap for many, so that cheaper floors have dearer peaks.
+    odd = table.model_copy(update={"on_demand": {**table.on_demand, "m7i.xlarge": 0.2, "c7i.xlarge": 0.19, "m7i.4xlarge": 0.3}})
+    found = list(advise(platform, platform.clusters["live-1"], objects, odd))
+    assert {advice.pool for advice in found} >= {"cpu", "h100-slices"}
+    for advice in found:
+        for each in (advice.same_kind, advice.any_kind):
+            assert each is None or each.saves(advice.now), advice
