@@ -9,6 +9,7 @@ from pathlib import Path
 from tidegate.checkout import Checkout
 from tidegate.errors import Finding, LedgerError, UsageError
 from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices.tables import Tariff, tariff_of
 from tidegate.metering.billing.bill import Bill, make_bill, unpriced
@@ -53,11 +54,18 @@ def _unpriced_findings(files: Sequence[MonthFile], tariff: Tariff) -> list[Findi
     return [
         Finding(
             f"{file.path}:{number + 1}", "entry.nodes.instance_type", "price-missing", "has no price, so there is no bill",
-            "add it to tidegate/facts/nodes/node_shapes.py", instance_type or "(none)",
+            _unpriced_remedy(instance_type), instance_type or "(none)",
         )
         for file in files
         for instance_type, number in sorted(unpriced(file.entries, tariff).items())
     ]  # fmt: skip
+
+
+def _unpriced_remedy(instance_type: str) -> str:
+    if not instance_type:
+        return "label such nodes with node.kubernetes.io/instance-type; this one stays without a price"
+    also = "" if instance_type in known_instance_types() else f" --also {instance_type}"
+    return f"read the region's prices again with `tidegate cost prices refresh{also}`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,3 +246,14 @@ def test_commands_show_and_refresh(tmp_path: Path) -> None:
     assert old.value.exit_code == 1
     with pytest.raises(ToolError, match="--spot-file belongs to a region; name its --offer-file, too"):
         tools.run([TIDEGATE, "cost", "prices", "refresh", "--spot-file", str(SPOT)], cwd=root)
+
+
+def test_machine_that_was_metered_can_be_asked_for(tmp_path: Path) -> None:
+    text = '// generated at 2026-07-06T14:20:29Z for us-east-1\n"m7i.xlarge": 0.201600, "m1.odd": 1.000000,\n'
+    assert read_karpenter_list(text, "module v1", ["m1.odd"]).on_demand == {"m7i.xlarge": 0.2016, "m1.odd": 1}
+    offer = tmp_path / "index.json"
+    offer.write_text(OFFER.read_text().replace('"instanceType": "m7i.xlarge"', '"instanceType": "m1.odd"'))
+    assert set(offered_table(offer, None).on_demand) == {"g6.xlarge"}
+    assert set(offered_table(offer, None, ["m1.odd"]).on_demand) == {"g6.xlarge", "m1.odd"}
+    with pytest.raises(UsageError, match=r"there is no price of m1\.none in it; look for the name in AWS's list of instance types"):
+        offered_table(offer, None, ["m1.none"])

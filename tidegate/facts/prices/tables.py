@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from tidegate.errors import Finding, PriceError
 from tidegate.facts.cluster import AwsRegion, CapacityType, Cluster
 from tidegate.facts.fact import Fact, refuse
-from tidegate.facts.nodes.node_shapes import InstanceType, known_instance_types
+from tidegate.facts.nodes.node_shapes import CPU_SHAPES, InstanceType, known_instance_types
 from tidegate.facts.numerals import decimal
 
 LIST_REGION = "us-east-1"
@@ -169,5 +169,5 @@ def price_findings(cluster: Cluster, source: str) -> Iterator[Finding]:
         if instance_type not in known:
             yield Finding(
                 source, f"system_pool.instance_types[{index}]", "price-missing", "has no price, so its cost is unknown",
-                "add it to tidegate/facts/nodes/node_shapes.py", instance_type,
+                f"use one of {', '.join(sorted(CPU_SHAPES))}", instance_type,
             )  # fmt: skip
