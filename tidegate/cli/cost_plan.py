@@ -28,14 +28,12 @@ def month(
     from tidegate.facts import inventory
     from tidegate.facts.inventory.prices import load_prices, load_service_prices
     from tidegate.facts.prices.tables import tariff_of
-    from tidegate.manifests.budgets import require_prices
     from tidegate.metering.months.region_month import PlanPrices, region_month
 
     screen = Screen(json)
     root = find_checkout().root
     platform = inventory.load(root)
     book = load_prices(root)
-    require_prices(platform, book)
     tariff = tariff_of(book, platform.clusters)
     screen.progress(region, "simulating a business day and a quiet one")
     with TemporaryDirectory(prefix="tidegate-month-") as folder:
@@ -47,13 +45,14 @@ def month(
 
 
 def _show_month(screen: Screen, found: RegionMonth) -> None:
+    from tidegate.facts.money import QUIET_DAYS, WORKING_DAYS
     from tidegate.metering.months.region_month import REFERENCE_USD
 
     lines = [
         (line.group, line.what, f"{line.amount:,.2f}", line.per, numerals.decimal(line.usd_each), numerals.usd_of_cents(line.usd_cents))
         for line in found.lines
     ]
-    title = f"A month of {found.region}: 22 business days and 8 quiet ones, {found.calls:,} calls"
+    title = f"A month of {found.region}: {WORKING_DAYS} business days and {QUIET_DAYS} quiet ones, {found.calls:,} calls"
     screen.table(title, ["group", "what", "amount", "per", "USD each", "USD"], lines)
     groups = [(group, numerals.usd_of_cents(found.group_cents(group)), f"{reference:,}") for group, reference in REFERENCE_USD.items()]
     total = ("all", numerals.usd_of_cents(found.usd_cents), f"{sum(REFERENCE_USD.values()):,}")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
 from tidegate.errors import InventoryError, PriceError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.inventory.prices import load_prices, load_service_prices, own_prices
+from tidegate.facts.inventory.prices import load_prices, load_service_prices
 from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.prices.tables import OLD_DAYS, SPOT_SHARE_OF_ON_DEMAND, PriceBook
 from tidegate.repository.price_tables import karpenter_table, offered_table, read_karpenter_list, table_text, write_table
@@ -30,7 +31,7 @@ def test_committed_list_is_that_of_the_pinned_karpenter_byte_for_byte() -> None:
 
 
 def test_every_machine_of_the_tables_has_a_list_price() -> None:
-    table = own_prices().table()
+    table = PRICES.table()
     assert set(table.on_demand) == set(known_instance_types())
     # One H100, one L40S, one L4 and an eighth of one, in dollars an hour.
     assert [table.on_demand[name] for name in ("p5.4xlarge", "g6e.xlarge", "g6.xlarge", "g6f.xlarge")] == [6.88, 1.861, 0.8048, 0.2375]
@@ -188,7 +189,7 @@ def test_table_that_is_written_is_read_back_and_used_for_its_region_only(tmp_pat
 
 
 def test_table_is_a_finding_after_half_a_year() -> None:
-    book = own_prices()
+    book = PRICES
     last = date.fromordinal(date.fromisoformat(book.table().published_on).toordinal() + OLD_DAYS)
     assert list(book.findings(last)) == []
     (finding,) = book.findings(date.fromordinal(last.toordinal() + 1))

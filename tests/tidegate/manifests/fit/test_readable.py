@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.errors import ManifestError, PriceError
 from tidegate.facts import inventory
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
 from tidegate.manifests.budgets import budget_findings
 from tidegate.manifests.fit.advice import advise
@@ -58,14 +58,14 @@ def refused_by_all(platform: Platform, objects: list[Placed]) -> list[str]:
     cluster = platform.clusters["live-1"]
     found = [str(finding) for finding in unreadable_findings(objects)]
     for reckon in (
-        lambda: standing_nodes(cluster, objects, own_prices().table()),
-        lambda: list(advise(platform, cluster, objects, own_prices().table())),
+        lambda: standing_nodes(cluster, objects, PRICES.table()),
+        lambda: list(advise(platform, cluster, objects, PRICES.table())),
     ):
         with pytest.raises(ManifestError) as refused:
             reckon()
         assert [str(finding) for finding in refused.value.findings] == sorted(found)
     assert set(found) <= {str(finding) for finding in fit_findings(cluster, objects)}
-    assert list(budget_findings(platform, {"live-1": objects}, own_prices())) == []
+    assert list(budget_findings(platform, {"live-1": objects}, PRICES)) == []
     return found
 
 
@@ -121,14 +121,14 @@ def test_all_that_is_rendered_can_be_reckoned_with() -> None:
 def test_pool_that_the_facts_do_not_have_is_named(platform: Platform, tree: list[Placed]) -> None:
     renamed = changed(tree, POOL, lambda pool: pool["metadata"].update(name="l4-old"))
     with pytest.raises(ManifestError) as refused:
-        list(advise(platform, platform.clusters["live-1"], renamed, own_prices().table()))
+        list(advise(platform, platform.clusters["live-1"], renamed, PRICES.table()))
     assert str(refused.value) == (
         f"{POOL}: metadata.name = l4-old: clusters/inventory/live-1/cluster.yaml has no such pool; run `tidegate render` [pool-not-in-facts]"
     )
 
 
 def test_machine_without_a_price_is_named_and_never_counted_as_free(platform: Platform, tree: list[Placed]) -> None:
-    table = own_prices().table()
+    table = PRICES.table()
     without = table.model_copy(update={"on_demand": {name: usd for name, usd in table.on_demand.items() if name != "p5.4xlarge"}})
     cluster = platform.clusters["live-1"]
     for reckon in (lambda: standing_nodes(cluster, tree, without), lambda: list(advise(platform, cluster, tree, without))):
