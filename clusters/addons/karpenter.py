@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, HelmChart, SourceModule, YamlFiles
@@ -16,7 +17,7 @@ from clusters.objects.placement import CAPACITY_TYPE_LABEL
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import CapacityType, Cluster
-from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.nodes.accelerators import InstanceShape, instance_shapes
 from tidegate.facts.prices.tables import PriceTable
 
@@ -25,6 +26,8 @@ MODULE = SourceModule.pinned("sigs.k8s.io/karpenter", family="karpenter")
 
 FEATURE_GATES = "NodeOverlay=true"
 """Shared cards are NodeOverlays; the chart has no value for this gate, so the variable is set whole."""
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 _INSTANCE_TYPES = "instance-types"
 _FOLDER = "/etc/tidegate/instance-types"
@@ -36,7 +39,7 @@ def instance_types(cluster: Cluster) -> str:
 
     Reserved capacity is left out: the provider knows no reservations, so pools that prefer it get on-demand nodes.
     """
-    table = own_prices().table(cluster.region)
+    table = load_prices(_ROOT).table(cluster.region)
     shapes: dict[str, InstanceShape] = {}
     for pool in cluster.gpu_pools.values():
         known = instance_shapes(pool.accelerator)

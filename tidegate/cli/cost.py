@@ -92,6 +92,7 @@ def meter(
     from tidegate.embedded.fleet.reached import find_clusters
     from tidegate.errors import UsageError
     from tidegate.facts import inventory
+    from tidegate.facts.inventory.prices import load_prices
     from tidegate.metering.costs import ledger_folder
     from tidegate.metering.follow import Following, follow
 
@@ -100,8 +101,8 @@ def meter(
     screen = Screen()
     checkout = find_checkout()
     options = Following(ledger or ledger_folder(checkout), close_seconds, seconds, metrics_port)
-    platform = inventory.load(checkout.root)
-    follow(platform, find_clusters(checkout, platform, tuple(region or ()), kubeconfig, screen.progress), options, screen.progress)
+    platform, book = inventory.load(checkout.root), load_prices(checkout.root)
+    follow(platform, book, find_clusters(checkout, platform, tuple(region or ()), kubeconfig, screen.progress), options, screen.progress)
 
 
 @cost.command("simulate")
@@ -115,16 +116,17 @@ def simulate(
 
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
-    from tidegate.facts.inventory.prices import own_prices
+    from tidegate.facts.inventory.prices import load_prices
     from tidegate.facts.prices.tables import tariff_of
     from tidegate.metering import costs
 
     screen = Screen(json)
-    platform = inventory.load(find_checkout().root)
+    root = find_checkout().root
+    platform, book = inventory.load(root), load_prices(root)
     with TemporaryDirectory(prefix="tidegate-meter-") as folder:
-        day = costs.simulate(platform, region, seed, Path(folder))
+        day = costs.simulate(platform, region, seed, Path(folder), book)
     _show_bill(screen, f"A simulated business day in {region}", day.bill)
-    for line in tariff_of(own_prices(), platform.clusters).described((region,)):
+    for line in tariff_of(book, platform.clusters).described((region,)):
         screen.text(line)
     for one in day.always_on:
         screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {numerals.decimal(one.always_on_gpu_hours)}")

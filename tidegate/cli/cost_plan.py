@@ -33,7 +33,8 @@ def month(
     screen = Screen(json)
     root = find_checkout().root
     platform = inventory.load(root)
-    tariff = tariff_of(load_prices(root), platform.clusters)
+    book = load_prices(root)
+    tariff = tariff_of(book, platform.clusters)
     screen.progress(region, "simulating a business day and a quiet one")
     with TemporaryDirectory(prefix="tidegate-month-") as folder:
         found = region_month(platform, region, seed, Path(folder), PlanPrices(tariff, load_service_prices(root)))
@@ -44,13 +45,14 @@ def month(
 
 
 def _show_month(screen: Screen, found: RegionMonth) -> None:
+    from tidegate.facts.money import QUIET_DAYS, WORKING_DAYS
     from tidegate.metering.months.region_month import REFERENCE_USD
 
     lines = [
         (line.group, line.what, f"{line.amount:,.2f}", line.per, numerals.decimal(line.usd_each), numerals.usd_of_cents(line.usd_cents))
         for line in found.lines
     ]
-    title = f"A month of {found.region}: 22 business days and 8 quiet ones, {found.calls:,} calls"
+    title = f"A month of {found.region}: {WORKING_DAYS} business days and {QUIET_DAYS} quiet ones, {found.calls:,} calls"
     screen.table(title, ["group", "what", "amount", "per", "USD each", "USD"], lines)
     groups = [(group, numerals.usd_of_cents(found.group_cents(group)), f"{reference:,}") for group, reference in REFERENCE_USD.items()]
     total = ("all", numerals.usd_of_cents(found.usd_cents), f"{sum(REFERENCE_USD.values()):,}")
@@ -62,14 +64,15 @@ def advise(json: Json = False) -> None:
     from tidegate.checkout import find_checkout
     from tidegate.facts import inventory
     from tidegate.facts.inventory.prices import load_prices
+    from tidegate.manifests.budgets import require_prices
     from tidegate.manifests.fit.advice import advise as advise_cluster
-    from tidegate.manifests.layout import RENDERED
-    from tidegate.manifests.validate import read_folder
+    from tidegate.manifests.validate import read_rendered
 
     screen = Screen(json)
     root = find_checkout().root
     platform, book = inventory.load(root), load_prices(root)
-    objects = read_folder(root / RENDERED).objects
+    require_prices(platform, book)
+    objects = read_rendered(root)
     found = [
         advice
         for name, cluster in sorted(platform.clusters.items())
@@ -109,5 +112,5 @@ def _choice_row(title: str, choice: Choice, now: Choice) -> tuple[str, ...]:
     return (
         title, ", ".join(choice.machines) or "; ".join(choice.checks), choice.capacity.value, choice.card,
         f"{choice.floor_nodes}, {numerals.usd(choice.floor_usd_per_month)}", f"{choice.peak_nodes}, {numerals.usd(choice.peak_usd_per_hour)}",
-        "" if choice is now else f"{numerals.usd(saving[0])}, {numerals.usd(saving[1])}",
+        "" if choice is now or not now.machines else f"{numerals.usd(saving[0])}, {numerals.usd(saving[1])}",
     )  # fmt: skip

@@ -52,6 +52,10 @@ def refresh(
         ),
     ] = None,
     spot_file: Annotated[Path | None, typer.Option(help="What `aws ec2 describe-spot-price-history` answered for the same region.")] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="A machine that no pool names and the meter has seen, such as m5.large. May be given again."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write the table of a region into clusters/prices; nothing is fetched but Karpenter's pinned module."""
@@ -65,9 +69,9 @@ def refresh(
     checkout = find_checkout()
     if offer_file:
         screen.progress("prices", f"reading {offer_file} (a whole region takes some ten seconds)")
-        table = offered_table(offer_file, spot_file)
+        table = offered_table(offer_file, spot_file, also or ())
     else:
-        table = karpenter_table(lambda text: screen.progress("prices", text))
+        table = karpenter_table(lambda text: screen.progress("prices", text), also or ())
     path = write_table(checkout, table)
     screen.text(
         f"{path.relative_to(checkout.root)}: {len(table.on_demand)} machines on demand, {len(table.spot)} spot, of {table.published_on}"

@@ -6,17 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from tidegate.errors import Finding
+from tidegate.errors import Finding, ManifestError, PriceError
 from tidegate.facts import numerals
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.platform import Platform, cluster_source, tenant_source
-from tidegate.facts.prices.tables import PriceBook, price_source
+from tidegate.facts.prices.tables import UNPRICED_REMEDY, PriceBook, price_source
 from tidegate.manifests.fit.standing import StandingNode, standing_nodes, usd_per_month_by_tenant
 from tidegate.manifests.placed import Placed
 
 
 def nodes_of(platform: Platform, objects: Mapping[str, Sequence[Placed]], book: PriceBook) -> list[StandingNode]:
-    """The standing nodes of all clusters; `objects` by cluster. Raises `ValueError` naming a quantity that cannot be read."""
+    """The standing nodes of all clusters; `objects` by cluster. Raises `ManifestError` or `PriceError` for what cannot be reckoned with."""
     return [
         node
         for name, cluster in sorted(platform.clusters.items())
@@ -37,16 +37,22 @@ def unpriced_findings(platform: Platform, book: PriceBook) -> Iterator[Finding]:
                     yield Finding(
                         cluster_source(name), f"{path}.instance_types[{index}]", "price-missing-in-region",
                         f"{price_source(table.region)} has no price of it, so its cost is unknown",
-                        "read the region's prices again with `tidegate cost prices refresh`, or name another machine", instance_type,
+                        UNPRICED_REMEDY, instance_type,
                     )  # fmt: skip
+
+
+def require_prices(platform: Platform, book: PriceBook) -> None:
+    """Raises `PriceError` with every machine of a pool that its region's table has no price of."""
+    if findings := list(unpriced_findings(platform, book)):
+        raise PriceError(findings)
 
 
 def budget_findings(platform: Platform, objects: Mapping[str, Sequence[Placed]], book: PriceBook) -> Iterator[Finding]:
     """A finding for each tenant whose floors cost more than its budget before anybody calls."""
     try:
         nodes = nodes_of(platform, objects, book)
-    except ValueError:
-        return  # `fit_findings` names the quantity
+    except (ManifestError, PriceError):
+        return  # `fit_findings` and `unpriced_findings` name it
     kept = usd_per_month_by_tenant(nodes)
     machines: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     for node in nodes:

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tidegate.errors import Finding
+from tidegate.errors import Finding, ManifestError
 from tidegate.facts import names
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
+from tidegate.facts.prices.tables import PriceBook
 from tidegate.manifests.budgets import budget_findings, unpriced_findings
 from tidegate.manifests.cold_starts import cold_start_findings
 from tidegate.manifests.fit.check import fit_findings
 from tidegate.manifests.gpu_metrics import gpu_metrics_findings
-from tidegate.manifests.layout import TENANTS
+from tidegate.manifests.layout import RENDERED, TENANTS
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.rules import RULES
 from tidegate.manifests.schemas import SchemaSet
@@ -32,7 +32,15 @@ class ReadFolder:
     findings: Sequence[Finding]
 
 
-def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None = None) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class PricedPlatform:
+    """The facts that rendered objects are judged by, and what their machines cost."""
+
+    platform: Platform
+    book: PriceBook
+
+
+def validate_folder(folder: Path, schemas: SchemaSet, facts: PricedPlatform | None = None) -> list[Finding]:
     """Every finding about every `.yaml` file below `folder`, sorted; sources are paths below `folder`.
 
     A folder `<cluster>/tenants/<tenant>` is that tenant's, with all below it, as is any folder with a Namespace that carries a tenant's
@@ -44,7 +52,8 @@ def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None 
     """
     read = read_folder(folder)
     findings = [*read.findings, *(found for placed in read.objects.values() for each in placed for found in judge(each, schemas))]
-    if platform:
+    if facts:
+        platform, book = facts.platform, facts.book
         for name, cluster in sorted(platform.clusters.items()):
             placed = read.objects.get(name, ())
             findings += [
@@ -52,7 +61,7 @@ def validate_folder(folder: Path, schemas: SchemaSet, platform: Platform | None 
                 *cold_start_findings(platform, name, placed),
                 *gpu_metrics_findings(cluster, placed),
             ]
-        findings += [*unpriced_findings(platform, own_prices()), *budget_findings(platform, read.objects, own_prices())]
+        findings += [*unpriced_findings(platform, book), *budget_findings(platform, read.objects, book)]
     return sorted(findings)
 
 
@@ -82,6 +91,22 @@ def read_folder(folder: Path) -> ReadFolder:
     if not count:
         findings.append(Finding(str(folder), "", "folder-empty", "no .yaml file in it", "run `tidegate render`, or correct the path"))
     return ReadFolder(objects, findings)
+
+
+def read_rendered(root: Path) -> dict[str, list[Placed]]:
+    """The rendered objects of the tree at `root` by cluster, with their paths in it; empty without any.
+
+    Raises `ManifestError` naming each file that is no object: what is reckoned without it would be too little.
+    """
+    folder = root / RENDERED
+    if not folder.is_dir():
+        return {}
+    read = read_folder(folder)
+    if read.findings:
+        raise ManifestError([replace(finding, source=f"{RENDERED}/{finding.source}") for finding in read.findings])
+    return {
+        cluster: [replace(placed, source=f"{RENDERED}/{placed.source}") for placed in objects] for cluster, objects in read.objects.items()
+    }
 
 
 def judge(placed: Placed, schemas: SchemaSet) -> list[Finding]:

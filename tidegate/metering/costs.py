@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.checkout import Checkout
 from tidegate.errors import Finding, LedgerError, UsageError
-from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices.tables import Tariff, tariff_of
+from tidegate.facts.prices.tables import PriceBook, Tariff, tariff_of
+from tidegate.manifests.budgets import require_prices
 from tidegate.metering.billing.bill import Bill, make_bill, unpriced
 from tidegate.metering.billing.entries import LedgerEntry
-from tidegate.metering.business_day import BUSINESS_DAY, Load
+from tidegate.metering.business_day import BUSINESS_DAY
 from tidegate.metering.ledger import MonthFile, month_of, open_ledger, read_month
 from tidegate.metering.meter import meter
-from tidegate.metering.pretended_region import PretendedRegion
+from tidegate.metering.pretended_region import PretendedDay, PretendedRegion
 
 SIMULATED_MIDNIGHT_MS = 1_793_577_600_000
 """The beginning of 2026-11-02 in UTC: a Monday, and never now, so that no ledger can mistake it."""
@@ -53,11 +54,18 @@ def _unpriced_findings(files: Sequence[MonthFile], tariff: Tariff) -> list[Findi
     return [
         Finding(
             f"{file.path}:{number + 1}", "entry.nodes.instance_type", "price-missing", "has no price, so there is no bill",
-            "add it to tidegate/facts/nodes/node_shapes.py", instance_type or "(none)",
+            _unpriced_remedy(instance_type), instance_type or "(none)",
         )
         for file in files
         for instance_type, number in sorted(unpriced(file.entries, tariff).items())
     ]  # fmt: skip
+
+
+def _unpriced_remedy(instance_type: str) -> str:
+    if not instance_type:
+        return "label such nodes with node.kubernetes.io/instance-type; this one stays without a price"
+    also = "" if instance_type in known_instance_types() else f" --also {instance_type}"
+    return f"read the region's prices again with `tidegate cost prices refresh{also}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +88,29 @@ class Day:
     """Models with a card that go to zero."""
 
 
-def simulate(platform: Platform, region: str, seed: int, folder: Path) -> Day:
-    """Meters a pretended business day of `region` into a ledger below `folder`, and reads its bill from there.
+def simulate(platform: Platform, region: str, seed: int, folder: Path, book: PriceBook) -> Day:
+    """Meters a pretended business day of `region` into a ledger below `folder`, and reads its bill from there at the prices of `book`.
 
     Raises `UsageError` for an unknown region.
     """
-    metered_day(platform, region, seed, folder, BUSINESS_DAY)
-    bill = month_cost(folder, month_of(SIMULATED_MIDNIGHT_MS), tariff_of(own_prices(), platform.clusters)).bill
+    metered_day(platform, PretendedDay(region, seed, SIMULATED_MIDNIGHT_MS, BUSINESS_DAY), folder, book)
+    bill = month_cost(folder, month_of(SIMULATED_MIDNIGHT_MS), tariff_of(book, platform.clusters)).bill
     return Day(region, seed, bill, tuple(_against_always_on(platform, region, bill)))
 
 
-def metered_day(platform: Platform, region: str, seed: int, folder: Path, day: Mapping[str, Load]) -> tuple[LedgerEntry, ...]:
-    """The lines that a pretended day of `region` leaves in a ledger below `folder`. Raises `UsageError` for an unknown region."""
+def metered_day(platform: Platform, day: PretendedDay, folder: Path, book: PriceBook) -> tuple[LedgerEntry, ...]:
+    """The lines that a pretended day leaves in a ledger below `folder`.
+
+    Raises `UsageError` for an unknown region, `PriceError` when a machine that its pools may bring has no price.
+    """
+    region = day.cluster
     if region not in platform.clusters:
         raise UsageError(f"no region {region!r}; there are {', '.join(sorted(platform.clusters))}")
+    require_prices(platform, book)
+    table = book.table(platform.clusters[region].region)
     with open_ledger(folder, region) as ledger:
-        meter(PretendedRegion(platform, region, seed, SIMULATED_MIDNIGHT_MS, day), ledger, region)
-    return tuple(entry for file in read_month(folder, month_of(SIMULATED_MIDNIGHT_MS)) for entry in file.entries)
+        meter(PretendedRegion(platform, day, table), ledger, region)
+    return tuple(entry for file in read_month(folder, month_of(day.midnight_ms)) for entry in file.entries)
 
 
 def _against_always_on(platform: Platform, region: str, bill: Bill) -> Iterator[AgainstAlwaysOn]:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.errors import TidegateError
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
-from tidegate.facts.prices.tables import tariff_of
+from tidegate.facts.prices.tables import PriceBook, tariff_of
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.metering.billing.entries import LedgerEntry
 from tidegate.metering.ledger import open_ledger
@@ -33,12 +32,12 @@ class Following:
     metrics_port: int | None = None
 
 
-def follow(platform: Platform, clusters: Mapping[str, Kubernetes], options: Following, on_progress: OnProgress) -> None:
-    """Meters `clusters`, by the names of their facts, and closes what is open when it ends.
+def follow(platform: Platform, book: PriceBook, clusters: Mapping[str, Kubernetes], options: Following, on_progress: OnProgress) -> None:
+    """Meters `clusters`, by the names of their facts, counts their money at the prices of `book`, and closes what is open when it ends.
 
     Raises `UsageError` for a second meter or a port that is taken, `LedgerError` when a ledger is damaged or cannot be written.
     """
-    metrics = Metrics(tariff_of(own_prices(), platform.clusters))
+    metrics = Metrics(tariff_of(book, platform.clusters))
     close = metrics.serve(options.metrics_port) if options.metrics_port else None
     stop, failures = threading.Event(), list[BaseException]()
     tenancy = tenancy_of(platform)

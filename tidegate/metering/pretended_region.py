@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidegate.facts import names
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.platform import Platform
+from tidegate.facts.prices.tables import PriceTable
 from tidegate.metering.billing.events import (
     CPU,
     MEMORY,
@@ -64,18 +64,28 @@ class _Here:
             self.held[resource] = self.held.get(resource, 0) + sign * amount
 
 
-class PretendedRegion:
-    """One cluster of the inventory on the day `day`, which begins at `midnight_ms`. Iterating it lives through the day, once."""
+@dataclass(frozen=True, slots=True)
+class PretendedDay:
+    """Which region on which day: calls by model, drawn with `seed`, from `midnight_ms` on."""
 
-    def __init__(self, platform: Platform, cluster: str, seed: int, midnight_ms: int, day: Mapping[str, Load] = BUSINESS_DAY) -> None:
-        self._day = day
-        self._cluster = platform.clusters[cluster]
-        self._groups = groups_of(platform, self._cluster, own_prices().table(self._cluster.region))
-        chance = random.Random(seed)  # noqa: S311 - a day that can be lived through again
-        self._calls = {name: calls(load, STEP_SECONDS, chance) for name, load in day.items()}
+    cluster: str
+    seed: int
+    midnight_ms: int
+    load: Mapping[str, Load] = field(default_factory=lambda: BUSINESS_DAY)
+
+
+class PretendedRegion:
+    """One cluster of the inventory on a day, with machines chosen by the prices of `table`. Iterating it lives through the day, once."""
+
+    def __init__(self, platform: Platform, day: PretendedDay, table: PriceTable) -> None:
+        self._day = day.load
+        self._cluster = platform.clusters[day.cluster]
+        self._groups = groups_of(platform, self._cluster, table)
+        chance = random.Random(day.seed)  # noqa: S311 - a day that can be lived through again
+        self._calls = {name: calls(load, STEP_SECONDS, chance) for name, load in day.load.items()}
         self._machines: dict[str, _Here] = {}
         self._made = 0
-        self._midnight_ms = self._now_ms = midnight_ms
+        self._midnight_ms = self._now_ms = day.midnight_ms
 
     def __iter__(self) -> Iterator[Event]:
         """The day's events, in order."""

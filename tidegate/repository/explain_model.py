@@ -14,11 +14,11 @@ from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
 from tidegate.facts import cloud_names, inventory, names, numerals
 from tidegate.facts.cold_start import ColdStart, cold_start
-from tidegate.facts.inventory.prices import own_prices
-from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.money import NOTHING, model_floor
 from tidegate.facts.nodes.pools import pools_for, spot_pools_for
 from tidegate.facts.platform import Platform, cluster_source, tenant_source
+from tidegate.facts.prices.tables import PriceBook
 from tidegate.facts.tenant import Tenant
 from tidegate.live.diagnosis import Diagnosis
 from tidegate.repository.recorded_facts import note_on
@@ -46,7 +46,7 @@ def explain_model(checkout: Checkout, reference: str) -> list[ExplainedValue]:
     source = tenant_source(tenant_name)
     lines = _lines(checkout.root / source)
     written = list(_walk(model, f"models.{model_name}", "models.*", source, lines))
-    return [*_recorded_of(tenant, source, lines), *written, *_derived(platform, tenant, model_name, model)]
+    return [*_recorded_of(tenant, source, lines), *written, *_derived(platform, load_prices(checkout.root), tenant, model_name)]
 
 
 def explain_diagnosis(region: str, diagnosis: Diagnosis) -> list[ExplainedValue]:
@@ -82,8 +82,8 @@ def _walk(fact: BaseModel, path: str, pattern: str, source: str, lines: Mapping[
             yield ExplainedValue(at, _shown(value), f"default of {type(fact).__name__}.{name}", why)
 
 
-def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) -> Iterator[ExplainedValue]:
-    source = tenant_source(tenant.name)
+def _derived(platform: Platform, book: PriceBook, tenant: Tenant, name: str) -> Iterator[ExplainedValue]:
+    model, source = tenant.models[name], tenant_source(tenant.name)
     own = f"{source} (namespace)" if tenant.namespace else "rule: tenant-<name>"
     yield ExplainedValue("namespace", tenant.namespace_name, own)
     yield ExplainedValue("service_account", names.serving_service_account(tenant.name), "rule: <tenant>-serving")
@@ -109,7 +109,7 @@ def _derived(platform: Platform, tenant: Tenant, name: str, model: ServedModel) 
         yield from _cold_start(cluster_name, source, name, cold_start(cluster, model))
     if model.accelerator:
         yield ExplainedValue("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
-    tables = [own_prices().table(platform.clusters[cluster_name].region) for cluster_name in tenant.clusters]
+    tables = [book.table(platform.clusters[cluster_name].region) for cluster_name in tenant.clusters]
     floor = sum((model_floor(model, table) for table in tables), NOTHING)
     yield ExplainedValue(
         "floor.usd_per_month", numerals.usd(floor.usd_per_month), "rule: the floors' share of machines at the prices of clusters/prices"

@@ -1,20 +1,21 @@
 """Writes price tables: that of us-east-1 from the list that production's Karpenter starts from, others from AWS's public offer files.
 
-Only machines of the shape tables are kept: no pool can name others.
+Only machines of the shape tables are kept, as no pool can name others, and those that somebody asks for, whose nodes were metered.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tidegate.checkout import Checkout
 from tidegate.errors import ToolError, UsageError
+from tidegate.facts.inventory.readable import clipped
 from tidegate.facts.nodes.node_shapes import known_instance_types
-from tidegate.facts.prices.tables import LIST_REGION, PriceTable, price_source
+from tidegate.facts.prices.tables import LIST_REGION, USD_DIGITS, PriceTable, price_source
 from tidegate.repository.aws_offers import read_offer, read_spot_history
 from tidegate.repository.schemas import KARPENTER_AWS, download
 from tidegate.tools.files import write_whole
@@ -26,37 +27,41 @@ _MADE = re.compile(r"^// generated at (20[0-9-]{8})T[0-9:]{8}Z for ([a-z0-9-]+)$
 _PRICE = re.compile(r'"([a-z0-9-]+\.[a-z0-9-]+)": ([0-9]+\.[0-9]+)')
 
 
-def karpenter_table(on_progress: Callable[[str], None]) -> PriceTable:
-    """The list of us-east-1 in the pinned module (`clusters/releases.yaml`). Raises `ToolError` when it cannot be had or read."""
+def karpenter_table(on_progress: Callable[[str], None], also: Collection[str] = ()) -> PriceTable:
+    """The list of us-east-1 in the pinned module (`clusters/releases.yaml`), `also` with these machines. Raises `ToolError` when it cannot be had or read."""
     text = (download(KARPENTER_AWS, on_progress) / LIST_FILE).read_text(encoding="utf-8")
-    return read_karpenter_list(text, f"{KARPENTER_AWS.module} {KARPENTER_AWS.version}")
+    return read_karpenter_list(text, f"{KARPENTER_AWS.module} {KARPENTER_AWS.version}", also)
 
 
-def read_karpenter_list(text: str, module: str) -> PriceTable:
+def read_karpenter_list(text: str, module: str, also: Collection[str] = ()) -> PriceTable:
     """The table in Karpenter's generated Go source. Raises `ToolError` when it is not what it was when this was written."""
     made = _MADE.search(text)
     prices = {name: float(price) for name, price in _PRICE.findall(text)}
     if made is None or made[2] != LIST_REGION or not prices:
         raise ToolError(f"read {LIST_FILE} of {module}", 1, f"no prices of {LIST_REGION} in it; look for where the module keeps them now")
-    return PriceTable(region=LIST_REGION, source=f"{module}, {LIST_FILE}", published_on=made[1], on_demand=_known(prices))
+    return PriceTable(region=LIST_REGION, source=f"{module}, {LIST_FILE}", published_on=made[1], on_demand=_kept(prices, also))
 
 
-def offered_table(offer_file: Path, spot_file: Path | None) -> PriceTable:
-    """The table of the region whose offer file, and spot prices as the AWS CLI answers, these are. Raises `UsageError` for other files."""
-    offer = read_offer(offer_file)
-    on_demand = _known(offer.linux_usd_per_hour)
+def offered_table(offer_file: Path, spot_file: Path | None, also: Collection[str] = ()) -> PriceTable:
+    """The table of the region whose offer file, and spot prices as the AWS CLI answers, these are, `also` with these machines.
+
+    Raises `UsageError` for other files, `PriceError` naming each price in them that is none.
+    """
+    offer = read_offer(offer_file, {*known_instance_types(), *also})
+    on_demand = _kept(offer.linux_usd_per_hour, also)
     if not on_demand:
         raise UsageError(f"{offer_file} has a price for none of our machines; take the index.json of AmazonEC2 for one region")
-    spot = read_spot_history(spot_file, offer.region) if spot_file else None
+    spot = read_spot_history(spot_file, offer.region, {*known_instance_types(), *also}) if spot_file else None
     try:
         return PriceTable(
             region=offer.region, source=f"AWS's public offer file AmazonEC2, version {offer.version}", published_on=offer.published_on,
-            on_demand=on_demand, spot=_known(spot.linux_usd_per_hour) if spot else {}, spot_seen_on=spot.seen_on if spot else None,
+            on_demand=on_demand, spot={name: usd for name, usd in spot.linux_usd_per_hour.items() if name in on_demand} if spot else {}, spot_seen_on=spot.seen_on if spot else None,
         )  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{offer_file}: {at} = {first['input']}: {first['msg']}; take AWS's own file") from error
+        named = spot_file if at.startswith("spot") else offer_file
+        raise UsageError(f"{named}: {at} = {clipped(str(first['input']))}: {first['msg']}; take AWS's own file") from error
 
 
 def write_table(checkout: Checkout, table: PriceTable) -> Path:
@@ -86,8 +91,10 @@ def _lines(prices: Mapping[str, float]) -> list[str]:
 
 
 def _decimal(price: float) -> str:
-    return f"{price:.6f}".rstrip("0").removesuffix(".") or "0"
+    return f"{price:.{USD_DIGITS}f}".rstrip("0").removesuffix(".")
 
 
-def _known(prices: Mapping[str, float]) -> dict[str, float]:
-    return {name: prices[name] for name in known_instance_types() if name in prices}
+def _kept(prices: Mapping[str, float], also: Collection[str]) -> dict[str, float]:
+    if absent := sorted(set(also) - prices.keys()):
+        raise UsageError(f"there is no price of {', '.join(absent)} in it; look for the name in AWS's list of instance types")
+    return {name: prices[name] for name in (*known_instance_types(), *also) if name in prices}

@@ -12,9 +12,10 @@ from tidegate.checkout import Checkout
 from tidegate.contracts.rendering import RenderCheck, RenderSummary
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts.editor_schemas import editor_schemas
+from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.platform import Platform
 from tidegate.manifests.layout import RENDERED
-from tidegate.manifests.validate import validate_folder
+from tidegate.manifests.validate import PricedPlatform, validate_folder
 from tidegate.repository.code_owners import CODE_OWNERS, code_owners, place_findings, stale_findings
 from tidegate.repository.schemas import load_schemas, version_findings
 from tidegate.signing.committed import check_catalogue
@@ -89,6 +90,7 @@ def _objects(checkout: Checkout) -> int:
 def _judged(checkout: Checkout, platform: Platform, on_progress: Callable[[str], None]) -> list[Finding]:
     """Every finding about what is in the checkout, whether or not it is what the facts render to."""
     schemas = load_schemas(on_progress)
+    priced = PricedPlatform(platform, load_prices(checkout.root))
     return [
         *check_catalogue(checkout.root, platform, platform.catalogue),
         *version_findings(platform),
@@ -96,6 +98,6 @@ def _judged(checkout: Checkout, platform: Platform, on_progress: Callable[[str],
         *(
             finding
             for folder in _folders(checkout)
-            for finding in validate_folder(folder, schemas, platform if folder == checkout.rendered else None)
+            for finding in validate_folder(folder, schemas, priced if folder == checkout.rendered else None)
         ),
     ]

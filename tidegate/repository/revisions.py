@@ -13,17 +13,16 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.errors import InventoryError, ToolError, ToolMissingError, UsageError
+from tidegate.errors import InventoryError, ManifestError, ToolError, ToolMissingError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.money import HOURS_PER_MONTH, NOTHING, Floor, tenant_floor, warm_floor
-from tidegate.facts.platform import Platform
 from tidegate.facts.prices.tables import PriceBook, tariff_of
-from tidegate.manifests.budgets import nodes_of
+from tidegate.manifests.budgets import nodes_of, require_prices
 from tidegate.manifests.fit.standing import StandingNode, usd_per_month_by_tenant
 from tidegate.manifests.layout import RENDERED
-from tidegate.manifests.validate import read_folder
+from tidegate.manifests.validate import read_rendered
 
 FACTS = ("clusters/inventory", "gitops/tenants", RENDERED)
 """What is read of a revision."""
@@ -79,7 +78,7 @@ class Comparison:
 def compare(checkout: Checkout, old: str, new: str = WORKING_TREE) -> Comparison:
     """Compares revision `old` with `new` (default: the files as they are). Both at today's prices.
 
-    Raises `UsageError` for an unknown revision.
+    Raises `UsageError` for a revision that is unknown or cannot be reckoned, `FindingsError` for files of the working tree that cannot.
     """
     book = load_prices(checkout.root)
     with _files_of(checkout, old) as before, _files_of(checkout, new) as after:
@@ -111,9 +110,22 @@ class _Side:
 
 
 def _side(folder: Path, revision: str, book: PriceBook) -> _Side:
-    platform = _facts(folder, revision)
-    rendered = folder / RENDERED
-    nodes = nodes_of(platform, read_folder(rendered).objects if rendered.is_dir() else {}, book)
+    try:
+        return _reckoned(folder, book)
+    except (InventoryError, ManifestError) as error:
+        if revision == WORKING_TREE:
+            raise
+        first, more = error.findings[0], len(error.findings) - 1
+        raise UsageError(
+            f"{revision} cannot be reckoned by this version, which asks for other files: {first}{f' and {more} more' if more else ''}; "
+            "compare with a later revision"
+        ) from error
+
+
+def _reckoned(folder: Path, book: PriceBook) -> _Side:
+    platform = inventory.load(folder)
+    require_prices(platform, book)
+    nodes = nodes_of(platform, read_rendered(folder), book)
     whole = usd_per_month_by_tenant(nodes)
     tenants = {
         name: tenant_floor(tenant, platform.clusters, book) + _whole(whole.get(name, Fraction(0)))
@@ -126,19 +138,6 @@ def _side(folder: Path, revision: str, book: PriceBook) -> _Side:
 
 def _whole(usd: Fraction) -> Floor:
     return Floor(0, 0, round(float(usd), 2))
-
-
-def _facts(folder: Path, revision: str) -> Platform:
-    try:
-        return inventory.load(folder)
-    except InventoryError as error:
-        if revision == WORKING_TREE:
-            raise
-        first, more = error.findings[0], len(error.findings) - 1
-        raise UsageError(
-            f"the facts of {revision} are not readable by this version, which asks for others: {first}"
-            f"{f' and {more} more' if more else ''}; compare with a later revision"
-        ) from error
 
 
 def _tenant_changes(before: _Side, after: _Side) -> Iterator[TenantChange]:

@@ -19,9 +19,9 @@ import pytest
 
 from tests.acceptance.gpu_drill import Drill, drill, gpu_pod, idle_nodes_leave_after, replica_set
 from tests.acceptance.running_platform import INVENTORY, REGIONS, TIDEGATE, Running, wait_for
+from tests.prices import PRICES
 from tidegate import tools
 from tidegate.facts import names
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.nodes.pools import pools_for
 from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
 from tidegate.metering.replicas import STEP_SECONDS, Group, groups_of
@@ -82,7 +82,7 @@ def test_assistant_pays_for_less_than_half_a_day_and_the_sums_are_the_bill(
 ) -> None:
     groups = [
         group
-        for group in groups_of(INVENTORY, INVENTORY.clusters[REGION], own_prices().table(INVENTORY.clusters[REGION].region))
+        for group in groups_of(INVENTORY, INVENTORY.clusters[REGION], PRICES.table(INVENTORY.clusters[REGION].region))
         if group.tenant.models[group.model].accelerator and group.name in BUSINESS_DAY and not group.low
     ]
     assert {group.name for group in groups} == {"assistant/chat", "scoring/batch"}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from clusters import cluster_tree
 from tests.measure.bench.entries import in_memory
+from tests.prices import PRICES
 from tidegate import tools
 from tidegate.facts import inventory
 from tidegate.facts.models.served_model import Rollout, ServedModel
@@ -25,7 +26,7 @@ from tidegate.facts.platform import Platform, check
 from tidegate.facts.tenant import Quota, Tenant, Tier
 from tidegate.manifests.sizes import json_bytes
 from tidegate.manifests.tree import emit_tree, file_path, write_trees
-from tidegate.manifests.validate import validate_folder
+from tidegate.manifests.validate import PricedPlatform, validate_folder
 from tidegate.repository.schemas import load_schemas
 
 CLUSTER = "live-1"
@@ -94,7 +95,7 @@ def measure(root: Path, tenants: int, models: int) -> Measured:
         began = time.process_time()
         write_trees({scratch / "rendered": emit_tree(cluster_tree.objects(platform))})
         rendered = time.process_time()
-        findings += validate_folder(scratch / "rendered", schemas, platform)
+        findings += validate_folder(scratch / "rendered", schemas, PricedPlatform(platform, PRICES))
         validated = time.process_time()
     largest = max(sizes, key=lambda path: sizes[path])
     return Measured(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
@@ -20,7 +21,7 @@ TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ledger")
-    simulate(inventory.load(ROOT), "live-1", 1, folder)
+    simulate(inventory.load(ROOT), "live-1", 1, folder, PRICES)
     return folder
 
 

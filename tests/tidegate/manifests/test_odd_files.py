@@ -12,13 +12,14 @@ from typing import Any, cast
 import pytest
 import yaml_rs
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.schemas import SchemaSet
 from tidegate.manifests.tree import facts_of
-from tidegate.manifests.validate import judge, validate_folder
+from tidegate.manifests.validate import PricedPlatform, judge, validate_folder
 from tidegate.manifests.yaml_text import parse
 
 ODD: tuple[Any, ...] = (None, [], {}, "", "x", -1, 2**70, True, [None], [[]], {"": None})
@@ -46,7 +47,7 @@ def test_odd_heads_are_findings(tmp_path: Path, schemas: SchemaSet, platform: Pl
             path = tmp_path / f"live-1/{kind}-{number}.yaml"
             path.parent.mkdir(exist_ok=True)
             path.write_text(yaml_rs.dumps(changed))
-    found = {finding.source for finding in validate_folder(tmp_path, schemas, platform)}
+    found = {finding.source for finding in validate_folder(tmp_path, schemas, PricedPlatform(platform, PRICES))}
     assert len(found) > len(ODD)
 
 
@@ -59,7 +60,7 @@ def test_odd_values_anywhere_are_findings(tmp_path: Path, schemas: SchemaSet, pl
             manifest = cast("dict[str, Any]", parse(path.read_text()))
             _set(manifest, chance.choice(list(_places(manifest))), chance.choice(ODD))
             path.write_text(yaml_rs.dumps(manifest))
-        assert validate_folder(folder, schemas, platform)
+        assert validate_folder(folder, schemas, PricedPlatform(platform, PRICES))
 
 
 def _places(value: object, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

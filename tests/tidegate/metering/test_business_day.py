@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clusters.components.nodes import gpu_pools
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
@@ -18,7 +19,7 @@ from tidegate.metering.billing.events import NodeGone, NodeSeen, PodSeen
 from tidegate.metering.business_day import BUSINESS_DAY
 from tidegate.metering.costs import SIMULATED_MIDNIGHT_MS, Day, simulate
 from tidegate.metering.ledger import read_month
-from tidegate.metering.pretended_region import PretendedRegion
+from tidegate.metering.pretended_region import PretendedDay, PretendedRegion
 
 PLATFORM = inventory.load(ROOT)
 
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def day(folder: Path) -> Day:
-    return simulate(PLATFORM, "live-1", 1, folder)
+    return simulate(PLATFORM, "live-1", 1, folder, PRICES)
 
 
 def test_assistant_takes_cards_in_office_hours_only(day: Day) -> None:
@@ -45,7 +46,7 @@ def test_assistant_takes_cards_in_office_hours_only(day: Day) -> None:
 
 @pytest.mark.parametrize("seed", [2, 3])
 def test_other_days_are_much_the_same(tmp_path: Path, seed: int) -> None:
-    other = simulate(PLATFORM, "live-1", seed, tmp_path)
+    other = simulate(PLATFORM, "live-1", seed, tmp_path, PRICES)
     assert {one.model: one.gpu_hours <= 9 for one in other.always_on}["assistant/chat"]
     assert sum(one.usd_cents for one in other.bill.sums) == other.bill.usd_cents
 
@@ -55,7 +56,7 @@ def test_tenants_and_shared_and_idle_are_the_bill_of_the_nodes(day: Day) -> None
     # Counted from the nodes themselves: made, gone, price.
     lives: dict[str, list[int]] = {}
     prices: dict[str, float] = {}
-    for event in PretendedRegion(PLATFORM, "live-1", 1, SIMULATED_MIDNIGHT_MS):
+    for event in PretendedRegion(PLATFORM, PretendedDay("live-1", 1, SIMULATED_MIDNIGHT_MS), PRICES.table()):
         if isinstance(event, NodeSeen):
             lives.setdefault(event.node.uid, [event.node.created_ms, SIMULATED_MIDNIGHT_MS + DAY_MS])
             price = {
@@ -86,7 +87,7 @@ def test_everybody_who_serves_pays_and_every_call_is_counted(day: Day) -> None:
 
 
 def test_same_seed_is_the_same_day_byte_for_byte(folder: Path, day: Day, tmp_path: Path) -> None:
-    assert simulate(PLATFORM, "live-1", 1, tmp_path) == day
+    assert simulate(PLATFORM, "live-1", 1, tmp_path, PRICES) == day
     (first,), (second,) = read_month(folder, "2026-11"), read_month(tmp_path, "2026-11")
     assert first.path.read_bytes() == second.path.read_bytes()
     assert len(first.entries) == 24 * 12
@@ -95,7 +96,7 @@ def test_same_seed_is_the_same_day_byte_for_byte(folder: Path, day: Day, tmp_pat
 def test_no_node_holds_more_than_it_has_and_no_pool_more_than_it_may() -> None:
     pods_asked: dict[str, list[str]] = {}
     nodes: dict[str, int] = {}
-    for event in PretendedRegion(PLATFORM, "live-2", 5, SIMULATED_MIDNIGHT_MS):
+    for event in PretendedRegion(PLATFORM, PretendedDay("live-2", 5, SIMULATED_MIDNIGHT_MS), PRICES.table()):
         if isinstance(event, NodeSeen) and event.node.cards:
             nodes[event.node.uid] = event.node.cards
         elif isinstance(event, NodeGone):
@@ -108,7 +109,7 @@ def test_no_node_holds_more_than_it_has_and_no_pool_more_than_it_may() -> None:
 
 def test_unknown_region_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no region 'live-3'; there are live-1, live-2"):
-        simulate(PLATFORM, "live-3", 1, tmp_path)
+        simulate(PLATFORM, "live-3", 1, tmp_path, PRICES)
 
 
 def test_nodes_stay_empty_as_long_as_in_the_gpu_pools() -> None:

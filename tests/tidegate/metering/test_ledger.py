@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import LedgerError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.allotment import Owner, Reason
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Use
 from tidegate.metering.costs import month_cost
 from tidegate.metering.ledger import month_of, open_ledger, read_month
 
-TARIFF = Tariff(own_prices())
+TARIFF = Tariff(PRICES)
 
 BEGIN_MS = 1_793_577_600_000  # 2026-11-02
 REGION = "live-1"

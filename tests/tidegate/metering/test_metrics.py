@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tests.tidegate.metering.test_ledger import entry
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.entries import Requests
 from tidegate.metering.costs import SIMULATED_MIDNIGHT_MS, simulate
@@ -32,9 +32,9 @@ def values(metrics: Metrics, name: str) -> list[float]:
 
 
 def test_day_has_few_series_and_the_money_of_its_bill(tmp_path: Path) -> None:
-    day = simulate(inventory.load(ROOT), "live-1", 1, tmp_path)
+    day = simulate(inventory.load(ROOT), "live-1", 1, tmp_path, PRICES)
     (file,) = read_month(tmp_path, month_of(SIMULATED_MIDNIGHT_MS))
-    metrics = Metrics(Tariff(own_prices()))
+    metrics = Metrics(Tariff(PRICES))
     for one in file.entries:
         metrics.add(one)
     money = values(metrics, "tidegate_cost_usd_total")
@@ -45,7 +45,7 @@ def test_day_has_few_series_and_the_money_of_its_bill(tmp_path: Path) -> None:
 
 
 def test_node_without_a_price_is_shown_as_such_and_not_as_free() -> None:
-    metrics = Metrics(Tariff(own_prices()))
+    metrics = Metrics(Tariff(PRICES))
     metrics.add(entry(0, instance_type="z9.huge").model_copy(update={"requests": (Requests(tenant="a", model="m", requests=3),)}))
     assert values(metrics, "tidegate_cost_usd_total") == []
     assert values(metrics, "tidegate_unpriced_node_seconds_total") == [0.001]
@@ -53,7 +53,7 @@ def test_node_without_a_price_is_shown_as_such_and_not_as_free() -> None:
 
 
 def test_metrics_are_answered_on_loopback_and_a_taken_port_is_refused() -> None:
-    port, metrics = scratch_port(), Metrics(Tariff(own_prices()))
+    port, metrics = scratch_port(), Metrics(Tariff(PRICES))
     metrics.add(entry(0))
     close = metrics.serve(port)
     try:
@@ -61,6 +61,6 @@ def test_metrics_are_answered_on_loopback_and_a_taken_port_is_refused() -> None:
             text = answer.read().decode()
         assert 'tidegate_ledger_end_seconds{region="live-1"}' in text
         with pytest.raises(UsageError, match=f"port {port} cannot be had: Address already in use; choose another"):
-            Metrics(Tariff(own_prices())).serve(port)
+            Metrics(Tariff(PRICES)).serve(port)
     finally:
         close()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
-from tidegate.errors import InventoryError, ToolError, UsageError
+from tidegate.errors import InventoryError, PriceError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.inventory.prices import load_prices, load_service_prices, own_prices
+from tidegate.facts.inventory.prices import load_prices, load_service_prices
 from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.prices.tables import OLD_DAYS, SPOT_SHARE_OF_ON_DEMAND, PriceBook
 from tidegate.repository.price_tables import karpenter_table, offered_table, read_karpenter_list, table_text, write_table
@@ -29,7 +31,7 @@ def test_committed_list_is_that_of_the_pinned_karpenter_byte_for_byte() -> None:
 
 
 def test_every_machine_of_the_tables_has_a_list_price() -> None:
-    table = own_prices().table()
+    table = PRICES.table()
     assert set(table.on_demand) == set(known_instance_types())
     # One H100, one L40S, one L4 and an eighth of one, in dollars an hour.
     assert [table.on_demand[name] for name in ("p5.4xlarge", "g6e.xlarge", "g6.xlarge", "g6f.xlarge")] == [6.88, 1.861, 0.8048, 0.2375]
@@ -90,6 +92,78 @@ def test_other_files_are_refused(old: str, new: str, message: str, tmp_path: Pat
         offered_table(path, None)
 
 
+ODD_PRICES = ["NaN", "inf", "-0.9038000000", "0,9", "free", "1e400", "1e999999999", "1/0", "", "1_0", "9" * 5000]
+"""What is no price, though Python reads some of them as numbers."""
+ODD_IDS = ["nan", "inf", "negative", "comma", "text", "huge", "endless", "by-zero", "empty", "underscore", "long"]
+
+
+@pytest.mark.parametrize("odd", ODD_PRICES, ids=ODD_IDS)
+def test_odd_price_of_a_machine_of_ours_is_named(odd: str, tmp_path: Path) -> None:
+    text = OFFER.read_text()
+    path = tmp_path / "index.json"
+    path.write_text(text.replace('"0.9038000000"', f'"{odd}"'))
+    with pytest.raises(PriceError) as refused:
+        offered_table(path, None)
+    (finding,) = refused.value.findings
+    assert re.fullmatch(
+        rf"{path}: terms\.OnDemand\.\w+\.[\w.]+\.priceDimensions\.[\w.]+\.pricePerUnit\.USD = (?P<value>.{{1,60}}): "
+        r"is no price of g6\.xlarge in US dollars; take AWS's own file \[offer-price\]",
+        str(finding),
+    ), str(finding)
+    assert odd[:20] in finding.value
+
+
+@pytest.mark.parametrize("odd", [*ODD_PRICES, "0", "0.0000001"], ids=[*ODD_IDS, "zero", "below-a-table"])
+def test_odd_spot_price_is_named(odd: str, tmp_path: Path) -> None:
+    path = tmp_path / "spot.json"
+    path.write_text(SPOT.read_text().replace('"0.340000"', f'"{odd}"'))
+    with pytest.raises(PriceError) as refused:
+        offered_table(OFFER, path)
+    (finding,) = refused.value.findings
+    assert str(finding).startswith(
+        f"{path}: SpotPriceHistory[1].SpotPrice = {finding.value}: is no price of g6.xlarge in US dollars; take "
+    )
+    assert odd[:20] in finding.value
+
+
+def test_odd_prices_of_machines_that_no_pool_names_are_passed_over(tmp_path: Path) -> None:
+    offer, spot = tmp_path / "index.json", tmp_path / "spot.json"
+    offer.write_text(
+        OFFER.read_text().replace('"instanceType": "m7i.xlarge"', '"instanceType": "m1.none"').replace('"0.2247000000"', '"NaN"')
+    )
+    spot.write_text(SPOT.read_text().replace('"InstanceType": "m7i.xlarge"', '"InstanceType": "m1.none"'))
+    assert offered_table(offer, spot).on_demand == {"g6.xlarge": 0.9038}
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-04-31", "2025-02-29"])
+def test_day_that_the_calendar_has_not_is_refused_wherever_it_stands(day: str, tmp_path: Path) -> None:
+    offer, spot = tmp_path / "index.json", tmp_path / "spot.json"
+    offer.write_text(OFFER.read_text().replace("2026-11-20T", f"{day}T"))
+    with pytest.raises(UsageError, match=rf"index\.json: published_on = {day}: the calendar has no such day; take AWS's own file"):
+        offered_table(offer, None)
+    spot.write_text(re.sub(r"2026-11-2[0-9]T", f"{day}T", SPOT.read_text()))
+    with pytest.raises(UsageError, match=rf"spot\.json: spot_seen_on = {day}: the calendar has no such day; take AWS's own file"):
+        offered_table(OFFER, spot)
+    prices = tmp_path / "clusters" / "prices"
+    (prices / "services").mkdir(parents=True)
+    for name, key in (("us-east-1.yaml", "published_on"), ("services/us-east-1.yaml", "seen_on")):
+        text = (ROOT / "clusters" / "prices" / name).read_text()
+        (prices / name).write_text(re.sub(rf'{key}: "[0-9-]+"', f'{key}: "{day}"', text, count=1))
+    with pytest.raises(InventoryError, match=rf"us-east-1\.yaml: published_on = {day}: the calendar has no such day; write the day"):
+        load_prices(tmp_path)
+    with pytest.raises(InventoryError, match=rf"control_plane\.seen_on = {day}: the calendar has no such day; write the day"):
+        load_service_prices(tmp_path)
+
+
+@pytest.mark.parametrize("odd", [".nan", ".inf", "-1", "0", "1e400", "cheap", '"6.88"', "0.0000001", "1000001"])
+def test_odd_price_in_a_table_is_named(odd: str, tmp_path: Path) -> None:
+    path = tmp_path / "clusters" / "prices" / "us-east-1.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text((ROOT / "clusters" / "prices" / "us-east-1.yaml").read_text().replace("6.88\n", f"{odd}\n"))
+    with pytest.raises(InventoryError, match=r"us-east-1\.yaml: on_demand\.p5\.4xlarge = .*: .*; write "):
+        load_prices(tmp_path)
+
+
 def test_files_that_are_not_there_or_of_another_region_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file or directory; name a file"):
         offered_table(tmp_path / "index.json", None)
@@ -115,7 +189,7 @@ def test_table_that_is_written_is_read_back_and_used_for_its_region_only(tmp_pat
 
 
 def test_table_is_a_finding_after_half_a_year() -> None:
-    book = own_prices()
+    book = PRICES
     last = date.fromordinal(date.fromisoformat(book.table().published_on).toordinal() + OLD_DAYS)
     assert list(book.findings(last)) == []
     (finding,) = book.findings(date.fromordinal(last.toordinal() + 1))
@@ -173,3 +247,14 @@ def test_commands_show_and_refresh(tmp_path: Path) -> None:
     assert old.value.exit_code == 1
     with pytest.raises(ToolError, match="--spot-file belongs to a region; name its --offer-file, too"):
         tools.run([TIDEGATE, "cost", "prices", "refresh", "--spot-file", str(SPOT)], cwd=root)
+
+
+def test_machine_that_was_metered_can_be_asked_for(tmp_path: Path) -> None:
+    text = '// generated at 2026-07-06T14:20:29Z for us-east-1\n"m7i.xlarge": 0.201600, "m1.odd": 1.000000,\n'
+    assert read_karpenter_list(text, "module v1", ["m1.odd"]).on_demand == {"m7i.xlarge": 0.2016, "m1.odd": 1}
+    offer = tmp_path / "index.json"
+    offer.write_text(OFFER.read_text().replace('"instanceType": "m7i.xlarge"', '"instanceType": "m1.odd"'))
+    assert set(offered_table(offer, None).on_demand) == {"g6.xlarge"}
+    assert set(offered_table(offer, None, ["m1.odd"]).on_demand) == {"g6.xlarge", "m1.odd"}
+    with pytest.raises(UsageError, match=r"there is no price of m1\.none in it; look for the name in AWS's list of instance types"):
+        offered_table(offer, None, ["m1.none"])

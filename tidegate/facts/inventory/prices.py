@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from tidegate.errors import Finding, InventoryError
@@ -11,8 +10,6 @@ from tidegate.facts.prices.services import SERVICE_PRICES, ServicePrices
 from tidegate.facts.prices.tables import LIST_REGION, PriceBook, PriceTable, price_source
 
 FOLDER = Path("clusters/prices")
-
-_OWN_ROOT = Path(__file__).resolve().parents[3]
 
 
 def load_prices(root: Path) -> PriceBook:
@@ -44,9 +41,3 @@ def load_prices(root: Path) -> PriceBook:
 def load_service_prices(root: Path) -> ServicePrices:
     """What is no machine, of the checkout at `root`. Raises `InventoryError` with every finding."""
     return read_fact(root, Path(SERVICE_PRICES), ServicePrices)
-
-
-@cache
-def own_prices() -> PriceBook:
-    """The tables of this package's own checkout, read once per process: what is used where nobody names a checkout."""
-    return load_prices(_OWN_ROOT)

@@ -9,14 +9,17 @@ from pydantic import Field, model_validator
 from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.knative_limits import IDLE_SECONDS_MAX, P99_MS_MAX
 
+MOST_REPLICAS = 500
+"""Of one part of a model: more than any pool here has room for."""
+
 
 class Scaling(Fact):
     """How many replicas, and on which signal."""
 
     mode: Literal["knative", "standard"] = "knative"
     """`knative` scales to zero and splits traffic; `standard` is a Deployment with a floor of at least one."""
-    min_replicas: Annotated[int, Field(ge=0, le=500)]
-    max_replicas: Annotated[int, Field(ge=1, le=500)]
+    min_replicas: Annotated[int, Field(ge=0, le=MOST_REPLICAS)]
+    max_replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
     concurrency_target: Annotated[int, Field(ge=1, le=1000)] = 8
     """Requests in flight per replica that the autoscaler aims at; in knative mode only."""
     idle_seconds: Annotated[int, Field(ge=30, le=IDLE_SECONDS_MAX)] = 300

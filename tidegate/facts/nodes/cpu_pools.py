@@ -60,7 +60,7 @@ class CpuPool(Fact):
                 raise refuse(
                     "cpu-pool-instance-type",
                     "is not in the table of machines without a card",
-                    f"use one of {known}, or add it to tidegate/facts/nodes/node_shapes.py",
+                    f"use one of {known}",
                     at=f"instance_types[{index}]",
                     value=instance_type,
                 )

@@ -13,12 +13,12 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from tidegate.errors import Finding
+from tidegate.errors import Finding, PriceError
 from tidegate.facts.cluster import AwsRegion, CapacityType, Cluster
-from tidegate.facts.fact import Fact
-from tidegate.facts.nodes.node_shapes import InstanceType, known_instance_types
+from tidegate.facts.fact import Fact, refuse
+from tidegate.facts.nodes.node_shapes import CPU_SHAPES, InstanceType, known_instance_types
 from tidegate.facts.numerals import decimal
 
 LIST_REGION = "us-east-1"
@@ -37,10 +37,25 @@ EMBEDDED_INSTANCE_TYPE = "embedded"
 _STANDS_FOR = {EMBEDDED_INSTANCE_TYPE: "m7i.xlarge"}
 """Whatever machine this is, it stands for the first of the system pool."""
 
-Day = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+
+def _day_of_the_calendar(day: str) -> str:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise refuse("no-such-day", "the calendar has no such day", "write the day as it is on the source, such as 2026-07-06") from None
+    return day
+
+
+Day = Annotated[
+    str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"), AfterValidator(_day_of_the_calendar)
+]
 """A day, such as "2026-07-06"."""
 
-Usd = Annotated[float, Field(gt=0, le=1_000_000)]
+USD_DIGITS = 6
+"""Digits behind the point that a table keeps, as AWS's list has them."""
+
+Usd = Annotated[float, Field(ge=10**-USD_DIGITS, le=1_000_000)]
+"""Dollars of an hour; the least is the smallest that a table can write."""
 
 
 class PriceTable(Fact):
@@ -57,6 +72,10 @@ class PriceTable(Fact):
     spot_seen_on: Day | None = None
     """The day of the spot prices."""
 
+    def has(self, instance_type: str) -> bool:
+        """Whether it has a price."""
+        return instance_type in self.on_demand
+
     def usd_per_hour(self, instance_type: str, capacity: CapacityType) -> Fraction | None:
         """The exact price of an hour; None when the table has none."""
         name = _STANDS_FOR.get(instance_type, instance_type)
@@ -67,6 +86,20 @@ class PriceTable(Fact):
             return Fraction(str(on_demand))
         spot = self.spot.get(name)
         return Fraction(str(on_demand)) * Fraction(str(SPOT_SHARE_OF_ON_DEMAND)) if spot is None else Fraction(str(spot))
+
+    def require_usd_per_hour(self, instance_type: str, capacity: CapacityType) -> Fraction:
+        """The same. Raises `PriceError` when the table has none: nothing is reckoned as if it cost nothing."""
+        if (usd := self.usd_per_hour(instance_type, capacity)) is None:
+            raise PriceError([
+                Finding(
+                    price_source(self.region), f"on_demand.{instance_type}", "price-missing-in-region",
+                    "is not there, and a rendered pool may bring this machine", UNPRICED_REMEDY,
+                )
+            ])  # fmt: skip
+        return usd
+
+
+UNPRICED_REMEDY = "read the region's prices again with `tidegate cost prices refresh`, or name another machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +169,5 @@ def price_findings(cluster: Cluster, source: str) -> Iterator[Finding]:
         if instance_type not in known:
             yield Finding(
                 source, f"system_pool.instance_types[{index}]", "price-missing", "has no price, so its cost is unknown",
-                "add it to tidegate/facts/nodes/node_shapes.py", instance_type,
+                f"use one of {', '.join(sorted(CPU_SHAPES))}", instance_type,
             )  # fmt: skip

@@ -11,18 +11,21 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
+from tidegate.errors import ManifestError
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.money import HOURS_PER_MONTH
 from tidegate.facts.nodes.accelerators import Accelerator, AcceleratorShare, Architecture, Share, instance_shapes, share_gib
 from tidegate.facts.nodes.node_shapes import CPU_SHAPES, allocatable, shape_of
-from tidegate.facts.platform import Platform
+from tidegate.facts.platform import Platform, cluster_source
 from tidegate.facts.prices.tables import PriceTable
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.packing import PackedNode, WaitingPod, pack
-from tidegate.manifests.fit.pools import ARCHITECTURE, CAPACITY_TYPE, INSTANCE_TYPE, SYSTEM, Pool, cluster_pools
+from tidegate.manifests.fit.pools import ARCHITECTURE, CAPACITY_TYPE, INSTANCE_TYPE, SYSTEM, Pool, applied_node_pools, cluster_pools
+from tidegate.manifests.fit.readable import require_readable
 from tidegate.manifests.fit.standing import waiting_pods
 from tidegate.manifests.placed import Placed
+from tidegate.manifests.tree import RENDER_COMMAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,17 @@ class Choice:
     peak_usd_per_hour: float
     checks: tuple[str, ...] = ()
 
+    def saves(self, now: Choice) -> bool:
+        """Whether floors or peaks cost less than `now` and neither costs more. What hosts them at all is better than what does not."""
+        if not now.machines or not self.machines:
+            return bool(self.machines)
+        pairs = ((self.floor_usd_per_month, now.floor_usd_per_month), (self.peak_usd_per_hour, now.peak_usd_per_hour))
+        return all(own <= other for own, other in pairs) and any(own < other for own, other in pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One pool: as it is, the cheapest of the same kind, and the cheapest of all; None where nothing is cheaper."""
+    """One pool: as it is, the cheapest of the same kind, and the cheapest of all; None where nothing is cheaper for floors and peaks."""
 
     cluster: str
     pool: str
@@ -94,15 +104,21 @@ class _Asked:
             return sum(shape.gpus for shape in shapes) <= gpu_pool.max_gpus
         return sum(shape.vcpus for shape in shapes) <= self.cluster.cpu_pools[self.pool.name].max_cpu
 
-    def _price(self, node: NodeShape) -> Fraction | None:
-        return self.table.usd_per_hour(node.labels[INSTANCE_TYPE], CapacityType(node.labels[CAPACITY_TYPE]))
+    def _price(self, node: NodeShape) -> Fraction:
+        return self.table.require_usd_per_hour(node.labels[INSTANCE_TYPE], CapacityType(node.labels[CAPACITY_TYPE]))
 
     def _usd(self, nodes: Sequence[PackedNode]) -> Fraction:
-        return sum((self._price(node.machine) or Fraction(0) for node in nodes), Fraction(0))
+        return sum((self._price(node.machine) for node in nodes), Fraction(0))
 
 
 def advise(platform: Platform, cluster: Cluster, objects: Sequence[Placed], table: PriceTable) -> Iterator[Advice]:
-    """One advice for each pool of `cluster` that some pod may land in. Raises `ValueError` naming a quantity that cannot be read."""
+    """One advice for each pool of `cluster` that some pod may land in.
+
+    Raises `ManifestError` naming each amount that cannot be reckoned with and each pool that the facts do not have, `PriceError` for a
+    machine of a pool without a price.
+    """
+    require_readable(objects)
+    _require_known_pools(cluster, objects)
     pools = [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM]
     floors, peaks = (_by_pool(waiting_pods(objects, peak=peak), pools) for peak in (False, True))
     for pool in pools:
@@ -120,17 +136,15 @@ def _cheapest(asked: _Asked) -> tuple[Choice, Choice | None, Choice | None]:
     as_it_is = _Candidate(asked.pool.nodes, "", _card(gpu_pool), _first_capacity(asked), is_same_kind=True, checks=())
     now = asked.choice(as_it_is) or Choice((), as_it_is.capacity, as_it_is.card, 0, 0, 0, 0, ("the peaks are above the pool's limit",))
     candidates = _with_cards(asked, gpu_pool) if gpu_pool else _without_cards(asked)
-    found = [
-        (choice, candidate.is_same_kind) for candidate in candidates if (choice := asked.choice(candidate)) and _cost(choice) < _cost(now)
-    ]
+    found = [(choice, candidate.is_same_kind) for candidate in candidates if (choice := asked.choice(candidate)) and choice.saves(now)]
     same = min((choice for choice, is_same in found if is_same), key=_cost, default=None)
     every = min((choice for choice, _ in found), key=_cost, default=None)
     return now, same, None if every == same else every
 
 
 def _cost(choice: Choice) -> tuple[float, float, tuple[str, ...]]:
-    """Floors first: they are paid for every hour of the month. Nothing at all is no offer."""
-    return (choice.floor_usd_per_month, choice.peak_usd_per_hour, choice.machines) if choice.machines else (float("inf"), 0, ())
+    """Floors first: they are paid for every hour of the month."""
+    return choice.floor_usd_per_month, choice.peak_usd_per_hour, choice.machines
 
 
 def _with_cards(asked: _Asked, pool: GpuPool) -> Iterator[_Candidate]:
@@ -142,7 +156,7 @@ def _with_cards(asked: _Asked, pool: GpuPool) -> Iterator[_Candidate]:
         is_same = (accelerator, share) == (pool.accelerator, pool.share)
         resource = AcceleratorShare(accelerator=accelerator, share=share).resource_name
         for (instance_type, shape), capacity in product(instance_shapes(accelerator).items(), CapacityType):
-            if capacity is CapacityType.SPOT and asked.is_hot:
+            if (capacity is CapacityType.SPOT and asked.is_hot) or not asked.table.has(instance_type):
                 continue
             checks = [_offered(asked.cluster, instance_type)]
             if not is_same:
@@ -178,7 +192,7 @@ def _without_cards(asked: _Asked) -> Iterator[_Candidate]:
     pool = asked.cluster.cpu_pools[asked.pool.name]
     capacity = CapacityType(pool.capacity)
     for architecture in Architecture:
-        known = [name for name, shape in CPU_SHAPES.items() if shape.architecture is architecture]
+        known = [name for name, shape in CPU_SHAPES.items() if shape.architecture is architecture and asked.table.has(name)]
         families = sorted({name.partition(".")[0] for name in known})
         for chosen in (
             *([name] for name in known),
@@ -230,8 +244,20 @@ def _offered(cluster: Cluster, instance_types: str) -> str:
     )
 
 
+def _require_known_pools(cluster: Cluster, objects: Sequence[Placed]) -> None:
+    known = {*cluster.gpu_pools, *cluster.cpu_pools}
+    if findings := [
+        placed.finding(
+            "pool-not-in-facts", "metadata.name", f"{cluster_source(cluster.name)} has no such pool", f"run `{RENDER_COMMAND}`", name
+        )
+        for name, placed in applied_node_pools(cluster, objects).items()
+        if name not in known
+    ]:
+        raise ManifestError(findings)
+
+
 def _by_pool(pods: Sequence[WaitingPod], pools: Sequence[Pool]) -> dict[str, list[WaitingPod]]:
     found: dict[str, list[WaitingPod]] = {}
-    for node in pack(pods, pools, lambda _node: None):
+    for node in pack(pods, pools, lambda _node: Fraction(0)):
         found.setdefault(node.pool, []).extend(node.pods)
     return found

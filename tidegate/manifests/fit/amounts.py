@@ -11,8 +11,8 @@ from typing import TypeAlias
 Amounts: TypeAlias = "Mapping[str, int]"
 """By resource name: thousandths of a core for `cpu`, bytes for `memory` and `ephemeral-storage`, pieces for all others."""
 
-_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?[0-9]{1,2}))?")
-"""The API server takes longer exponents and caps what they say; to compute one exactly would take for ever."""
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]{1,60}\.?[0-9]{0,60}|\.[0-9]{1,60}))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?[0-9]{1,2}))?")
+"""The API server takes longer numbers and exponents and caps what they say; to compute one exactly would take for ever."""
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BYTES = frozenset({"memory", "ephemeral-storage"})
@@ -28,6 +28,11 @@ def read_quantity(text: object) -> Fraction:
     if binary:
         return number * 1024 ** _BINARY[binary]
     return number * Fraction(10) ** (_DECIMAL[decimal] if decimal else int(exponent or 0))
+
+
+def is_quantity(value: object) -> bool:
+    """Whether `value` is a Kubernetes quantity that a pod may ask for, or a pool may have: not below zero."""
+    return not isinstance(value, bool) and _QUANTITY.fullmatch(str(value)) is not None and not str(value).startswith("-")
 
 
 def rounded(exact: Mapping[str, Fraction]) -> dict[str, int]:

@@ -12,19 +12,19 @@ from tidegate.manifests.fit.needs import PodNeeds, read_needs
 from tidegate.manifests.fit.nodes import Misfit, NodeShape, misfits
 from tidegate.manifests.fit.pods import ExpectedPod, expected_pods
 from tidegate.manifests.fit.pools import Pool, applied_node_pools, cluster_pools
+from tidegate.manifests.fit.readable import unreadable_findings
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.tree import name_of
 
 RULE = "pod-fits-no-pool"
-_UNREADABLE = "pod-unreadable"
 
 
 def fit_findings(cluster: Cluster, objects: Sequence[Placed]) -> Iterator[Finding]:
     """A finding for each pod of `objects`, all of one cluster, that no node of the cluster could ever host."""
+    yield from unreadable_findings(objects)
     try:
         pools = cluster_pools(cluster, objects)
-    except ValueError as error:
-        yield Finding(cluster.name, "", _UNREADABLE, f"the pools cannot be read: {error}", "write a Kubernetes quantity")
+    except ValueError:  # named above, and without pools nothing can be said about a pod
         return
     without = {pool.name for pool in pools if not pool.nodes}
     for name, placed in applied_node_pools(cluster, objects).items():
@@ -42,8 +42,7 @@ def fit_findings(cluster: Cluster, objects: Sequence[Placed]) -> Iterator[Findin
         for pod in expected_pods(placed, runtimes):
             try:
                 needs = read_needs(pod.spec, boxes.get(str(pod.spec.get("runtimeClassName", ""))))
-            except ValueError as error:
-                yield placed.finding(_UNREADABLE, pod.path, f"pod {pod.name} cannot be read: {error}", "write a Kubernetes quantity")
+            except ValueError:  # named above
                 continue
             # A DaemonSet's own pods are among those that every node carries already.
             yield from _homeless(placed, pod, needs, _without(needs.requests, pools) if placed.kind == "DaemonSet" else pools)

@@ -18,8 +18,8 @@ from tidegate.manifests.fit.needs import PodNeeds
 from tidegate.manifests.fit.nodes import NodeShape, misfits
 from tidegate.manifests.fit.pools import CAPACITY_TYPE, Pool
 
-Price = Callable[[NodeShape], Fraction | None]
-"""What an hour of a node costs; None for one without a price, which is chosen last and counts nothing."""
+Price = Callable[[NodeShape], Fraction]
+"""What an hour of a node costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,9 @@ def pack(pods: Sequence[WaitingPod], pools: Sequence[Pool], price: Price) -> lis
     return nodes
 
 
-def _rank(node: NodeShape, price: Price) -> tuple[bool, Fraction, bool, str]:
+def _rank(node: NodeShape, price: Price) -> tuple[Fraction, bool, str]:
     """By price; of equal ones Karpenter takes what is reserved first."""
-    usd = price(node)
-    return usd is None, usd or Fraction(0), node.labels.get(CAPACITY_TYPE) != CapacityType.RESERVED, node.name
+    return price(node), node.labels.get(CAPACITY_TYPE) != CapacityType.RESERVED, node.name
 
 
 def _holds(node: NodeShape, pods: Sequence[PodNeeds]) -> bool:

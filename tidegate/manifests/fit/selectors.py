@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from tidegate.manifests.placed import Fields, fields, fields_in, items
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+"""As many digits as the 64 bits have that the API server compares."""
 
 
 @dataclass(frozen=True, slots=True)

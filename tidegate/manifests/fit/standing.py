@@ -17,6 +17,7 @@ from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.packing import PackedNode, WaitingPod, pack
 from tidegate.manifests.fit.pods import expected_pods
 from tidegate.manifests.fit.pools import CAPACITY_TYPE, INSTANCE_TYPE, SYSTEM, cluster_pools
+from tidegate.manifests.fit.readable import require_readable
 from tidegate.manifests.placed import Fields, Placed, fields, fields_in
 from tidegate.manifests.tree import name_of
 
@@ -40,19 +41,20 @@ class StandingNode:
 def standing_nodes(cluster: Cluster, objects: Sequence[Placed], table: PriceTable) -> list[StandingNode]:
     """Every node that the floors in `objects`, all of one cluster, keep alive, and the system pool's. Empty for a cluster without objects.
 
-    Raises `ValueError` naming a quantity that cannot be read.
+    Raises `ManifestError` naming each amount and count that cannot be reckoned with, `PriceError` for a machine without a price.
     """
     if not objects:
         return []
+    require_readable(objects)
     pools = [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM]
 
-    def price(node: NodeShape) -> Fraction | None:
-        return table.usd_per_hour(node.labels[INSTANCE_TYPE], CapacityType(node.labels[CAPACITY_TYPE]))
+    def price(node: NodeShape) -> Fraction:
+        return table.require_usd_per_hour(node.labels[INSTANCE_TYPE], CapacityType(node.labels[CAPACITY_TYPE]))
 
     packed = pack(waiting_pods(objects, peak=False), pools, price)
     system = cluster.system_pool.instance_types[0]
     always = StandingNode(
-        cluster.name, SYSTEM, system, CapacityType.ON_DEMAND, table.usd_per_hour(system, CapacityType.ON_DEMAND) or Fraction(0),
+        cluster.name, SYSTEM, system, CapacityType.ON_DEMAND, table.require_usd_per_hour(system, CapacityType.ON_DEMAND),
         {PLATFORM: Fraction(1)},
     )  # fmt: skip
     return [
@@ -60,7 +62,7 @@ def standing_nodes(cluster: Cluster, objects: Sequence[Placed], table: PriceTabl
         *(
             StandingNode(
                 cluster.name, node.pool, node.machine.labels[INSTANCE_TYPE], CapacityType(node.machine.labels[CAPACITY_TYPE]),
-                price(node.machine) or Fraction(0), _shares(node),
+                price(node.machine), _shares(node),
             )
             for node in packed
         ),

@@ -9,16 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from tidegate.facts.cluster import CapacityType
+from tidegate.facts.money import HOURS_PER_MONTH, QUIET_DAYS, WORKING_DAYS
 from tidegate.facts.nodes.node_shapes import shape_of
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices.services import ServicePrices
 from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.bill import US_PER_HOUR, to_cents
 from tidegate.metering.business_day import BUSINESS_DAY, QUIET_DAY
-from tidegate.metering.costs import metered_day
+from tidegate.metering.costs import SIMULATED_MIDNIGHT_MS, metered_day
 from tidegate.metering.months.services import Quantity, Usage, network, observability_and_the_rest
-
-WORKING_DAYS, QUIET_DAYS = 22, 8
+from tidegate.metering.pretended_region import PretendedDay
 
 GPU, CPU, NETWORK, REST = "GPU", "CPU", "control, network and mesh", "observability and the rest"
 
@@ -65,7 +65,7 @@ class RegionMonth:
 def region_month(platform: Platform, region: str, seed: int, folder: Path, prices: PlanPrices) -> RegionMonth:
     """22 working and 8 quiet days of `region`, metered into ledgers below `folder`. Raises `UsageError` for an unknown region."""
     days = [
-        (count, metered_day(platform, region, seed, folder / name, load))
+        (count, metered_day(platform, PretendedDay(region, seed, SIMULATED_MIDNIGHT_MS, load), folder / name, prices.tariff.book))
         for name, count, load in (("working", WORKING_DAYS, BUSINESS_DAY), ("quiet", QUIET_DAYS, QUIET_DAY))
     ]
     cluster = platform.clusters[region]
@@ -75,7 +75,7 @@ def region_month(platform: Platform, region: str, seed: int, folder: Path, price
             for time in entry.nodes:
                 hours[time.instance_type, time.capacity] += count * time.node_us
     calls = sum(count * one.requests for count, entries in days for entry in entries for one in entry.requests)
-    system = Fraction(cluster.system_pool.min_nodes * (WORKING_DAYS + QUIET_DAYS) * 24)
+    system = Fraction(cluster.system_pool.min_nodes * HOURS_PER_MONTH)
     usage = Usage(calls, Fraction(sum(hours.values()), US_PER_HOUR) - system, system)
     exact = [
         *sorted(_machines(hours, region, prices.tariff), key=lambda each: each.group != GPU),

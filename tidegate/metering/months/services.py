@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tidegate.facts.cluster import Cluster
+from tidegate.facts.money import DAYS_PER_MONTH, HOURS_PER_MONTH
 from tidegate.facts.nodes.node_shapes import VOLUME_GIB
-
-DAYS_PER_MONTH = 30
-HOURS_PER_MONTH = DAYS_PER_MONTH * 24
 
 INTERFACE_ENDPOINTS = 10
 """As many as `infra/stacks/network.py` adds, in three zones each."""

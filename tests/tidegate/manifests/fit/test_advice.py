@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.facts import inventory
-from tidegate.facts.cluster import Cluster
-from tidegate.facts.inventory.prices import own_prices
+from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.platform import Platform
-from tidegate.manifests.fit.advice import Advice, advise
+from tidegate.manifests.fit.advice import Advice, Choice, advise
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.validate import read_folder
 
@@ -30,7 +30,7 @@ def objects() -> list[Placed]:
 
 
 def advised(platform: Platform, objects: Sequence[Placed], cluster: Cluster | None = None) -> dict[str, Advice]:
-    found = advise(platform, cluster or platform.clusters["live-1"], objects, own_prices().table())
+    found = advise(platform, cluster or platform.clusters["live-1"], objects, PRICES.table())
     return {advice.pool: advice for advice in found}
 
 
@@ -63,7 +63,7 @@ def test_slices_on_eight_cards_are_told_to_take_machines_of_one(platform: Platfo
     assert advice.same_kind
     assert (advice.now.machines, advice.now.floor_nodes) == (("p5.48xlarge",), 2)
     assert (advice.same_kind.machines, advice.same_kind.floor_nodes) == (("p5.4xlarge",), 2)
-    assert advice.same_kind.floor_usd_per_month == pytest.approx(2 * 6.88 * 730)
+    assert advice.same_kind.floor_usd_per_month == pytest.approx(2 * 6.88 * 720)
     assert advice.same_kind.checks[0].startswith("offered in eu-west-1? aws ec2 describe-instance-type-offerings --region eu-west-1 ")
 
 
@@ -74,7 +74,7 @@ def test_committed_slices_could_only_be_cheaper_on_another_card(platform: Platfo
     # The pod asks for four cores, which the smallest machine with a whole L4 does not have.
     assert (advice.any_kind.machines, advice.any_kind.card) == (("g6f.4xlarge",), "nvidia-l4-12gb whole")
     assert advice.any_kind.capacity != "spot", "a regulated tenant gets no spot"
-    assert advice.now.floor_usd_per_month - advice.any_kind.floor_usd_per_month == pytest.approx(2 * 730 * (6.88 - 0.95))
+    assert advice.now.floor_usd_per_month - advice.any_kind.floor_usd_per_month == pytest.approx(2 * 720 * (6.88 - 0.95))
     assert "measure the SLOs of credit/decision on it, then change their accelerator" in advice.any_kind.checks
     assert any("GRID driver" in check for check in advice.any_kind.checks)
 
@@ -114,3 +114,31 @@ def test_peak_above_the_limit_is_told_and_nothing_is_offered_for_it(platform: Pl
     advice = advised(platform, objects, small)["cpu"]
     assert (advice.now.machines, advice.now.checks) == ((), ("the peaks are above the pool's limit",))
     assert (advice.same_kind, advice.any_kind) == (None, None)
+
+
+def choice(floor: float, peak: float, *machines: str) -> Choice:
+    return Choice(machines, CapacityType.ON_DEMAND, "", 1, floor, 1, peak)
+
+
+@pytest.mark.parametrize(
+    ("offer", "saves"),
+    [
+        (choice(90, 1, "a"), True), (choice(100, 0.9, "a"), True), (choice(90, 1.1, "a"), False), (choice(101, 0.5, "a"), False),
+        (choice(100, 1, "a"), False), (choice(0, 0), False),
+    ],
+    ids=["floors", "peaks", "dearer-peak", "dearer-floors", "the-same", "hosts-nothing"],
+)  # fmt: skip
+def test_what_would_cost_more_at_the_floors_or_the_peaks_is_no_saving(offer: Choice, saves: bool) -> None:
+    assert offer.saves(choice(100, 1, "now")) is saves
+    assert offer.saves(choice(0, 0)) is bool(offer.machines), "what hosts them is better than what does not"
+
+
+def test_nothing_that_is_advised_costs_more(platform: Platform, objects: list[Placed]) -> None:
+    table = PRICES.table()
+    # The larger machine is dear alone and cheap for many, so that cheaper floors have dearer peaks.
+    odd = table.model_copy(update={"on_demand": {**table.on_demand, "m7i.xlarge": 0.2, "c7i.xlarge": 0.19, "m7i.4xlarge": 0.3}})
+    found = list(advise(platform, platform.clusters["live-1"], objects, odd))
+    assert {advice.pool for advice in found} >= {"cpu", "h100-slices"}
+    for advice in found:
+        for each in (advice.same_kind, advice.any_kind):
+            assert each is None or each.saves(advice.now), advice

@@ -241,7 +241,10 @@ def test_machine_above_the_pools_limit_is_never_started(platform: Platform, tree
 def test_unreadable_quantity_is_a_finding_and_hides_no_other(platform: Platform, tree: list[Placed]) -> None:
     spoiled = changed(tree, CHAT, lambda service: service["spec"]["predictor"]["model"]["resources"]["requests"].update(cpu="much"))
     assert found(platform, with_pod(spoiled, asking({"cpu": "1000"}))) == [
-        f"{CHAT}: spec.predictor: pod chat-predictor cannot be read: 'much' is no quantity; write a Kubernetes quantity [pod-unreadable]",
+        (
+            f"{CHAT}: spec.predictor.model.resources.requests.cpu = much: is no amount of anything; write a Kubernetes quantity such as 500m or "
+            "2Gi [amount-unreadable]"
+        ),
         (
             f"{POD}: spec: no pool can host pod a: on cpu (m7i.4xlarge, on-demand, eu-west-1a), which comes nearest, it needs 1000 of cpu, "
             "15600m are left for it; ask for 984400m of cpu less [pod-fits-no-pool]"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.facts import inventory
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.platform import Platform
 from tidegate.manifests.budgets import budget_findings, nodes_of
 from tidegate.manifests.fit.needs import PodNeeds
@@ -82,7 +82,7 @@ def objects() -> dict[str, list[Placed]]:
 
 @pytest.mark.parametrize("cluster", ["live-1", "live-2"])
 def test_two_slices_keep_two_machines_of_one_card_alive(platform: Platform, objects: dict[str, list[Placed]], cluster: str) -> None:
-    nodes = standing_nodes(platform.clusters[cluster], objects[cluster], own_prices().table())
+    nodes = standing_nodes(platform.clusters[cluster], objects[cluster], PRICES.table())
     slices = [node for node in nodes if node.pool == "h100-slices"]
     assert [(node.instance_type, node.capacity, node.shares) for node in slices] == [("p5.4xlarge", "reserved", {"credit": 1})] * 2
     assert not [node for node in nodes if node.pool in {"l4-whole", "a10g-spot"}], "nobody's floor is on them"
@@ -92,30 +92,30 @@ def test_two_slices_keep_two_machines_of_one_card_alive(platform: Platform, obje
 
 
 def test_tenants_and_the_platform_keep_the_nodes_to_the_cent(platform: Platform, objects: dict[str, list[Placed]]) -> None:
-    nodes = nodes_of(platform, objects, own_prices())
+    nodes = nodes_of(platform, objects, PRICES)
     kept = usd_per_month_by_tenant(nodes)
-    assert sum(kept.values(), Fraction(0)) == sum((node.usd_per_hour for node in nodes), Fraction(0)) * 730
+    assert sum(kept.values(), Fraction(0)) == sum((node.usd_per_hour for node in nodes), Fraction(0)) * 720
     assert set(kept) == {PLATFORM, "credit", "fraud", "merchants", "scoring"}  # the assistant's floor is nothing
 
 
 def test_cluster_without_objects_keeps_nothing(platform: Platform) -> None:
-    assert nodes_of(platform, {}, own_prices()) == []
+    assert nodes_of(platform, {}, PRICES) == []
 
 
 def test_budget_that_does_not_pay_for_whole_nodes_is_a_finding(platform: Platform, objects: dict[str, list[Placed]]) -> None:
-    assert list(budget_findings(platform, objects, own_prices())) == []
+    assert list(budget_findings(platform, objects, PRICES)) == []
     # 4,547 USD was what the slices were reckoned at while machines were not counted.
     poor = platform.tenants["credit"].model_copy(update={"budget_usd_per_month": 4547.0})
-    (finding,) = budget_findings(Platform(platform.clusters, {**platform.tenants, "credit": poor}), objects, own_prices())
+    (finding,) = budget_findings(Platform(platform.clusters, {**platform.tenants, "credit": poor}), objects, PRICES)
     assert str(finding) == (
         "gitops/tenants/credit.yaml: budget_usd_per_month = 4547: the floors alone keep 1 m7i.2xlarge, 1.38 m7i.xlarge, 4 p5.4xlarge alive, "
-        "20,587.71 USD a month in all clusters; raise it to 20588 or lower floors [budget-below-floors]"
+        "20,305.68 USD a month in all clusters; raise it to 20306 or lower floors [budget-below-floors]"
     )
 
 
 def test_one_more_floor_where_there_is_no_room_costs_a_machine(platform: Platform, objects: dict[str, list[Placed]]) -> None:
     cluster = platform.clusters["live-1"]
-    before = standing_nodes(cluster, objects["live-1"], own_prices().table())
+    before = standing_nodes(cluster, objects["live-1"], PRICES.table())
     raised: list[Placed] = []
     for placed in objects["live-1"]:
         manifest: Any = placed.manifest
@@ -123,5 +123,5 @@ def test_one_more_floor_where_there_is_no_room_costs_a_machine(platform: Platfor
             spec = {**manifest["spec"], "predictor": {**manifest["spec"]["predictor"], "minReplicas": 7}}
             manifest = {**manifest, "spec": spec}
         raised.append(Placed(placed.source, manifest, placed.tenant_namespace))
-    after = standing_nodes(cluster, raised, own_prices().table())
+    after = standing_nodes(cluster, raised, PRICES.table())
     assert len(after) == len(before) + 1

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.prices import PRICES
 from tests.tidegate.facts.documents import committed
 from tidegate.facts.cluster import CapacityType, Cluster
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.prices.tables import PriceBook, Tariff, price_findings
 from tidegate.metering.billing.allotment import WHOLE, Owner, Reason, apportion, divide
@@ -20,7 +20,7 @@ from tidegate.metering.billing.bill import make_bill, to_cents, unpriced
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Requests, Use
 
 HOUR_US = 3_600_000_000
-TARIFF = Tariff(own_prices())
+TARIFF = Tariff(PRICES)
 
 
 def use(
@@ -96,7 +96,7 @@ def test_table_by_tenant_model_capacity_and_reason() -> None:
 
 
 def test_each_region_is_billed_at_its_own_prices() -> None:
-    list_prices = own_prices().table()
+    list_prices = PRICES.table()
     irish = list_prices.model_copy(update={"region": "eu-west-1", "on_demand": {"g6.xlarge": 1.0}, "spot": {"g6.xlarge": 0.25}})
     tariff = Tariff(PriceBook({"us-east-1": list_prices, "eu-west-1": irish}), {"live-1": "eu-west-1", "live-2": "eu-central-1"})
     spot, paid = entry(use(HOUR_US)), entry(use(HOUR_US, capacity=CapacityType.RESERVED))

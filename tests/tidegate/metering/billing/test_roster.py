@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.prices import PRICES
 from tests.tidegate.metering.billing.streams import START_MS, Step, lives, make_node, make_pod, node_lives
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.prices.tables import Tariff
 from tidegate.metering.billing.allotment import Owner, Reason
 from tidegate.metering.billing.bill import make_bill
@@ -75,7 +75,7 @@ def test_whatever_is_told_uses_add_up_and_no_time_is_left_out_or_counted_twice(s
         assert sum(use.node_us for use in entry.uses) == sum(time.node_us for time in entry.nodes)
         at_ms = entry.end_ms
     assert at_ms == events[-1].at_ms
-    bill = make_bill(entries, Tariff(own_prices()))
+    bill = make_bill(entries, Tariff(PRICES))
     assert sum(row.usd_cents for row in bill.rows) == sum(one.usd_cents for one in bill.sums) == bill.usd_cents
 
 

@@ -11,26 +11,31 @@ import pytest
 from infra.constructs.log_group import RETENTION_DAYS
 from infra.stacks.cluster import NODE_VOLUME_GIB
 from infra.stacks.network import INTERFACE_ENDPOINTS
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
 from tidegate.facts.cluster import Cluster
-from tidegate.facts.inventory.prices import load_service_prices, own_prices
+from tidegate.facts.inventory.prices import load_service_prices
+from tidegate.facts.money import HOURS_PER_MONTH, QUIET_DAYS, WORKING_DAYS
 from tidegate.facts.prices.tables import tariff_of
+from tidegate.manifests.budgets import nodes_of
+from tidegate.manifests.validate import read_rendered
 from tidegate.metering.billing.bill import US_PER_HOUR, cost
 from tidegate.metering.business_day import BUSINESS_DAY, QUIET_DAY
-from tidegate.metering.costs import metered_day
+from tidegate.metering.costs import SIMULATED_MIDNIGHT_MS, metered_day
 from tidegate.metering.months import services
 from tidegate.metering.months.region_month import CPU, GPU, REFERENCE_USD, PlanPrices, RegionMonth, region_month
+from tidegate.metering.pretended_region import PretendedDay
 
 PLATFORM = inventory.load(ROOT)
-TARIFF = tariff_of(own_prices(), PLATFORM.clusters)
-PRICES = PlanPrices(TARIFF, load_service_prices(ROOT))
+TARIFF = tariff_of(PRICES, PLATFORM.clusters)
+PLAN = PlanPrices(TARIFF, load_service_prices(ROOT))
 
 
 @pytest.fixture(scope="module", params=["live-1", "live-2"])
 def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RegionMonth:
-    return region_month(PLATFORM, request.param, 1, tmp_path_factory.mktemp("month"), PRICES)
+    return region_month(PLATFORM, request.param, 1, tmp_path_factory.mktemp("month"), PLAN)
 
 
 def test_month_stays_below_the_reference(month: RegionMonth) -> None:
@@ -47,7 +52,10 @@ def test_lines_and_groups_add_up_to_the_cent(month: RegionMonth) -> None:
 
 def test_machines_are_the_bills_of_22_business_and_8_quiet_days(month: RegionMonth, tmp_path: Path) -> None:
     days = {22: BUSINESS_DAY, 8: QUIET_DAY}
-    entries = {count: metered_day(PLATFORM, month.region, 1, tmp_path / str(count), day) for count, day in days.items()}
+    entries = {
+        count: metered_day(PLATFORM, PretendedDay(month.region, 1, SIMULATED_MIDNIGHT_MS, day), tmp_path / str(count), PRICES)
+        for count, day in days.items()
+    }
     exact = sum(
         (count * cost(((entry.region, time) for entry in of_day for time in entry.nodes), TARIFF) for count, of_day in entries.items()),
         Fraction(0),
@@ -84,6 +92,20 @@ def test_one_nat_gateway_and_more_calls_change_what_they_cost() -> None:
     assert few["disks of nodes"] == services.SYSTEM_VOLUME_GIB + 200
 
 
+def test_there_is_one_month_and_floors_are_lines_of_it(month: RegionMonth) -> None:
+    figures = [
+        path.name
+        for path in (ROOT / "tidegate").rglob("*.py")
+        if re.search(r"\b7[23]0\b|^HOURS_PER_MONTH|^DAYS_PER_MONTH", path.read_text(), re.M)
+    ]
+    assert figures == ["money.py"]
+    assert HOURS_PER_MONTH == 24 * (WORKING_DAYS + QUIET_DAYS) == services.HOURS_PER_MONTH
+    nodes = nodes_of(PLATFORM, read_rendered(ROOT), PRICES)
+    (reserved,) = [line for line in month.lines if line.what == "p5.4xlarge, reserved"]
+    floors = [node.usd_per_hour * HOURS_PER_MONTH for node in nodes if (node.cluster, node.pool) == (month.region, "h100-slices")]
+    assert reserved.usd_cents == round(sum(floors) * 100)
+
+
 def test_unknown_region_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no region 'live-3'; there are live-1, live-2"):
-        region_month(PLATFORM, "live-3", 1, tmp_path, PRICES)
+        region_month(PLATFORM, "live-3", 1, tmp_path, PLAN)
