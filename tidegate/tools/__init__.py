@@ -1,8 +1,9 @@
 """The one door to the outside: every process Tidegate starts is started here.
 
 Commands are argument lists, never shell text; each is logged quoted, so that a reader can run it again. Failures carry
-stderr. Long-running servers are started in a session of their own. How processes are found and ended is in
-`tidegate.tools.processes`; callers have all of it from here.
+stderr. What a command waits for shares its lock (`tidegate.tools.one_at_a_time`), so that nobody works beside it when the command
+is killed. Long-running servers, which outlive the command, do not, and are started in a session of their own. How processes are found
+and ended is in `tidegate.tools.processes`; callers have all of it from here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -25,18 +25,19 @@ from tidegate.errors import ProgramError, TidegateError, ToolError, ToolMissingE
 from tidegate.facts import numerals
 from tidegate.host_refusals import refusal_of
 from tidegate.tools.environments import child_environment
+from tidegate.tools.one_at_a_time import shared
 from tidegate.tools.processes import (
     ServerProcess,
     awaited,
     children,
     command_line,
     descendants,
+    interrupt,
     is_running,
     itself,
     listens,
     mentioning,
     remembered,
-    send_signal,
     stop_server,
     working_in,
 )
@@ -89,7 +90,7 @@ def run(
     try:
         done = subprocess.run(  # noqa: PLW1510 - the exit code is judged below, with stderr in the error
             list(command), cwd=cwd, env=child_environment(env, without), capture_output=True, encoding="utf-8", errors="replace",
-            timeout=timeout_seconds, input=stdin,
+            timeout=timeout_seconds, input=stdin, pass_fds=tuple(shared),
         )  # fmt: skip
     except OSError as error:
         raise _not_started(command, cwd, error) from error
@@ -150,7 +151,7 @@ def stream(
         process = subprocess.Popen(
             list(command), cwd=cwd, env=child_environment(env, without), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-            start_new_session=True,  # so that Ctrl-C reaches it once, through us, and not twice: terraform then gives up its state
+            pass_fds=tuple(shared), start_new_session=True,  # so that Ctrl-C reaches it once, through us, and not twice: terraform then gives up its state
         )  # fmt: skip
     except OSError as error:
         raise _not_started(command, cwd, error) from error
@@ -196,17 +197,7 @@ def interrupt_streams(*, grace_seconds: float = 120) -> None:
     """
     streams = [server for server in tuple(awaited) if is_running(server)]
     _interrupted.update(streams)
-    started = [child for server in streams for child in descendants(server.pid)]
-    deadline = time.monotonic() + grace_seconds
-    # What a program started goes first: cdktf, when asked to stop, takes the terminal from under terraform, which then
-    # dies with its state unwritten and locked.
-    for generation in (started, streams):
-        for member in generation:
-            send_signal(member, signal.SIGINT)
-        while any(map(is_running, generation)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-    for member in (*started, *streams):
-        send_signal(member, signal.SIGKILL)
+    interrupt(streams, grace_seconds=grace_seconds)
 
 
 def become(command: Sequence[str]) -> NoReturn:
