@@ -55,8 +55,8 @@ def alone(
     """Holds the lock in the file `path` for `command` while what is inside runs.
 
     With `on_wait` it waits for whoever holds it, and says for whom at once and every 10 s; otherwise raises `BusyError`, which names them.
-    The file stays: what is in it counts only as long as somebody holds the lock. What a killed holder had started is ended first, which
-    `say` is told.
+    The file stays: what is in it counts only as long as somebody holds the lock. What a killed holder had started is ended first, after
+    `say` was called with its names.
     """
     lock = _acquire(path, on_wait, say)
     shared.add(lock)
