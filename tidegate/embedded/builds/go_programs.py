@@ -23,7 +23,7 @@ from pathlib import Path
 from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.builds.facts import Binary, BuildList, Family
-from tidegate.errors import UsageError
+from tidegate.errors import TidegateError, UsageError
 from tidegate.facts.inventory.releases import read_with_releases
 
 PROGRAMS_FILE = Path("clusters/embedded/builds/programs.yaml")
@@ -279,7 +279,10 @@ def _signs_of_life(tell: _Told) -> Generator[Callable[[str], None]]:
         while not ended.wait(SIGN_OF_LIFE_SECONDS):
             line = f" ({printed[-1].removeprefix('go: ')})" if printed else ""
             printed.clear()
-            tell(f"still building, {time.monotonic() - started:.0f} s{line}")
+            try:
+                tell(f"still building, {time.monotonic() - started:.0f} s{line}")
+            except TidegateError:  # nobody wants it any more; whoever said so interrupts the build
+                return
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
