@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ from tidegate.tools.processes import (
 )
 
 __all__ = [
-    "INTERRUPTED", "Finished", "ServerProcess", "become", "children", "command_line", "descendants", "find", "interrupt_streams",
+    "INTERRUPTED", "TIMED_OUT", "Finished", "ServerProcess", "become", "children", "command_line", "descendants", "find", "interrupt_streams",
     "is_running", "itself", "listens", "mentioning", "quoted", "run", "run_program", "start_server", "stop_server", "stream", "working_in",
 ]  # fmt: skip
 
@@ -95,7 +96,7 @@ def run(
     except OSError as error:
         raise _not_started(command, cwd, error) from error
     except subprocess.TimeoutExpired as error:
-        raise ToolError(quoted(command), 124, f"not finished after {numerals.seconds(timeout_seconds)}") from error
+        raise ToolError(quoted(command), TIMED_OUT, f"not finished after {numerals.seconds(timeout_seconds)}") from error
     if done.returncode != 0:
         raise ToolError(quoted(command), done.returncode, done.stderr or done.stdout[-4000:])
     return Finished(done.stdout, done.stderr, time.monotonic() - started)
@@ -138,10 +139,11 @@ def stream(
     env: Mapping[str, str] | None = None,
     without: Sequence[str] = (),
     remembered_lines: int = 200,
+    timeout_seconds: float | None = None,
 ) -> float:
     """Runs `command`, handing each line of its output (both streams, in order) to `on_line`; returns the seconds.
 
-    Raises `ToolError` with the last `remembered_lines` lines. When we are interrupted the process is asked to stop and
+    Raises `ToolError` with the last `remembered_lines` lines, also when it takes longer than `timeout_seconds`. When we are interrupted the process is asked to stop and
     waited for, so that terraform can write its state.
     """
     logger.debug("stream %s", quoted(command))
@@ -156,7 +158,7 @@ def stream(
     except OSError as error:
         raise _not_started(command, cwd, error) from error
     server = remembered(process.pid)
-    with process, _streaming(server):
+    with process, _streaming(server), _limited(server, timeout_seconds) as is_late:
         try:
             for line in process.stdout or ():
                 lines.append(line.rstrip("\n"))
@@ -166,6 +168,8 @@ def stream(
         except BaseException:
             interrupt_streams()
             raise
+    if is_late.is_set():
+        raise ToolError(quoted(command), TIMED_OUT, "\n".join([f"not finished after {numerals.seconds(timeout_seconds or 0)}", *lines]))
     if server in _interrupted:
         _interrupted.discard(server)
         exit_code = INTERRUPTED
@@ -173,6 +177,9 @@ def stream(
         raise ToolError(quoted(command), exit_code, "\n".join(lines))
     return time.monotonic() - started
 
+
+TIMED_OUT = 124
+"""The exit code of a program that took too long, as `timeout` of coreutils has it."""
 
 INTERRUPTED = 130
 """The exit code of a program that we asked to stop, whatever it said itself."""
@@ -187,6 +194,25 @@ def _streaming(server: ServerProcess) -> Generator[None]:
         yield
     finally:
         awaited.discard(server)
+
+
+@contextlib.contextmanager
+def _limited(server: ServerProcess, timeout_seconds: float | None) -> Generator[threading.Event]:
+    """Has the program stopped when it takes longer; the event then is set."""
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        interrupt([server], grace_seconds=10)
+
+    timer = threading.Timer(timeout_seconds or 0, end)
+    timer.daemon = True
+    if timeout_seconds is not None:
+        timer.start()
+    try:
+        yield is_late
+    finally:
+        timer.cancel()
 
 
 def interrupt_streams(*, grace_seconds: float = 120) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -15,12 +15,10 @@ from tests.root import ROOT
 from tests.tidegate.embedded.builds.scratch_builds import make_checkout, stand_in_for_go
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.cloud.account import Account
-from tidegate.cloud.synthesis import synthesise
 from tidegate.embedded import emulated_cloud, emulator, lifecycle, regions
 from tidegate.embedded.builds import go_programs
 from tidegate.endings import ExitCode, exit_code
-from tidegate.errors import Finding, MachineError, ManifestError, StateError, ToolError, UsageError
+from tidegate.errors import Finding, MachineError, ManifestError, StateError, UsageError
 from tidegate.facts import inventory
 
 Half = Callable[..., object]
@@ -80,18 +78,6 @@ def test_cloud_begins_nothing_more_when_the_regions_have_failed(monkeypatch: pyt
     monkeypatch.setattr(tools, "interrupt_streams", interrupted.set)
     with pytest.raises(MachineError, match="the machine has no disk"):
         bring_up(monkeypatch, begin, fail)
-
-
-def test_synthesis_is_interrupted(tmp_path: Path) -> None:
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / ".venv/bin/python").write_text("#!/bin/sh\nexec sleep 60\n")
-    (tmp_path / ".venv/bin/python").chmod(0o755)
-    Timer(1, tools.interrupt_streams).start()
-    started = time.monotonic()
-    with pytest.raises(ToolError) as caught:
-        synthesise(Checkout(tmp_path), Account(None))
-    assert caught.value.exit_code == tools.INTERRUPTED
-    assert time.monotonic() - started < 30
 
 
 def test_platform_without_a_cluster_for_this_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
