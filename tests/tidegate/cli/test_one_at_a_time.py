@@ -60,7 +60,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     [
         "up --without-regions", "down", "render", "local stop", "local start", "tenant remove fraud --requested-by=a@example.com --reason=x",
         "tenant new x --tier=batch --owner=a@example.com --github-team=@a/b --artefact=clusters --golden-set=clusters --caller=x",
-        "model catalogue fraud",
+        "model catalogue fraud", "cost prices refresh --offer-file=absent", "cloud restore-state live-1-network", "cloud unlock live-1-network --id=x",
+        "local rotate-credentials live-1",
     ],
 )  # fmt: skip
 def test_second_command_names_the_first_and_ends_with_75(checkout: Checkout, capsys: pytest.CaptureFixture[str], command: str) -> None:
