@@ -14,8 +14,10 @@ from tidegate.checkout import Checkout
 from tidegate.embedded import emulator, example_models, lifecycle, regions
 from tidegate.embedded.builds.go_programs import build
 from tidegate.embedded.fleet import bring_up
+from tidegate.tools.one_at_a_time import alone
 
 CHECKOUT = Checkout(ROOT)
+_COMMAND = "make test-acceptance"
 
 
 class Attached(BaseModel):
@@ -50,7 +52,15 @@ def progress(subject: str, what: str) -> None:
 
 
 def bring_platform_up() -> Attached:
-    """The platform of this checkout, live: used as it is when it runs, else brought up. Takes it down again when that fails."""
+    """The platform of this checkout, live: used as it is when it runs, else brought up. Takes it down again when that fails.
+
+    Waits for another command that changes the checkout, and says so: it may be the one that brings the platform up.
+    """
+    with alone(CHECKOUT.lock, _COMMAND, tell, tell):
+        return _found_or_brought_up()
+
+
+def _found_or_brought_up() -> Attached:
     local = bring_up.open_local(CHECKOUT, INVENTORY)
     is_ours = not any(local.machine(name).process() for name in REGIONS)
     try:
@@ -75,5 +85,5 @@ def bring_platform_up() -> Attached:
 
 def take_platform_down() -> None:
     """As `tidegate down` does: ends the regions, destroys the stacks, and raises a `TidegateError` when anything is left of them."""
-    with times.phase("take-down"):
+    with alone(CHECKOUT.lock, _COMMAND, tell, tell), times.phase("take-down"):
         lifecycle.take_down(CHECKOUT, progress)

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from clusters import cluster_tree
 from tests.root import ROOT, WHOLE
+from tests.tidegate.signing.signed_models import MemoryKey, write_files
+from tidegate import tools
 from tidegate.cli import main
 from tidegate.errors import InventoryError, TidegateError
 from tidegate.facts import inventory
@@ -29,6 +31,8 @@ from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.platform import Platform, check
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.tree import emit_tree
+from tidegate.metering.costs import simulate
+from tidegate.signing.bundles import sign_version
 
 ENVIRONMENTS, FACTS = (300, 2000) if WHOLE else (30, 200)
 ODD = (
@@ -53,10 +57,12 @@ VARIABLES = (
 )  # fmt: skip
 REFUSED = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.EDQUOT, errno.ENOMEM, errno.ELOOP, errno.ENXIO)
 COMMANDS = (
-    ["model", "explain", "fraud/scorer"], ["diff", "HEAD"], ["tenant", "remove", "fraud", "--requested-by=a@example.com", "--reason=x"],
-    ["tenant", "new", "late", "--tier=batch", "--owner=a@example.com", "--github-team=@a/b", f"--sha256={'a' * 64}", f"--golden-sha256={'b' * 64}", "--caller=x"],
-    ["model", "catalogue", "fraud"], ["local", "ps"], ["cost", "show", "--month=2026-11"],
+    ["model", "explain", "fraud/scorer"], ["diff", "HEAD"], ["tenant", "remove", "scoring", "--requested-by=a@example.com", "--reason=x"],
+    ["tenant", "new", "late", "--tier=batch", "--owner=a@example.com", "--github-team=@a/b", "--artefact=given/artefact", "--golden-set=given/golden",
+     "--public-key=given/key.pem", "--caller=x"],
+    ["cost", "prices", "refresh", "--offer-file=given/offer.json"], ["local", "ps"], ["cost", "show", "--month=2026-11", "--ledger=given/ledger"],
 )  # fmt: skip
+"""Each works to its end where nothing is wrong, which a test holds."""
 _QUIET = settings(
     deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], print_blob=True
 )
@@ -98,11 +104,21 @@ def refusing() -> _Refusing:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A committed checkout with what `COMMANDS` are given in its folder `given`."""
     folder = tmp_path_factory.mktemp("checkout")
-    for name in ("clusters/inventory", "clusters/embedded/network", "gitops/tenants"):
+    for name in ("clusters/inventory", "clusters/embedded/network", "clusters/prices", "gitops/tenants"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("cdktf.json", "pyproject.toml", "clusters/releases.yaml"):
         shutil.copy(ROOT / name, folder / name)
+    given, key = folder / "given", MemoryKey.made("late-release")
+    sign_version(write_files(given / "artefact", {"model.txt": b"trees"}), "late/model/1", key)
+    write_files(given / "golden", {"inputs.json": b"[]"})
+    (given / "key.pem").write_text(key.public_pem())
+    shutil.copy(ROOT / "tests/tidegate/repository/offers/index.json", given / "offer.json")
+    simulate(inventory.load(ROOT), "live-1", 1, given / "ledger")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for arguments in (["init", "--quiet"], ["add", "clusters", "gitops"], ["commit", "--quiet", "--message=x"]):
+        tools.run([*git, *arguments], cwd=folder)
     return folder
 
 
@@ -110,8 +126,29 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and "out" not in path.relative_to(folder).parts
+        if path.is_file() and not {"out", ".git"} & set(path.relative_to(folder).parts)
     }
+
+
+def restore(folder: Path, before: dict[str, bytes]) -> None:
+    """Puts every file back, and takes away what is new."""
+    after = contents(folder)
+    for name in after.keys() - before.keys():
+        (folder / name).unlink()
+    for name, content in before.items():
+        if after.get(name) != content:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: "-".join(command[:2]))
+def test_command_works_where_nothing_is_wrong(checkout: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    before = contents(checkout)
+    monkeypatch.chdir(checkout)
+    try:
+        assert main.run(command) == 0
+    finally:
+        restore(checkout, before)
 
 
 @seed(17)
@@ -138,14 +175,9 @@ def test_bad_environment_is_no_fault(checkout: Path, changed: dict[str, str | No
         os.environ.clear()
         os.environ.update(kept)
     assert code in {0, 1, 2}, f"{command} ended with {code}"
-    after = contents(checkout)
     if code:
-        assert after == before, f"{command} failed and left something"
-    for name in after.keys() - before.keys():
-        (checkout / name).unlink()
-    for name, content in before.items():
-        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-        (checkout / name).write_bytes(content)
+        assert contents(checkout) == before, f"{command} failed and left something"
+    restore(checkout, before)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ def pytest_configure(config):
     config.pluginmanager.register(unexpected_ends.UnexpectedEnds(), "unexpected-ends")
 """
 _TESTS = """
-import contextlib, subprocess
+import contextlib, subprocess, time
 import pytest
 from tidegate import tools
 from tidegate.cli import main
@@ -31,6 +31,22 @@ def test_in_process(monkeypatch):
 def test_as_a_process():
     with contextlib.suppress(Exception):
         tools.run(["sh", "-c", "exit 70"])
+
+def start(tmp_path, code):
+    return tools.start_server(["sh", "-c", f"exit {code}"], log_path=tmp_path / "log")
+
+def test_server(tmp_path):
+    server = start(tmp_path, 70)
+    while tools.is_running(server):
+        time.sleep(0.01)
+
+def test_server_that_nobody_looks_at(tmp_path):
+    start(tmp_path, 70)
+    time.sleep(1)
+
+def test_server_with_another_code(tmp_path):
+    start(tmp_path, 1)
+    time.sleep(1)
 
 @pytest.fixture
 def ending():
@@ -57,6 +73,7 @@ def test_fault_fails_every_test_that_is_not_about_faults(tmp_path: Path) -> None
     said = subprocess.run([*command, *config], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False).stdout
     results = said.rpartition("short test summary info")[2]
     red = sorted(line.rpartition("::")[2].partition(" ")[0] for line in results.splitlines() if line.startswith(("FAILED", "ERROR")))
-    assert red == ["test_as_a_process", "test_in_a_fixture", "test_in_process"]
-    assert said.count("a fault in Tidegate:") >= 3, said
-    assert "2 failed, 3 passed, 1 error" in results
+    assert red == ["test_as_a_process", "test_in_a_fixture", "test_in_process", "test_server", "test_server_that_nobody_looks_at"]
+    assert "exit code 70 of sh -c 'exit 70'" in said
+    assert said.count("a fault in Tidegate:") >= 5, said
+    assert "4 failed, 4 passed, 1 error" in results

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from tidegate.checkout import Checkout
     from tidegate.cloud.state import StateStore
 
 StackName = Annotated[str, typer.Argument(help="<cluster>-<stack>, such as live-1-network.")]
@@ -32,14 +33,17 @@ def create_state_bucket(
     screen.answer({"bucket": bucket, "created": is_new})
 
 
-def restore_state(stack: StackName, aws: Aws = False, json: Json = False) -> None:
+def restore_state(stack: StackName, aws: Aws = False, json: Json = False, wait: Wait = False) -> None:
     """Put the last good version of a stack's lost or damaged state back."""
+    from tidegate.checkout import find_checkout
     from tidegate.cloud.account import own_errors
 
     screen = Screen(json)
-    store, short = _find_store(stack, aws)
-    with own_errors():
-        version = store.restore_state(short)
+    checkout = find_checkout()
+    with at_work(screen, checkout, f"cloud restore-state {stack}", wait):
+        store, short = _find_store(checkout, stack, aws)
+        with own_errors():
+            version = store.restore_state(short)
     screen.text(f"{stack}: version {version} is the current state again; apply once more to see that nothing changes.")
     screen.answer({"stack": stack, "restored_version": version})
 
@@ -49,31 +53,33 @@ def unlock(
     lock_id: Annotated[str, typer.Option("--id", help="The lock's id, to be sure it is the one you mean.")],
     aws: Aws = False,
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Free the lock of a writer that is dead. Make sure it is."""
+    from tidegate.checkout import find_checkout
     from tidegate.errors import UsageError
 
     screen = Screen(json)
-    store, short = _find_store(stack, aws)
-    lock = store.read_lock(short)
-    if lock is None:
-        raise UsageError(f"{stack} is not locked")
-    if lock.id != lock_id:
-        raise UsageError(f"{stack} is locked by {lock.who} with id {lock.id}, not {lock_id}")
-    store.remove_lock(short, lock)
+    checkout = find_checkout()
+    with at_work(screen, checkout, f"cloud unlock {stack}", wait):
+        store, short = _find_store(checkout, stack, aws)
+        lock = store.read_lock(short)
+        if lock is None:
+            raise UsageError(f"{stack} is not locked")
+        if lock.id != lock_id:
+            raise UsageError(f"{stack} is locked by {lock.who} with id {lock.id}, not {lock_id}")
+        store.remove_lock(short, lock)
     screen.text(f"{stack}: the lock of {lock.who} ({lock.operation}, since {lock.created}) is free.")
     screen.answer({"stack": stack, "freed": lock})
 
 
-def _find_store(stack: str, aws: bool) -> tuple[StateStore, str]:
-    from tidegate.checkout import find_checkout
+def _find_store(checkout: Checkout, stack: str, aws: bool) -> tuple[StateStore, str]:
     from tidegate.cloud import repair_state
     from tidegate.cloud.account import Account
     from tidegate.embedded import emulator
     from tidegate.errors import UsageError
     from tidegate.facts import inventory
 
-    checkout = find_checkout()
     running = emulator.find_running(checkout)
     if running is None and not aws:
         raise UsageError("the embedded platform is down; `tidegate up` starts it, --aws means the real account")

@@ -124,8 +124,8 @@ def stop(json: Json = False, wait: Wait = False) -> None:
 
     screen = Screen(json)
     checkout = find_checkout()
-    machines = open_local(checkout)
     with at_work(screen, checkout, "local stop", wait):
+        machines = open_local(checkout)
         pause(machines, screen.progress)
     screen.text("Stopped; `tidegate local start` resumes.")
     screen.answer({"stopped": machine_names(machines)})
@@ -142,7 +142,7 @@ def start(json: Json = False, wait: Wait = False) -> None:
     checkout = find_checkout()
     with at_work(screen, checkout, "local start", wait):
         resume(checkout, screen.progress)
-    regions = running_regions(open_local(checkout))
+        regions = running_regions(open_local(checkout))
     screen.text(f"Started: {', '.join(regions)}.")
     screen.answer({"started": regions})
 
@@ -162,10 +162,10 @@ def rotate_credentials(
 
     screen = Screen(json)
     checkout = find_checkout()
-    opened = open_local(checkout)
-    find_kubeconfig(opened, region)
-    cluster = cluster_of(opened, region, build(checkout, screen.progress, ["kubectl"]))
     with at_work(screen, checkout, "local rotate-credentials", wait):
+        opened = open_local(checkout)
+        find_kubeconfig(opened, region)
+        cluster = cluster_of(opened, region, build(checkout, screen.progress, ["kubectl"]))
         key = rotate(opened, region, cluster)
     screen.text(f"Vault of {region} has the access key {key}; pods that serve keep running; pods that start get new credentials.")
     screen.answer({"region": region, "access_key": key})

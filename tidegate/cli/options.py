@@ -30,5 +30,6 @@ def at_work(screen: Screen, checkout: Checkout, command: str, wait: bool) -> Gen
     """Inside, `command` is the only one that changes the checkout; raises `BusyError` unless it may `wait`."""
     from tidegate.tools.one_at_a_time import alone
 
-    with alone(checkout.lock, f"tidegate {command}", (lambda who: screen.progress("waiting", who)) if wait else None):
+    on_wait = (lambda who: screen.progress("waiting", who)) if wait else None
+    with alone(checkout.lock, f"tidegate {command}", on_wait, lambda line: screen.progress("left over", line)):
         yield

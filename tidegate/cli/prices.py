@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli.options import Json
+from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 prices = typer.Typer(help="Show the price tables, and read them again.", no_args_is_help=True, rich_markup_mode=None)
@@ -57,6 +57,7 @@ def refresh(
         typer.Option("--also", help="A machine that no pool names and the meter has seen, such as m5.large. May be given again."),
     ] = None,
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Write the table of a region into clusters/prices; nothing is fetched but Karpenter's pinned module."""
     from tidegate.checkout import find_checkout
@@ -67,12 +68,13 @@ def refresh(
         raise UsageError("--spot-file belongs to a region; name its --offer-file, too")
     screen = Screen(json)
     checkout = find_checkout()
-    if offer_file:
-        screen.progress("prices", f"reading {offer_file} (a whole region takes some ten seconds)")
-        table = offered_table(offer_file, spot_file, also or ())
-    else:
-        table = karpenter_table(lambda text: screen.progress("prices", text), also or ())
-    path = write_table(checkout, table)
+    with at_work(screen, checkout, "cost prices refresh", wait):
+        if offer_file:
+            screen.progress("prices", f"reading {offer_file} (a whole region takes some ten seconds)")
+            table = offered_table(offer_file, spot_file, also or ())
+        else:
+            table = karpenter_table(lambda text: screen.progress("prices", text), also or ())
+        path = write_table(checkout, table)
     screen.text(
         f"{path.relative_to(checkout.root)}: {len(table.on_demand)} machines on demand, {len(table.spot)} spot, of {table.published_on}"
     )

@@ -7,8 +7,10 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -31,7 +33,12 @@ class Screen:
         if self.as_json:
             import orjson  # needed with --json only
 
-            print(orjson.dumps(answer, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+            option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+            try:
+                text = orjson.dumps(answer, default=_plain, option=option)
+            except TypeError:
+                text = orjson.dumps(_readable(answer), default=_plain, option=option)
+            print(text.decode())
 
     def text(self, text: str) -> None:
         """A line for people."""
@@ -84,6 +91,21 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     return sorted(cast("set[str]", value))
+
+
+def _readable(value: object) -> object:
+    """`value` with bytes that are no text, as a file's name or an argument may have, written as the output for people writes them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_readable(key): _readable(one) for key, one in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, Sequence):
+        return [_readable(one) for one in cast("Sequence[object]", value)]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _readable(getattr(value, each.name)) for each in fields(value)}
+    if value is None or isinstance(value, int | float | Enum | date):
+        return value
+    return _readable(_plain(value))
 
 
 class _StandardOutput(io.FileIO):

@@ -36,6 +36,9 @@ _EMULATED_KEY = "emulated"
 FOREIGN = ("AWS_", "TF_", "MOTO_", "CDKTF_", "TIDEGATE_AWS_", "TIDEGATE_STATE")
 """How variables of the user begin that say something about another account, or about how to reach it."""
 
+NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+"""Has programs read neither the user's ~/.aws nor a virtual machine's metadata: both are about another account."""
+
 
 @contextmanager
 def own_errors() -> Generator[None]:
@@ -65,7 +68,7 @@ class Account:
             "TIDEGATE_AWS_ENDPOINT": self.endpoint,
             "AWS_ACCESS_KEY_ID": _EMULATED_KEY,
             "AWS_SECRET_ACCESS_KEY": _EMULATED_KEY,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **NO_FILES,
             # The emulator's port may be another than last time, and terraform would take that for a backend to migrate from.
             "TF_CLI_ARGS_init": "-reconfigure",
         }

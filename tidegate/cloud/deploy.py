@@ -70,7 +70,7 @@ def deploy(
     """
     started = time.monotonic()
     on_progress("all stacks", "synthesising")
-    synthesis = synthesise(checkout, account)
+    synthesis = synthesise(checkout, account, on_progress=on_progress)
     chosen = [stack for stack in synthesis.stacks if only is None or stack.stack in only]
     applied = [stack for stack in chosen if stack.applied_locally or account.endpoint is None]
     needs = {stack.name: stack.depends_on for stack in applied}

@@ -41,7 +41,7 @@ def destroy(checkout: Checkout, platform: Platform, account: Account, on_progres
     started = time.monotonic()
     by_cluster = stores(platform, account)
     progress = StackProgress(on_progress)
-    synthesis = synthesise(checkout, account)
+    synthesis = synthesise(checkout, account, on_progress=on_progress)
     environment = {**terraform_environment(checkout), **account.environment()}
     in_state: dict[str, int] = {}
     for stack in synthesis.stacks:
@@ -81,7 +81,7 @@ def _destroy_state_stacks(
     """The stacks whose buckets hold their own state: the states move to files first, outside the buckets."""
     out = checkout.embedded / "state-teardown"
     shutil.rmtree(out, ignore_errors=True)
-    synthesise(checkout, account, out, state="local")
+    synthesise(checkout, account, out, state="local", on_progress=progress.say)
     environment = {**terraform_environment(checkout), **account.environment()}
     clusters = {stack.name: stack.cluster for stack in stacks}
 

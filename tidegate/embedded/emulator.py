@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.cloud.account import FOREIGN
+from tidegate.cloud.account import FOREIGN, NO_FILES
 from tidegate.errors import EmulatorError
 from tidegate.facts.ports import EMULATOR_PORTS
 
@@ -79,7 +79,7 @@ def _start(checkout: Checkout, port: int) -> Emulator | None:
         without=FOREIGN,
         env={
             "MOTO_ACCOUNT_ID": "123456789012",
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **NO_FILES,
             # Node roles attach AWS's own policies, which moto leaves out by default.
             "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
             # The clusters call it by a host name of ours, whose first part moto would take for a bucket.

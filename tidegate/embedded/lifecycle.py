@@ -16,7 +16,7 @@ from tidegate.cloud.progress import OnProgress
 from tidegate.cloud.toolchain import missing
 from tidegate.embedded import emulated_cloud, emulator, example_models, machine_needs, regions
 from tidegate.embedded.fleet.bring_up import open_local
-from tidegate.errors import DoctorError, MachineError, UsageError
+from tidegate.errors import DoctorError, MachineError, ToolError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 from tidegate.repository.rendering import Production, render_and_validate
@@ -110,11 +110,12 @@ def _both(checkout: Checkout, platform: Platform, endpoint: str, tell: _Telling,
                 only=only_stacks,
                 on_awaited=lambda: registries.set_result(None),
             )
-        except BaseException:
-            was_done = running_regions.done()  # before it is stopped: the first failure is the one to tell
+        except BaseException as error:
+            # The first failure is the one to tell; regions that are failing interrupt the cloud's programs before they have ended.
+            is_of_regions = running_regions.done() or (isinstance(error, ToolError) and error.exit_code == tools.INTERRUPTED)
             stop.set()
             tools.interrupt_streams()
-            if was_done:
+            if is_of_regions:
                 running_regions.result()
             raise
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account, own_errors
 from tidegate.cloud.model_buckets import registries_of
@@ -83,6 +84,7 @@ def bring_up_regions(  # noqa: PLR0917 - what the cloud half of `up` shares with
         if not ended.is_set() and (error := done.exception()):
             first_failure.append(error)
             ended.set()
+            tools.interrupt_streams()  # a build would go on for minutes for what is refused already
 
     with ThreadPoolExecutor(3, "beside") as beside:
         proving = beside.submit(_prove_production, checkout, platform, phases, say)

@@ -75,7 +75,7 @@ def validate(checkout: Checkout, platform: Platform, on_progress: Callable[[str]
 
 def _stale_findings(checkout: Checkout) -> list[Finding]:
     """What `clusters` finds when it renders everything again in its own memory, on another core."""
-    done = tools.run([str(checkout.python), "-m", "clusters.program", "check", "--root", "."], cwd=checkout.root)
+    done = tools.run_program(checkout.python, "clusters.program", "check", "--root", ".", cwd=checkout.root)
     return list(RenderCheck.model_validate_json(done.stdout).findings)
 
 

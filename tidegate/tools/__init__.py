@@ -1,8 +1,9 @@
 """The one door to the outside: every process Tidegate starts is started here.
 
 Commands are argument lists, never shell text; each is logged quoted, so that a reader can run it again. Failures carry
-stderr. Long-running servers are started in a session of their own. How processes are found and ended is in
-`tidegate.tools.processes`; callers have all of it from here.
+stderr. What a command waits for shares its lock (`tidegate.tools.one_at_a_time`), so that nobody works beside it when the command
+is killed. Long-running servers, which outlive the command, do not, and are started in a session of their own. How processes are found
+and ended is in `tidegate.tools.processes`; callers have all of it from here.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,24 +26,25 @@ from tidegate.errors import ProgramError, TidegateError, ToolError, ToolMissingE
 from tidegate.facts import numerals
 from tidegate.host_refusals import refusal_of
 from tidegate.tools.environments import child_environment
+from tidegate.tools.one_at_a_time import shared
 from tidegate.tools.processes import (
     ServerProcess,
     awaited,
     children,
     command_line,
     descendants,
+    interrupt,
     is_running,
     itself,
     listens,
     mentioning,
     remembered,
-    send_signal,
     stop_server,
     working_in,
 )
 
 __all__ = [
-    "INTERRUPTED", "Finished", "ServerProcess", "become", "children", "command_line", "descendants", "find", "interrupt_streams",
+    "INTERRUPTED", "TIMED_OUT", "Finished", "ServerProcess", "become", "children", "command_line", "descendants", "find", "interrupt_streams",
     "is_running", "itself", "listens", "mentioning", "quoted", "run", "run_program", "start_server", "stop_server", "stream", "working_in",
 ]  # fmt: skip
 
@@ -89,12 +91,12 @@ def run(
     try:
         done = subprocess.run(  # noqa: PLW1510 - the exit code is judged below, with stderr in the error
             list(command), cwd=cwd, env=child_environment(env, without), capture_output=True, encoding="utf-8", errors="replace",
-            timeout=timeout_seconds, input=stdin,
+            timeout=timeout_seconds, input=stdin, pass_fds=tuple(shared),
         )  # fmt: skip
     except OSError as error:
         raise _not_started(command, cwd, error) from error
     except subprocess.TimeoutExpired as error:
-        raise ToolError(quoted(command), 124, f"not finished after {numerals.seconds(timeout_seconds)}") from error
+        raise ToolError(quoted(command), TIMED_OUT, f"not finished after {numerals.seconds(timeout_seconds)}") from error
     if done.returncode != 0:
         raise ToolError(quoted(command), done.returncode, done.stderr or done.stdout[-4000:])
     return Finished(done.stdout, done.stderr, time.monotonic() - started)
@@ -137,10 +139,11 @@ def stream(
     env: Mapping[str, str] | None = None,
     without: Sequence[str] = (),
     remembered_lines: int = 200,
+    timeout_seconds: float | None = None,
 ) -> float:
     """Runs `command`, handing each line of its output (both streams, in order) to `on_line`; returns the seconds.
 
-    Raises `ToolError` with the last `remembered_lines` lines. When we are interrupted the process is asked to stop and
+    Raises `ToolError` with the last `remembered_lines` lines, also when it takes longer than `timeout_seconds`. When we are interrupted the process is asked to stop and
     waited for, so that terraform can write its state.
     """
     logger.debug("stream %s", quoted(command))
@@ -150,12 +153,12 @@ def stream(
         process = subprocess.Popen(
             list(command), cwd=cwd, env=child_environment(env, without), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-            start_new_session=True,  # so that Ctrl-C reaches it once, through us, and not twice: terraform then gives up its state
+            pass_fds=tuple(shared), start_new_session=True,  # so that Ctrl-C reaches it once, through us, and not twice: terraform then gives up its state
         )  # fmt: skip
     except OSError as error:
         raise _not_started(command, cwd, error) from error
     server = remembered(process.pid)
-    with process, _streaming(server):
+    with process, _streaming(server), _limited(server, timeout_seconds) as is_late:
         try:
             for line in process.stdout or ():
                 lines.append(line.rstrip("\n"))
@@ -165,6 +168,8 @@ def stream(
         except BaseException:
             interrupt_streams()
             raise
+    if is_late.is_set():
+        raise ToolError(quoted(command), TIMED_OUT, "\n".join([f"not finished after {numerals.seconds(timeout_seconds or 0)}", *lines]))
     if server in _interrupted:
         _interrupted.discard(server)
         exit_code = INTERRUPTED
@@ -172,6 +177,9 @@ def stream(
         raise ToolError(quoted(command), exit_code, "\n".join(lines))
     return time.monotonic() - started
 
+
+TIMED_OUT = 124
+"""The exit code of a program that took too long, as `timeout` of coreutils has it."""
 
 INTERRUPTED = 130
 """The exit code of a program that we asked to stop, whatever it said itself."""
@@ -188,6 +196,25 @@ def _streaming(server: ServerProcess) -> Generator[None]:
         awaited.discard(server)
 
 
+@contextlib.contextmanager
+def _limited(server: ServerProcess, timeout_seconds: float | None) -> Generator[threading.Event]:
+    """Has the program stopped when it takes longer; the event then is set."""
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        interrupt([server], grace_seconds=10)
+
+    timer = threading.Timer(timeout_seconds or 0, end)
+    timer.daemon = True
+    if timeout_seconds is not None:
+        timer.start()
+    try:
+        yield is_late
+    finally:
+        timer.cancel()
+
+
 def interrupt_streams(*, grace_seconds: float = 120) -> None:
     """Asks every program that `stream` runs now, and all it started, to stop, and waits until they have.
 
@@ -196,17 +223,7 @@ def interrupt_streams(*, grace_seconds: float = 120) -> None:
     """
     streams = [server for server in tuple(awaited) if is_running(server)]
     _interrupted.update(streams)
-    started = [child for server in streams for child in descendants(server.pid)]
-    deadline = time.monotonic() + grace_seconds
-    # What a program started goes first: cdktf, when asked to stop, takes the terminal from under terraform, which then
-    # dies with its state unwritten and locked.
-    for generation in (started, streams):
-        for member in generation:
-            send_signal(member, signal.SIGINT)
-        while any(map(is_running, generation)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-    for member in (*started, *streams):
-        send_signal(member, signal.SIGKILL)
+    interrupt(streams, grace_seconds=grace_seconds)
 
 
 def become(command: Sequence[str]) -> NoReturn:

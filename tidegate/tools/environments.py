@@ -11,6 +11,9 @@ from pathlib import Path
 from tidegate.errors import HostError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY")
+PROXIES = (*_PROXIES, *(name.lower() for name in _PROXIES))
+"""The variables that say how the world is reached."""
 
 
 def child_environment(added: Mapping[str, str] | None = None, without: Sequence[str] = ()) -> dict[str, str]:
@@ -22,9 +25,18 @@ def child_environment(added: Mapping[str, str] | None = None, without: Sequence[
     if not Path(kept.get("HOME", "")).is_absolute():
         with suppress(HostError):  # who needs it says so
             kept["HOME"] = str(home_folder())
-    for name in ("NO_PROXY", "no_proxy"):
-        kept[name] = ",".join(dict.fromkeys([*filter(None, kept.get(name, "").split(",")), *_LOOPBACK]))
+    kept |= dict.fromkeys(_DIRECT, _reached_directly([kept.get(name, "") for name in _DIRECT]))
     return {**kept, **(added or {})}
+
+
+_DIRECT = ("NO_PROXY", "no_proxy")
+"""Programs read either first (Go the one, curl the other), so both say the same."""
+
+
+def _reached_directly(told: Sequence[str]) -> str:
+    """What both variables say together, and loopback. `*`, which is everything, stands alone: Python and curl know it in no list."""
+    hosts = [host.strip() for value in told for host in value.split(",")]
+    return "*" if "*" in hosts else ",".join(dict.fromkeys([*filter(None, hosts), *_LOOPBACK]))
 
 
 def home_folder() -> Path:

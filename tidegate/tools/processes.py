@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,29 @@ def mentioning(text: str) -> list[int]:
     return sorted(found)
 
 
+def sharing_lock(path: Path, taken_by: int) -> list[ServerProcess]:
+    """The processes that hold the lock of the file `path`, which the ended process `taken_by` took, by a descriptor inherited from it.
+
+    Who took the lock since, or waits for it, has the file open too, and is none of them. Of other users' processes root alone sees it.
+    """
+    running = [process for process in Path("/proc").iterdir() if process.name.isdigit()] if Path("/proc").is_dir() else []
+    return [remembered(int(process.name)) for process in running if _shares_lock(process, path, taken_by)]
+
+
+def _shares_lock(process: Path, path: Path, taken_by: int) -> bool:
+    with contextlib.suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed since it was listed
+                if not descriptor.samefile(path):
+                    continue
+                # The locks that were taken through this very opening of the file: `lock: 1: FLOCK ADVISORY WRITE <pid> ...`. In a
+                # container the pid of a process that is gone is 0.
+                fields = [line.split() for line in (process / "fdinfo" / descriptor.name).read_text(encoding="ascii").splitlines()]
+                if any(line[0] == "lock:" and line[2] == "FLOCK" and line[5] in {str(taken_by), "0"} for line in fields):
+                    return True
+    return False
+
+
 def command_line(pid: int) -> str:
     """What a process was started with, for a message; `ended` when it is there no more."""
     try:
@@ -148,6 +172,24 @@ def send_signal(server: ServerProcess, number: signal.Signals) -> None:
     if is_running(server):
         with contextlib.suppress(ProcessLookupError):
             os.kill(server.pid, number)
+
+
+def interrupt(programs: Collection[ServerProcess], *, grace_seconds: float) -> None:
+    """Asks `programs`, and all they started, to stop, and waits until they have; kills what still runs after the grace.
+
+    What a program started goes first: cdktf, when asked to stop, takes the terminal from under terraform, which then dies with its
+    state unwritten and locked.
+    """
+    started = {child for program in programs for child in descendants(program.pid)}
+    deadline = time.monotonic() + grace_seconds
+    generations = (started, set(programs) - started)
+    for generation in generations:
+        for member in generation:
+            send_signal(member, signal.SIGINT)
+        while any(map(is_running, generation)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    for member in (*generations[0], *generations[1]):
+        send_signal(member, signal.SIGKILL)
 
 
 def start_ticks_of(pid: int) -> int | None:

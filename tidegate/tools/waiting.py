@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tidegate.errors import MachineError
+from tidegate.errors import MachineError, TidegateError
 from tidegate.facts import numerals
 
 SIGN_OF_LIFE_SECONDS = 10.0
@@ -68,3 +70,32 @@ def wait_until(
             say(f"waiting for {what}, {now - started:.0f} s{because}")
         time.sleep(pause_seconds)
     return time.monotonic() - started
+
+
+@contextmanager
+def signs_of_life(say: Callable[[float, str], None], every_seconds: float = SIGN_OF_LIFE_SECONDS) -> Generator[Callable[[str], None]]:
+    """While what is inside runs, calls `say` now and then, from another thread, with the seconds that passed and the last line of output.
+
+    What is yielded takes the output line by line. A `TidegateError` of `say` ends the calls and nothing else: nobody wants to hear more, and
+    who made it so interrupts what runs.
+    """
+    ended = threading.Event()
+    printed: list[str] = []
+    started = time.monotonic()
+
+    def beat() -> None:
+        while not ended.wait(every_seconds):
+            line = printed[-1] if printed else ""
+            printed.clear()
+            try:
+                say(time.monotonic() - started, line)
+            except TidegateError:
+                return
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield printed.append
+    finally:
+        ended.set()
+        thread.join()

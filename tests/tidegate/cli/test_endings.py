@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from tests.root import ROOT
 from tidegate.cli import main
+from tidegate.cli.screen import Screen
 from tidegate.endings import MEANINGS, ExitCode, expected, lines_of, program_code
 from tidegate.errors import BusyError, Finding, ManifestError, StateError, ToolError, UsageError
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
+
+
+class Fact(BaseModel):
+    """A fact."""
+
+    name: str
+    one_of: tuple[str, ...]
+
+
 End = Callable[[BaseException], tuple[int, list[str]]]
 
 
@@ -124,6 +138,31 @@ def test_reader_that_has_had_enough_is_no_fault() -> None:
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {script}"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert done.stderr == ""
+
+
+def test_file_with_a_name_that_is_no_text_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("cdktf.json", "pyproject.toml", "clusters"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "gitops/tenants", tmp_path / "gitops/tenants")
+    (tmp_path / os.fsdecode(b"gitops/tenants/\xff.txt")).touch()
+    monkeypatch.chdir(tmp_path)
+    assert main.run(["model", "explain", "fraud/scorer", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert [one["source"] for one in json.loads(printed.out)["findings"]] == [r"gitops/tenants/\udcff.txt"]
+
+
+def test_name_that_is_no_text_may_stand_anywhere_in_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "a\udcff"
+    record = Fact(name=odd, one_of=(odd,))
+    Screen(as_json=True).answer(
+        {odd: [Path(odd), {odd}, Finding(odd, "", "rule", "x", "y"), record, 1, None, True, ExitCode.BUSY, date(2026, 1, 2)]}
+    )
+    shown = r"a\udcff"
+    finding = {"source": shown, "path": "", "rule": "rule", "problem": "x", "remedy": "y", "value": ""}
+    kept = [1, None, True, 75, "2026-01-02"]
+    assert json.loads(capsys.readouterr().out) == {shown: [shown, [shown], finding, {"name": shown, "one_of": [shown]}, *kept]}
 
 
 def test_ascii_terminal_is_no_fault() -> None:

@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
 from tests.root import ROOT
+from tests.tidegate.embedded.builds.scratch_builds import make_checkout, stand_in_for_go
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.cloud.account import Account
-from tidegate.cloud.synthesis import synthesise
 from tidegate.embedded import emulated_cloud, emulator, lifecycle, regions
-from tidegate.errors import Finding, MachineError, ManifestError, StateError, ToolError, UsageError
+from tidegate.embedded.builds import go_programs
+from tidegate.endings import ExitCode, exit_code
+from tidegate.errors import Finding, MachineError, ManifestError, StateError, UsageError
 from tidegate.facts import inventory
 
 Half = Callable[..., object]
@@ -79,18 +80,6 @@ def test_cloud_begins_nothing_more_when_the_regions_have_failed(monkeypatch: pyt
         bring_up(monkeypatch, begin, fail)
 
 
-def test_synthesis_is_interrupted(tmp_path: Path) -> None:
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / ".venv/bin/python").write_text("#!/bin/sh\nexec sleep 60\n")
-    (tmp_path / ".venv/bin/python").chmod(0o755)
-    Timer(1, tools.interrupt_streams).start()
-    started = time.monotonic()
-    with pytest.raises(ToolError) as caught:
-        synthesise(Checkout(tmp_path), Account(None))
-    assert caught.value.exit_code == tools.INTERRUPTED
-    assert time.monotonic() - started < 30
-
-
 def test_platform_without_a_cluster_for_this_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "missing", lambda _checkout: [])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     monkeypatch.setattr(lifecycle, "open_local", lambda *_: SimpleNamespace(regions=[], addresses=SimpleNamespace(regions={"live-1": 1})))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
@@ -117,6 +106,33 @@ def test_no_machine_is_started_for_what_production_could_not_run(monkeypatch: py
     with pytest.raises(ManifestError, match="is wrong"):
         regions.bring_up_regions(Checkout(ROOT), inventory.load(ROOT), "http://127.0.0.1:1", Future(), lambda _subject, _what: None)
     assert not built.is_set()
+
+
+def test_build_is_interrupted_by_what_production_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finding is told, within seconds, with its own exit code, and no thread ends with a traceback."""
+    (scratch := tmp_path / "scratch").mkdir()
+    stand_in_for_go(scratch, monkeypatch, f'if [ "$1" = build ]; then touch {tmp_path}/going; exec sleep 60; fi')
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(go_programs, "SIGN_OF_LIFE_SECONDS", 0.02)
+
+    def refuse(*_: object) -> None:
+        while not (tmp_path / "going").exists():
+            time.sleep(0.02)
+        raise ManifestError([Finding("a.yaml", "", "rule", "is wrong", "change it")])
+
+    def prepare(_checkout: object, say: Callable[[str, str], None]) -> None:
+        go_programs.build(make_checkout(tmp_path / "checkout"), say)
+
+    def wait(*_: object, **__: object) -> None:
+        tools.stream(["sleep", "60"], print)  # as terraform, which is interrupted too
+
+    monkeypatch.setattr(regions, "render_and_validate", refuse)
+    monkeypatch.setattr(regions.bring_up, "prepare", prepare)
+    started = time.monotonic()
+    with pytest.raises(ManifestError, match="is wrong") as refused:
+        bring_up(monkeypatch, wait, regions.bring_up_regions)
+    assert time.monotonic() - started < 30
+    assert exit_code(refused.value) == ExitCode.REFUSED
 
 
 def test_regions_hear_that_the_registries_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.facts import inventory
-from tidegate.facts.inventory.prices import own_prices
 from tidegate.facts.money import model_floor
 from tidegate.facts.prices.tables import SPOT_SHARE_OF_ON_DEMAND
 
-TABLE = own_prices().table()
+TABLE = PRICES.table()
 PLATFORM = inventory.load(ROOT)
 
 

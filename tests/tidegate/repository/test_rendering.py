@@ -11,7 +11,7 @@ from clusters import program
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate.checkout import Checkout
 from tidegate.contracts.rendering import RenderCheck
-from tidegate.errors import ManifestError
+from tidegate.errors import ManifestError, ProgramError
 from tidegate.facts import inventory
 from tidegate.repository import rendering
 from tidegate.repository.remove_tenant import remove_tenant
@@ -93,3 +93,13 @@ def test_empty_folder_is_left_to_its_own_finding(tmp_path: Path) -> None:
     for path in checkout.rendered.rglob("*.yaml"):
         path.unlink()
     assert told(checkout) == []
+
+
+def test_what_the_program_refuses_is_said_in_its_own_lines(tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    python = tmp_path / ".venv/bin/python"
+    python.write_text("#!/bin/sh\necho 'a.yaml: x: is wrong; change it [rule]' >&2\nexit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(ProgramError) as refused:
+        rendering._stale_findings(Checkout(tmp_path))  # pyright: ignore[reportPrivateUsage] - all of validate would need the whole checkout
+    assert str(refused.value) == "a.yaml: x: is wrong; change it [rule]"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 import urllib.request
-from collections.abc import Generator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -32,28 +30,6 @@ def nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture
-def endpoint() -> Generator[str]:
-    """Answers every call, as an emulated account that knows nothing."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_HEAD = do_GET  # noqa: N815 - the library's name
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-            """Nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.usefixtures("nonsense")
 def test_emulated_account_knows_nothing_of_the_users(endpoint: str) -> None:
     clients = Account(endpoint).in_region("eu-west-1")
@@ -78,11 +54,49 @@ def test_emulator_is_asked_without_a_proxy(endpoint: str) -> None:
         emulator.DIRECTLY.open(endpoint, timeout=5)
 
 
-def test_loopback_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "example.com,localhost")
-    monkeypatch.delenv("no_proxy", raising=False)
-    seen = child_environment()
-    assert (seen["NO_PROXY"], seen["no_proxy"]) == ("example.com,localhost,127.0.0.1,::1", "127.0.0.1,localhost,::1")
+@pytest.mark.parametrize(
+    ("upper", "lower", "seen"),
+    [
+        (None, None, "127.0.0.1,localhost,::1"),
+        ("example.com,localhost", None, "example.com,localhost,127.0.0.1,::1"),
+        (None, "example.com, localhost", "example.com,localhost,127.0.0.1,::1"),
+        ("one.example", "two.example,one.example", "one.example,two.example,127.0.0.1,localhost,::1"),
+        ("*", None, "*"),
+        ("one.example", " * ", "*"),
+        (",", "", "127.0.0.1,localhost,::1"),
+    ],
+    ids=["neither", "upper", "lower", "both", "everything", "everything-beside-a-list", "empty"],
+)
+def test_loopback_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch, upper: str | None, lower: str | None, seen: str) -> None:
+    for name, value in (("NO_PROXY", upper), ("no_proxy", lower)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    child = child_environment()
+    assert (child["NO_PROXY"], child["no_proxy"]) == (seen, seen)
+    for host, name in (("127.0.0.1", "NO_PROXY"), ("localhost", "no_proxy")):
+        assert urllib.request.proxy_bypass_environment(host, {"no": child[name]})  # type: ignore[attr-defined]
+
+
+_ASK = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)"
+
+
+@pytest.mark.parametrize("direct", ["*", "example.com", "", None])
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_program_reaches_loopback_whatever_proxy_is_set(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, name: str, direct: str | None
+) -> None:
+    for proxy in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    for each in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    if direct is not None:
+        monkeypatch.setenv(name, direct)
+    with pytest.raises(ToolError, match="HTTP Error 404"):
+        tools.run([sys.executable, "-c", _ASK, endpoint])
+    with pytest.raises(ToolError) as refused:
+        tools.run(["curl", "--silent", "--show-error", "--fail", endpoint])
+    assert refused.value.exit_code == 22, "curl's own code for an answer of 400 and more"
 
 
 @pytest.mark.parametrize("home", [None, "", "x"], ids=["unset", "empty", "relative"])

@@ -13,8 +13,6 @@ import json
 import os
 import re
 import shutil
-import threading
-import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.builds.facts import Binary, BuildList, Family
 from tidegate.errors import UsageError
 from tidegate.facts.inventory.releases import read_with_releases
+from tidegate.tools.waiting import signs_of_life
 
 PROGRAMS_FILE = Path("clusters/embedded/builds/programs.yaml")
 
@@ -173,6 +172,11 @@ class _Told:
     def __call__(self, happened: str) -> None:
         self.on_progress(self.program, happened)
 
+    def still_building(self, seconds: float, line: str) -> None:
+        """The last line that go printed names modules while they come."""
+        said = f" ({line.removeprefix('go: ')})" if line else ""
+        self(f"still building, {seconds:.0f} s{said}")
+
 
 def kubernetes_libraries(go_mod: str) -> str | None:
     """The minor release of the Kubernetes libraries that a go.mod leads to, as in `0.36`; None when it uses none."""
@@ -246,7 +250,7 @@ def _build_into(path: Path, recipe: _Recipe, tell: _Told) -> float | None:
         ]
         tell(f"building ({tell.position})")
         try:
-            with _signs_of_life(tell) as on_line:
+            with signs_of_life(tell.still_building, SIGN_OF_LIFE_SECONDS) as on_line:
                 seconds = tools.stream(command, on_line, cwd=recipe.modules, env={**_ENVIRONMENT, "GOTMPDIR": str(scratch)})
             _flush(made)
             made.rename(path)
@@ -266,28 +270,6 @@ def _only_builder(folder: Path, tell: _Told) -> Generator[None]:
             tell("waiting for another process that builds it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@contextlib.contextmanager
-def _signs_of_life(tell: _Told) -> Generator[Callable[[str], None]]:
-    """Reports now and then that the build still runs, with the last line that go printed: it names modules while they come."""
-    ended = threading.Event()
-    printed: list[str] = []
-    started = time.monotonic()
-
-    def beat() -> None:
-        while not ended.wait(SIGN_OF_LIFE_SECONDS):
-            line = f" ({printed[-1].removeprefix('go: ')})" if printed else ""
-            printed.clear()
-            tell(f"still building, {time.monotonic() - started:.0f} s{line}")
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield printed.append
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _flush(path: Path) -> None:

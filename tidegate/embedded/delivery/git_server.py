@@ -108,4 +108,5 @@ def head(internet: Machine) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    return tools.run(["git", "-C", str(folder), *arguments], env=_IDENTITY, timeout_seconds=120).stdout
+    # Variables of the user's, such as GIT_DIR in a hook, lead to another repository.
+    return tools.run(["git", "-C", str(folder), *arguments], env=_IDENTITY, without=("GIT_",), timeout_seconds=120).stdout

@@ -20,11 +20,16 @@ from tidegate.embedded.machines.facts import SupervisedProgram
 from tidegate.embedded.machines.linked_copy import linked_copy
 from tidegate.errors import MachineError
 from tidegate.facts import numerals
+from tidegate.tools.environments import PROXIES
 
 ENTER = Path("clusters/embedded/node/enter.sh")
 
 RUNTIME = Path("/run/tidegate")
 """Sockets of all machines of all checkouts. Short, because a socket's path has 107 characters."""
+
+
+_OUTSIDE = (*PROXIES, "GIT_", "AWS_", "KUBECONFIG")
+"""Variables of the user's that lead its programs elsewhere: a machine reaches nothing of the world by a proxy, and serves its own repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Machine:
                 str(self.checkout.root / ENTER), str(spec.root), str(self.folder), cgroups.group(self.instance, self.name),
                 *(f"{source}={target}" for target, source in sorted(binds.items())),
             ],
-            log_path=self.folder / "machine.log",
+            log_path=self.folder / "machine.log", without=_OUTSIDE,
         )  # fmt: skip
         self._record.write_text(json.dumps(asdict(process)), encoding="utf-8")
         self._wait_until_supervised(process)

@@ -59,6 +59,24 @@ def test_push_is_told_once_and_at_once(internet: Machine, tmp_path: Path) -> Non
     )
 
 
+def test_variables_of_another_repository_lead_nowhere(internet: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_TEMPLATE_DIR",
+        "GIT_NAMESPACE",
+        "GIT_EXEC_PATH",
+    ):
+        monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
+    push(internet)
+    again = Machine(Checkout(tmp_path / "second"), "abcdef", "internet")
+    git_server.open_worktree(again)
+    push(again)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_push_is_told_to_who_reads_what_it_changed(internet: Machine, tmp_path: Path) -> None:
     git_server.tell_on_push(internet, [Follower(kubectl(tmp_path, heard=True), FOLDERS)])
     push(internet)
