@@ -26,5 +26,5 @@ def test_model_on_spot_is_reckoned_at_the_price_of_spot_and_its_companions_are_n
         model_floor(model.model_copy(update=features), TABLE).usd_per_month - model_floor(model, TABLE).usd_per_month
         for model in (on_spot, on_demand)
     ]
-    assert beside[0] == pytest.approx(beside[1], abs=0.01)
+    assert beside[0] == pytest.approx(beside[1], abs=0.02)
     assert beside[0] > 50
