@@ -9,7 +9,7 @@ from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare
-from tidegate.facts.nodes.pools import pools_for, spot_pools_for
+from tidegate.facts.rules.pools import pools_for, spot_pools_for
 from tidegate.facts.tenant import Tenant, Tier
 
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"

@@ -16,8 +16,8 @@ from tests.clusters.selection import Select
 from tidegate.facts.cluster import CapacityType, TimeSlicing
 from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.nodes.cpu_pools import CpuPool
-from tidegate.facts.nodes.pools import pools_for
 from tidegate.facts.platform import Platform
+from tidegate.facts.rules.pools import pools_for
 from tidegate.facts.tenant import Tier
 from tidegate.manifests.placed import Placed
 from tidegate.manifests.schemas import SchemaSet

@@ -12,7 +12,7 @@ from tidegate.facts import numerals
 from tidegate.facts.cluster import Cluster, MigSharing
 from tidegate.facts.models.served_model import Phase, Runtime, ServedModel
 from tidegate.facts.nodes.accelerators import Accelerator
-from tidegate.facts.nodes.pools import pools_for
+from tidegate.facts.rules.pools import pools_for
 
 CPU_NODE_SECONDS = 90
 """From the NodeClaim to a node that takes pods, without a card."""

@@ -12,10 +12,10 @@ from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.served_model import ServedModel
-from tidegate.facts.nodes.pools import most_turns
 from tidegate.facts.prices.tables import price_findings
 from tidegate.facts.rules.anti_patterns import anti_pattern_findings
 from tidegate.facts.rules.hosting import hosting_findings
+from tidegate.facts.rules.pools import most_turns
 from tidegate.facts.rules.room import room_findings, room_warnings
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.stage import Stage

@@ -12,9 +12,9 @@ from tidegate.facts.models.scaling import Scaling
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare, InstanceShape, instance_shapes
 from tidegate.facts.nodes.node_shapes import allocatable, shape_of
-from tidegate.facts.nodes.pools import pools_for
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices.tables import PriceTable
+from tidegate.facts.rules.pools import pools_for
 from tidegate.facts.tenant import Tenant, replica_parts
 from tidegate.metering.billing.events import CPU, MEMORY, BilledPod
 

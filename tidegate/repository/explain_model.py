@@ -16,9 +16,9 @@ from tidegate.facts import cloud_names, inventory, names, numerals
 from tidegate.facts.cold_start import ColdStart, cold_start
 from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.money import NOTHING, model_floor
-from tidegate.facts.nodes.pools import pools_for, spot_pools_for
 from tidegate.facts.platform import Platform, cluster_source, tenant_source
 from tidegate.facts.prices.tables import PriceBook
+from tidegate.facts.rules.pools import pools_for, spot_pools_for
 from tidegate.facts.tenant import Tenant
 from tidegate.live.diagnosis import Diagnosis
 from tidegate.repository.recorded_facts import note_on

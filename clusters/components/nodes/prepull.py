@@ -12,8 +12,8 @@ from clusters.components.serving import images
 from clusters.objects.wire_form import to_wire
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
-from tidegate.facts.nodes.pools import pools_for
 from tidegate.facts.platform import Platform
+from tidegate.facts.rules.pools import pools_for
 from tidegate.manifests.yaml_text import Manifest
 
 if TYPE_CHECKING:

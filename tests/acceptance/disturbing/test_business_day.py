@@ -22,7 +22,7 @@ from tests.acceptance.running_platform import INVENTORY, REGIONS, TIDEGATE, Runn
 from tests.prices import PRICES
 from tidegate import tools
 from tidegate.facts import names
-from tidegate.facts.nodes.pools import pools_for
+from tidegate.facts.rules.pools import pools_for
 from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, calls
 from tidegate.metering.replicas import STEP_SECONDS, Group, groups_of
 

@@ -19,8 +19,8 @@ from tidegate.errors import Finding
 from tidegate.facts.cluster import CapacityType, Cluster
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import instance_shapes
-from tidegate.facts.nodes.pools import pools_for
 from tidegate.facts.platform import Platform, check
+from tidegate.facts.rules.pools import pools_for
 from tidegate.facts.tenant import Tenant
 
 SIDECAR = {"cpu": Fraction(1, 10), "memory_gib": Fraction(1, 8)}

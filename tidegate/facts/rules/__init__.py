@@ -1,1 +1,1 @@
-"""What only shows when the facts of one tenant are seen together: room in its quota, and anti-patterns."""
+"""What only shows when several facts are seen together: pools that can host a model, room in a quota, and anti-patterns."""

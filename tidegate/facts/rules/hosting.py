@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from tidegate.errors import Finding
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.served_model import ServedModel
-from tidegate.facts.nodes.pools import pools_for, pools_of_kind, spot_pools_for
 from tidegate.facts.numerals import decimal
+from tidegate.facts.rules.pools import pools_for, pools_of_kind, spot_pools_for
 
 
 def hosting_findings(source: str, clusters: Sequence[Cluster], name: str, model: ServedModel) -> Iterator[Finding]:
