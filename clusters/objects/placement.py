@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clusters.objects.kserve import Placement
+from clusters.objects.kserve import Placement, Toleration
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool
 from tidegate.facts.models.served_model import ServedModel
@@ -56,5 +56,5 @@ def placement(cluster: Cluster, model: ServedModel) -> Placement:
     return placed
 
 
-def _tolerations(taint: str, pools: Iterable[str]) -> list[dict[str, str]]:
+def _tolerations(taint: str, pools: Iterable[str]) -> list[Toleration]:
     return [{"key": taint, "operator": "Equal", "value": pool, "effect": "NoSchedule"} for pool in pools]

@@ -78,9 +78,10 @@ def _options(name: str, merged: dict[str, object]) -> Manifest:
     return to_wire(options)
 
 
-def metadata(name: str) -> Metadata:
-    """Name and labels of an object in the gateways' namespace."""
-    return {"name": name, "namespace": names.NAMESPACE_EDGE, "labels": names.component_labels(COMPONENT)}
+def metadata(name: str, tenant: str = "") -> Metadata:
+    """Name and labels of an object in the gateways' namespace; with the label of a tenant when it is that tenant's alone."""
+    labels = {**names.component_labels(COMPONENT), **({names.LABEL_TENANT: tenant} if tenant else {})}
+    return {"name": name, "namespace": names.NAMESPACE_EDGE, "labels": labels}
 
 
 def _edge(cluster: Cluster) -> Gateway:

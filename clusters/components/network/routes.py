@@ -78,12 +78,10 @@ def _routes(cluster: Cluster, tenant: Tenant) -> Iterator[HttpRoute]:
             shares.append([])
         shares[-1] += rules
     for number, share in enumerate(shares, start=1):
-        described = metadata(tenant.name if number == 1 else f"{tenant.name}.{number}")
-        described["labels"] = {**described["labels"], names.LABEL_TENANT: tenant.name}
         yield {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
-            "metadata": described,
+            "metadata": metadata(tenant.name if number == 1 else f"{tenant.name}.{number}", tenant.name),
             "spec": {"parentRefs": [{"name": names.GATEWAY_EDGE}], "hostnames": [tenant.host_in(cluster.domain)], "rules": share},
         }
 
