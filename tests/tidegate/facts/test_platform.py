@@ -217,15 +217,15 @@ def _assistant(**changes: Any) -> Document:
 def test_quota_check_does_not_lose_a_thousandth_to_binary_fractions() -> None:
     document = _assistant(resources={"cpu": 0.901, "memory_gib": 12}, scaling={"min_replicas": 1, "max_replicas": 1})
 
-    assert "quota.cpu" in {finding.path for finding in _findings(_with_quota(document, cpu=2))}
-    assert "quota.cpu" not in {finding.path for finding in _findings(_with_quota(document, cpu=2.002))}
+    assert "quota.cpu" in {finding.path for finding in _findings(_with_quota(document, cpu=2.051))}
+    assert "quota.cpu" not in {finding.path for finding in _findings(_with_quota(document, cpu=2.052))}
 
 
 @pytest.mark.parametrize(
     ("instance_type", "cpu", "count", "fits"),
     [
-        pytest.param("g6.xlarge", 3.9, 1, True, id="fills-the-machine-with-its-sidecar"),
-        pytest.param("g6.xlarge", 3.901, 1, False, id="a-thousandth-too-large"),
+        pytest.param("g6.xlarge", 3.875, 1, True, id="fills-the-machine-with-its-sidecars"),
+        pytest.param("g6.xlarge", 3.876, 1, False, id="a-thousandth-too-large"),
         pytest.param("g6.xlarge", 1, 2, False, id="more-cards-than-the-machine"),
         pytest.param("g6.12xlarge", 1, 4, True, id="as-many-cards-as-the-machine"),
     ],
