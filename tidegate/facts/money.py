@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
+from tidegate.errors import Finding, InventoryError
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare, InstanceShape, instance_shapes
 from tidegate.facts.nodes.node_shapes import CPU_SHAPES, allocatable, room, shape_of
 from tidegate.facts.nodes.pools import machines_for, pools_for
-from tidegate.facts.platform import Platform
+from tidegate.facts.numerals import decimal
+from tidegate.facts.platform import Platform, cluster_source
 from tidegate.facts.prices.tables import PriceBook, PriceTable
 from tidegate.facts.tenant import Tenant, replica_parts
 
@@ -89,15 +91,14 @@ class FloorPart:
 def floor_parts(cluster: Cluster, model: ServedModel, table: PriceTable) -> Iterator[FloorPart]:
     """The parts of a served model, each on the cheapest machine of the cluster's pools that leaves room for one replica.
 
-    Raises `PriceError` for a machine without a price.
+    Raises `PriceError` for a machine without a price, `InventoryError` when every machine with the model's card leaves too little.
     """
     parts = ["predictor", *(part for part in ("transformer", "explainer") if getattr(model, part))]
     for name, (low, high, resources) in zip(parts, replica_parts(model), strict=True):
         requests = {"cpu": round(resources.cpu * 1000), "memory": round(resources.memory_gib * 1024) * 1024**2}
         if name == "predictor" and model.accelerator:
-            pool = next(iter(pools_for(cluster, model).values()))
             requests[model.accelerator.resource_name] = model.accelerator.count
-            yield FloorPart(name, low, high, requests, _gpu_machine(pool, machines_for(pool, model), table))
+            yield FloorPart(name, low, high, requests, _gpu_machine(*_pool_with_room(cluster, model), table))
         else:
             on_spot = name == "predictor" and model.capacity == "spot"
             capacity = CapacityType.SPOT if on_spot else CapacityType.ON_DEMAND
@@ -118,6 +119,18 @@ def _cpu_machine(cluster: Cluster, requests: Mapping[str, int], table: PriceTabl
         return system_machine(cluster)
     name, max_cpu, shape = min(large, key=lambda each: (table.require_usd_per_hour(each[0], capacity), each[0]))
     return Machine(name, capacity, most=max_cpu // shape.vcpus)
+
+
+def _pool_with_room(cluster: Cluster, model: ServedModel) -> tuple[GpuPool, Mapping[str, InstanceShape]]:
+    """The first pool by name that has such machines, as Karpenter takes it."""
+    pools = pools_for(cluster, model)
+    for pool in pools.values():
+        if shapes := machines_for(pool, model):
+            return pool, shapes
+    at = f"gpu_pools.{next(iter(pools), '')}".rstrip(".")
+    problem = f"no machine leaves {decimal(model.resources.cpu)} cores and {decimal(model.resources.memory_gib)} GiB beside what runs on every node"
+    remedy = "add a larger instance type, or let the model ask for less"
+    raise InventoryError([Finding(cluster_source(cluster.name), f"{at}.instance_types", "replica-without-machine", problem, remedy)])
 
 
 def _gpu_machine(pool: GpuPool, shapes: Mapping[str, InstanceShape], table: PriceTable) -> Machine:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.prices import PRICES
 from tests.root import ROOT
+from tidegate.errors import InventoryError
 from tidegate.facts import inventory
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.money import DAYS_PER_MONTH, floor_parts, model_floor
@@ -97,3 +98,10 @@ def test_replica_that_leaves_too_little_of_the_small_machine_is_on_the_next() ->
     for cpu, machine in ((3.5, "g6.xlarge"), (3.6, "g6.2xlarge")):
         chat = changed("assistant", "chat", cpu=cpu).tenants["assistant"].models["chat"]
         assert next(floor_parts(cluster, chat, table)).machine.instance_type == machine
+    large = changed("assistant", "chat", cpu=7.8).tenants["assistant"].models["chat"]
+    with pytest.raises(InventoryError) as refused:
+        list(floor_parts(cluster, large, table))
+    assert str(refused.value) == (
+        "clusters/inventory/live-1/cluster.yaml: gpu_pools.l4-whole.instance_types: no machine leaves 7.8 cores and 12 GiB beside what runs on "
+        "every node; add a larger instance type, or let the model ask for less [replica-without-machine]"
+    )

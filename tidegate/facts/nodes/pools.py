@@ -13,7 +13,7 @@ from tidegate.facts.tenant import replica_parts
 
 def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
     """The pools of a cluster that can host one replica of `model`, by name; empty for a CPU model."""
-    return {name: pool for name, pool in pools_of_kind(cluster, model).items() if machines_for(pool, model)}
+    return {name: pool for name, pool in pools_of_kind(cluster, model).items() if _machine_holds(pool, model)}
 
 
 def pools_of_kind(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:
@@ -42,7 +42,7 @@ def most_turns(clusters: Iterable[Cluster], model: ServedModel) -> int:
 
 
 def machines_for(pool: GpuPool, model: ServedModel) -> dict[str, InstanceShape]:
-    """The machines of a pool of the model's cards that leave room for one predictor with its sidecars and cards, by instance type."""
+    """The machines of a pool of the model's cards, by instance type, that leave room for a predictor beside the agents of every node."""
     assert model.accelerator, "only models with an accelerator have pools"
     _, _, replica = replica_parts(model)[0]
     shapes = {name: instance_shapes(pool.accelerator)[name] for name in pool.instance_types}
@@ -53,3 +53,14 @@ def machines_for(pool: GpuPool, model: ServedModel) -> dict[str, InstanceShape]:
         and room(shape)["memory"] >= round(replica.memory_gib * 1024) * 1024**2
         and pool.max_gpus >= shape.gpus >= model.accelerator.cards
     }
+
+
+def _machine_holds(pool: GpuPool, model: ServedModel) -> bool:
+    """Whether some machine of the pool is large enough for the predictor, its sidecars and its cards."""
+    assert model.accelerator, "only models with an accelerator have pools"
+    _, _, replica = replica_parts(model)[0]
+    shapes = instance_shapes(pool.accelerator)
+    return any(
+        shape.vcpus >= replica.cpu and shape.memory_gib >= replica.memory_gib and pool.max_gpus >= shape.gpus >= model.accelerator.cards
+        for shape in (shapes[instance_type] for instance_type in pool.instance_types)
+    )
