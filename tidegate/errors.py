@@ -4,7 +4,7 @@
     ├── FindingsError          a set of findings; nothing was changed
     │   ├── InventoryError       a cluster or tenant file, or how they fit together
     │   ├── ManifestError        a rendered Kubernetes object
-    │   ├── PriceError           a price table is too old to plan with
+    │   ├── PriceError           a price is missing, is none or is too old to plan with
     │   ├── LedgerError          a cost ledger is damaged, empty or names a node without a price
     │   └── DoctorError          this machine lacks something
     ├── ToolError              a program we started failed; its stderr is in the text
@@ -76,7 +76,7 @@ class LedgerError(FindingsError):
 
 
 class PriceError(FindingsError):
-    """A price table cannot be planned with."""
+    """A price cannot be planned with: it is missing, is none, or is too old."""
 
 
 class DoctorError(FindingsError):

@@ -32,6 +32,7 @@ def test_month_in_the_page_is_the_month_of_each_region(region: str, tmp_path: Pa
     month = region_month(PLATFORM, region, 1, tmp_path, PLAN)
     groups = [[group, usd_of_cents(month.group_cents(group)), f"{reference:,}"] for group, reference in REFERENCE_USD.items()]
     total = ["all", usd_of_cents(month.usd_cents), f"{sum(REFERENCE_USD.values()):,}"]
+    assert f"Up to {month.headroom_percent} % above these prices" in PAGE
     assert table(PAGE, "| USD a month | here | reference |") == [*groups, total]
 
 

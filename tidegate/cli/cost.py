@@ -10,7 +10,7 @@ import typer
 
 from tidegate.cli import cost_plan
 from tidegate.cli.options import Json
-from tidegate.cli.prices import prices
+from tidegate.cli.prices import prices, warn_of_ages
 from tidegate.cli.screen import Screen
 from tidegate.facts import numerals
 
@@ -49,6 +49,7 @@ def show(
     _show_bill(screen, f"{month} in {', '.join(found.regions)}", found.bill)
     for line in tariff.described(found.regions):
         screen.text(line)
+    warn_of_ages(screen, checkout.root)
     screen.answer(found)
 
 
@@ -62,8 +63,9 @@ def diff(
     from tidegate.checkout import find_checkout
     from tidegate.repository.revisions import compare
 
-    screen = Screen(json)
-    found = compare(find_checkout(), old, new)
+    screen, checkout = Screen(json), find_checkout()
+    found = compare(checkout, old, new)
+    warn_of_ages(screen, checkout.root)
     show_floors(screen, f"Floors, {old} -> {new}", found)
     screen.answer(
         {
@@ -128,6 +130,7 @@ def simulate(
     _show_bill(screen, f"A simulated business day in {region}", day.bill)
     for line in tariff_of(book, platform.clusters).described((region,)):
         screen.text(line)
+    warn_of_ages(screen, root)
     for one in day.always_on:
         screen.text(f"{one.model}: {one.gpu_hours:.2f} GPU-hours; always on it would be {numerals.decimal(one.always_on_gpu_hours)}")
     screen.answer(day)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli.options import Json
+from tidegate.cli.prices import warn_of_ages
 from tidegate.cli.screen import Screen
 from tidegate.facts import numerals
 
@@ -39,9 +40,19 @@ def month(
     with TemporaryDirectory(prefix="tidegate-month-") as folder:
         found = region_month(platform, region, seed, Path(folder), PlanPrices(tariff, load_service_prices(root)))
     _show_month(screen, found)
+    if book.table(platform.clusters[region].region).region != platform.clusters[region].region:
+        screen.text(_headroom(found))
     for line in tariff.described((region,)):
         screen.text(line)
+    warn_of_ages(screen, root)
     screen.answer(found)
+
+
+def _headroom(found: RegionMonth) -> str:
+    if found.headroom_percent < 0:
+        return "The month is above the reference already, and the region's own prices are not known here."
+    percent = numerals.decimal(found.headroom_percent)
+    return f"The region's own prices are not known here. Up to {percent} % above these, the month stays below the reference."
 
 
 def _show_month(screen: Screen, found: RegionMonth) -> None:
@@ -82,6 +93,7 @@ def advise(json: Json = False) -> None:
         _show_advice(screen, advice)
     for name, cluster in sorted(platform.clusters.items()):
         screen.text(f"{name}, {book.described(cluster.region)}")
+    warn_of_ages(screen, root)
     screen.answer(found)
 
 

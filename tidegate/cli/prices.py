@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
+if TYPE_CHECKING:
+    from tidegate.errors import Finding
+
 prices = typer.Typer(help="Show the price tables, and read them again.", no_args_is_help=True, rich_markup_mode=None)
 
 On = Annotated[
     datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day on which they are to be young enough; default today.")
 ]
+
+
+def age_warnings(root: Path) -> list[Finding]:
+    """What is to be said of the age of all prices of the checkout today. Whoever plans is warned and not refused: no build breaks by itself."""
+    from tidegate.facts.inventory.prices import load_prices, load_service_prices
+
+    today = datetime.now(UTC).date()
+    return [*load_prices(root).findings(today), *load_service_prices(root).findings(today)]
+
+
+def warn_of_ages(screen: Screen, root: Path) -> None:
+    """The same on stderr, so that an answer to a program stays whole."""
+    for warning in age_warnings(root):
+        screen.note(f"Warning: {warning}")
 
 
 @prices.command("show")
@@ -75,6 +92,7 @@ def refresh(
         else:
             table = karpenter_table(lambda text: screen.progress("prices", text), also or ())
         path = write_table(checkout, table)
+    warn_of_ages(screen, checkout.root)
     screen.text(
         f"{path.relative_to(checkout.root)}: {len(table.on_demand)} machines on demand, {len(table.spot)} spot, of {table.published_on}"
     )

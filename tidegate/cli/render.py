@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.cli.cost import NewRevision, OldRevision, show_floors
 from tidegate.cli.options import Json, Wait, at_work
+from tidegate.cli.prices import age_warnings, warn_of_ages
 from tidegate.cli.screen import Screen
 
 
@@ -35,7 +36,7 @@ def validate(json: Json = False) -> None:
     checkout = find_checkout()
     platform = inventory.load(checkout.root)
     checked = rendering.validate(checkout, platform, lambda text: screen.progress("schemas", text))
-    warnings = warn(platform)
+    warnings = [*warn(platform), *age_warnings(checkout.root)]
     for warning in warnings:
         screen.text(f"Warning: {warning}")
     screen.text(
@@ -53,8 +54,9 @@ def diff(
     from tidegate.checkout import find_checkout
     from tidegate.repository.revisions import compare
 
-    screen = Screen(json)
-    found = compare(find_checkout(), old, new)
+    screen, checkout = Screen(json), find_checkout()
+    found = compare(checkout, old, new)
+    warn_of_ages(screen, checkout.root)
     screen.text(f"{old} -> {new}: {len(found.added)} objects added, {len(found.removed)} removed, {len(found.changed)} changed")
     for sign, paths in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for path in paths:

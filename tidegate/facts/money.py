@@ -1,4 +1,4 @@
-"""What the inventory costs at the least: the floors, around the clock, by the share of machines that they ask for.
+"""What the inventory costs at the least: the floors, around the clock, by the share of machines that they keep from others.
 
 Floors are what is paid for even when nobody calls. The machines that they keep alive as a whole are counted by
 `tidegate.manifests.fit.standing`, from what is rendered.
@@ -6,13 +6,19 @@ Floors are what is paid for even when nobody calls. The machines that they keep 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
 
-from tidegate.facts.cluster import CapacityType, Cluster
+from tidegate.errors import Finding, InventoryError
+from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.models.served_model import ServedModel
-from tidegate.facts.nodes.accelerators import Accelerator, ReplicaResources, instance_shapes
-from tidegate.facts.platform import Platform
+from tidegate.facts.nodes.accelerators import AcceleratorShare, InstanceShape, instance_shapes
+from tidegate.facts.nodes.node_shapes import CPU_SHAPES, allocatable, room, shape_of
+from tidegate.facts.nodes.pools import machines_for, pools_for
+from tidegate.facts.numerals import decimal
+from tidegate.facts.platform import Platform, cluster_source
 from tidegate.facts.prices.tables import PriceBook, PriceTable
 from tidegate.facts.tenant import Tenant, replica_parts
 
@@ -23,9 +29,6 @@ takes 730 hours, 1.4 % more."""
 DAYS_PER_MONTH = WORKING_DAYS + QUIET_DAYS
 HOURS_PER_MONTH = DAYS_PER_MONTH * 24
 
-_PLAIN, _PLAIN_VCPUS, _PLAIN_GIB, _CORES_SHARE = "m7i.xlarge", 4, 16, 2 / 3
-"""A core and a GiB outside of a card's machine are priced as parts of this one: two thirds to its cores, the rest to its memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Floor:
@@ -34,7 +37,7 @@ class Floor:
     gpu_cards: float
     """Fractions for slices."""
     usd_per_month: float
-    """The share of machines that is asked for."""
+    """The share of machines that is kept from others, as the bill has it."""
     whole_nodes_usd_per_month: float = 0
     """The machines that are kept alive as a whole, with what nobody asks for."""
 
@@ -49,47 +52,129 @@ class Floor:
 NOTHING = Floor(0, 0)
 
 
-def model_floor(model: ServedModel, table: PriceTable) -> Floor:
-    """The floor of one served model in one cluster with the prices of `table`, companions and sidecars included."""
-    capacity = CapacityType.SPOT if model.capacity == "spot" else CapacityType.ON_DEMAND
-    (floor, _, predictor), *companions = replica_parts(model)
-    usd_per_hour = floor * _plain_usd_per_hour(predictor, table, capacity)
-    usd_per_hour += sum(low * _plain_usd_per_hour(resources, table, CapacityType.ON_DEMAND) for low, _high, resources in companions)
-    cards = 0.0
-    if model.accelerator:
-        cards = model.scaling.min_replicas * model.accelerator.cards
-        usd_per_hour += cards * card_usd_per_hour(model.accelerator.accelerator, table, capacity)
-    return Floor(round(cards, 3), round(usd_per_hour * HOURS_PER_MONTH, 2))
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A kind of machine: what it is, how it is paid for, what its cards are asked for as, and how many there may be."""
+
+    instance_type: str
+    capacity: CapacityType
+    resource: str = ""
+    pieces: int = 0
+    most: int | None = None
+
+    def offered(self) -> dict[str, int]:
+        """What pods may ask for of it: thousandths of a core, bytes and cards or their shares."""
+        shape = shape_of(self.instance_type)
+        assert shape, "pools name machines of the tables only"
+        left = allocatable(shape)
+        return {"cpu": left["cpu"], "memory": left["memory"], **({self.resource: self.pieces} if self.resource else {})}
 
 
-def _plain_usd_per_hour(resources: ReplicaResources, table: PriceTable, capacity: CapacityType) -> float:
-    """What cores and memory cost as a part of a plain machine."""
-    plain = float(table.usd_per_hour(_PLAIN, capacity) or 0)
-    core, gib = plain * _CORES_SHARE / _PLAIN_VCPUS, plain * (1 - _CORES_SHARE) / _PLAIN_GIB
-    return resources.cpu * core + resources.memory_gib * gib
+@dataclass(frozen=True, slots=True)
+class FloorPart:
+    """The predictor or a companion of a served model: from `low` to `high` replicas, what one asks for, and the machine it is on."""
+
+    name: str
+    low: int
+    high: int
+    requests: Mapping[str, int]
+    """In the units of `Machine.offered`."""
+    machine: Machine
+
+    @property
+    def share(self) -> Fraction:
+        """What one replica keeps from others: its largest share of anything on the machine, as the bill has it (decision 0028)."""
+        offered = self.machine.offered()
+        return min(max(Fraction(amount, offered[name]) for name, amount in self.requests.items()), Fraction(1))
 
 
-def card_usd_per_hour(accelerator: Accelerator, table: PriceTable, capacity: CapacityType = CapacityType.ON_DEMAND) -> float:
-    """The least price of one card: that of its cheapest machine divided by its cards."""
-    return min(float(table.usd_per_hour(name, capacity) or 0) / shape.gpus for name, shape in instance_shapes(accelerator).items())
+def floor_parts(cluster: Cluster, model: ServedModel, table: PriceTable) -> Iterator[FloorPart]:
+    """The parts of a served model, each on the cheapest machine of the cluster's pools that leaves room for one replica.
+
+    Raises `PriceError` for a machine without a price, `InventoryError` when every machine with the model's card leaves too little.
+    """
+    parts = ["predictor", *(part for part in ("transformer", "explainer") if getattr(model, part))]
+    for name, (low, high, resources) in zip(parts, replica_parts(model), strict=True):
+        requests = {"cpu": round(resources.cpu * 1000), "memory": round(resources.memory_gib * 1024) * 1024**2}
+        if name == "predictor" and model.accelerator:
+            requests[model.accelerator.resource_name] = model.accelerator.count
+            yield FloorPart(name, low, high, requests, _gpu_machine(*_pool_with_room(cluster, model), table))
+        else:
+            on_spot = name == "predictor" and model.capacity == "spot"
+            capacity = CapacityType.SPOT if on_spot else CapacityType.ON_DEMAND
+            yield FloorPart(name, low, high, requests, _cpu_machine(cluster, requests, table, capacity))
+
+
+def system_machine(cluster: Cluster) -> Machine:
+    """What always runs: the platform's own pods are on it."""
+    return Machine(cluster.system_pool.instance_types[0], CapacityType.ON_DEMAND)
+
+
+def _cpu_machine(cluster: Cluster, requests: Mapping[str, int], table: PriceTable, capacity: CapacityType) -> Machine:
+    """Of the CPU pools that are paid for like this; a cluster without such pools has its system machines only."""
+    pools = [pool for _, pool in sorted(cluster.cpu_pools.items()) if pool.capacity == capacity]
+    offered = [(name, pool.max_cpu, CPU_SHAPES[name]) for pool in pools for name in pool.instance_types]
+    large = [each for each in offered if all(room(each[2])[name] >= amount for name, amount in requests.items())]
+    if not large:
+        return system_machine(cluster)
+    name, max_cpu, shape = min(large, key=lambda each: (table.require_usd_per_hour(each[0], capacity), each[0]))
+    return Machine(name, capacity, most=max_cpu // shape.vcpus)
+
+
+def _pool_with_room(cluster: Cluster, model: ServedModel) -> tuple[GpuPool, Mapping[str, InstanceShape]]:
+    """The first pool by name that has such machines, as Karpenter takes it."""
+    pools = pools_for(cluster, model)
+    for pool in pools.values():
+        if shapes := machines_for(pool, model):
+            return pool, shapes
+    at = f"gpu_pools.{next(iter(pools), '')}".rstrip(".")
+    problem = f"no machine leaves {decimal(model.resources.cpu)} cores and {decimal(model.resources.memory_gib)} GiB beside what runs on every node"
+    remedy = "add a larger instance type, or let the model ask for less"
+    raise InventoryError([Finding(cluster_source(cluster.name), f"{at}.instance_types", "replica-without-machine", problem, remedy)])
+
+
+def _gpu_machine(pool: GpuPool, shapes: Mapping[str, InstanceShape], table: PriceTable) -> Machine:
+    """The cheapest of `shapes` however it is paid for; of equal ones what is reserved, as Karpenter takes them."""
+    name, capacity = min(
+        product(shapes, pool.capacity_types),
+        key=lambda each: (table.require_usd_per_hour(*each), each[1] is not CapacityType.RESERVED, each[0]),
+    )
+    share = AcceleratorShare(accelerator=pool.accelerator, share=pool.share)
+    per_card = pool.sharing.replicas if isinstance(pool.sharing, TimeSlicing) else round(1 / share.cards)
+    return Machine(name, capacity, share.resource_name, shapes[name].gpus * per_card, pool.max_gpus // shapes[name].gpus)
+
+
+def model_floor(cluster: Cluster, model: ServedModel, table: PriceTable) -> Floor:
+    """The floor of one served model in `cluster` with the prices of `table`, companions and sidecars included.
+
+    A card's machine is paid for once, with its cores. Raises `PriceError` for a machine without a price.
+    """
+    usd_per_hour = sum(
+        (
+            part.low * part.share * table.require_usd_per_hour(part.machine.instance_type, part.machine.capacity)
+            for part in floor_parts(cluster, model, table)
+        ),
+        Fraction(0),
+    )
+    cards = model.scaling.min_replicas * model.accelerator.cards if model.accelerator else 0.0
+    return Floor(round(cards, 3), round(float(usd_per_hour * HOURS_PER_MONTH), 2))
 
 
 def tenant_floor(tenant: Tenant, clusters: Mapping[str, Cluster], book: PriceBook) -> Floor:
     """The floor of all of a tenant's models in all its clusters."""
-    tables = [book.table(clusters[name].region) for name in tenant.clusters]
-    return sum((model_floor(model, table) for table in tables for model in tenant.models.values()), NOTHING)
+    of = [clusters[name] for name in tenant.clusters]
+    return sum((model_floor(cluster, model, book.table(cluster.region)) for cluster in of for model in tenant.models.values()), NOTHING)
 
 
 def warm_floor(platform: Platform, book: PriceBook) -> Floor:
     """The cards that GPU pools keep warm for anybody."""
     return sum(
-        (
-            Floor(
-                pool.warm_floor_gpus,
-                round(pool.warm_floor_gpus * card_usd_per_hour(pool.accelerator, book.table(cluster.region)) * HOURS_PER_MONTH, 2),
-            )
-            for cluster in platform.clusters.values()
-            for pool in cluster.gpu_pools.values()
-        ),
-        NOTHING,
+        (_warm(pool, book.table(cluster.region)) for cluster in platform.clusters.values() for pool in cluster.gpu_pools.values()), NOTHING
     )
+
+
+def _warm(pool: GpuPool, table: PriceTable) -> Floor:
+    shapes = {name: instance_shapes(pool.accelerator)[name] for name in pool.instance_types}
+    machine = _gpu_machine(pool, shapes, table)
+    usd_per_hour = table.require_usd_per_hour(machine.instance_type, machine.capacity) / shapes[machine.instance_type].gpus
+    return Floor(pool.warm_floor_gpus, round(float(pool.warm_floor_gpus * usd_per_hour * HOURS_PER_MONTH), 2))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidegate.facts import names
+from tidegate.facts.money import Machine, system_machine
 from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices.tables import PriceTable
@@ -30,7 +31,7 @@ from tidegate.metering.billing.events import (
     Tick,
 )
 from tidegate.metering.business_day import BUSINESS_DAY, DAY_SECONDS, Load, calls
-from tidegate.metering.replicas import DAEMONS, STEP_SECONDS, Group, PricedMachine, Replica, groups_of, system_machine
+from tidegate.metering.replicas import DAEMONS, STEP_SECONDS, Group, Replica, groups_of
 
 EMPTY_SECONDS = 300
 """How long a node without models is kept, as GPU pools have it (`IDLE_SECONDS` in clusters/components/nodes/gpu_pools.py)."""
@@ -50,7 +51,7 @@ class _Here:
     """A machine that is there, and what is held of it."""
 
     node: BilledNode
-    kind: PricedMachine
+    kind: Machine
     held: dict[str, int] = field(default_factory=dict[str, int])
     platform_pods: list[str] = field(default_factory=list[str])
     tenants_pods: int = 0
@@ -166,7 +167,7 @@ class PretendedRegion:
         if replica.pod:
             yield PodGone(self._now_ms, replica.uid)
 
-    def _bring(self, kind: PricedMachine, *, boot_seconds: int = BOOT_SECONDS) -> Iterator[Event]:
+    def _bring(self, kind: Machine, *, boot_seconds: int = BOOT_SECONDS) -> Iterator[Event]:
         shape, uid = shape_of(kind.instance_type), self._next_uid()
         assert shape, "pools name machines of the tables only"
         left = allocatable(shape)
@@ -203,7 +204,7 @@ class PretendedRegion:
         now = self._now_ms
         return PodSeen(now, BilledPod(uid, f"{name}-{uid}", names.NAMESPACE_PLATFORM, here.node.name, "", "", now, now, requests=requests))
 
-    def _is_full(self, kind: PricedMachine) -> bool:
+    def _is_full(self, kind: Machine) -> bool:
         return kind.most is not None and sum(here.kind == kind for here in self._machines.values()) >= kind.most
 
     def _next_uid(self) -> str:

@@ -109,8 +109,8 @@ def _derived(platform: Platform, book: PriceBook, tenant: Tenant, name: str) -> 
         yield from _cold_start(cluster_name, source, name, cold_start(cluster, model))
     if model.accelerator:
         yield ExplainedValue("gpu_resource", model.accelerator.resource_name, f"{source} (models.{name}.accelerator.share)")
-    tables = [book.table(platform.clusters[cluster_name].region) for cluster_name in tenant.clusters]
-    floor = sum((model_floor(model, table) for table in tables), NOTHING)
+    clusters = [platform.clusters[cluster_name] for cluster_name in tenant.clusters]
+    floor = sum((model_floor(cluster, model, book.table(cluster.region)) for cluster in clusters), NOTHING)
     yield ExplainedValue(
         "floor.usd_per_month", numerals.usd(floor.usd_per_month), "rule: the floors' share of machines at the prices of clusters/prices"
     )

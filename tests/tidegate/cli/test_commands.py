@@ -208,8 +208,8 @@ def test_diff_tells_objects_and_floor_money(checkout: Path) -> None:
     assert answer["added"] == ["live-1/tenants/fraud/configmap-extra.yaml"]
     assert (answer["removed"], answer["changed"]) == ([], [])
     assert [change["tenant"] for change in answer["tenants"]] == ["fraud"]
-    # One more replica of 2.1 cores and 2.125 GiB in two clusters: (2.1 x 0.0336 + 2.125 x 0.0042) x 720 h x 2.
-    assert answer["after"]["usd_per_month"] - answer["before"]["usd_per_month"] == pytest.approx(114.46, abs=0.01)
+    # One more replica in two clusters keeps 2.125 of the 3.92 cores of an m7i.xlarge from others: 2.125 / 3.92 x 0.2016 x 720 h x 2.
+    assert answer["after"]["usd_per_month"] - answer["before"]["usd_per_month"] == pytest.approx(157.37, abs=0.02)
 
 
 def test_diff_of_an_unknown_revision_is_refused(checkout: Path) -> None:

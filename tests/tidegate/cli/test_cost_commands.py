@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,9 @@ def test_month_is_shown_beside_the_reference_and_answered_to_programs() -> None:
     assert rows["all"][1] == "13,500"
     assert float(rows["all"][0].replace(",", "")) < 13_500
     assert "live-2, eu-central-1: us-east-1 list price of 2026-07-06" in shown
+    assert re.search(
+        r"The region's own prices are not known here\. Up to [0-9.]+ % above these, the month stays below the reference\.", shown
+    )
     answer = json.loads(answered("month", "--region", "live-2", "--json"))
     assert (
         numerals.usd_of_cents(sum(line["usd_cents"] for line in answer["lines"]))

@@ -1,4 +1,4 @@
-"""What a floor costs by the share of machines that it asks for."""
+"""What a floor costs by the share of machines that it keeps from others."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from tidegate.facts.prices.tables import SPOT_SHARE_OF_ON_DEMAND
 
 TABLE = PRICES.table()
 PLATFORM = inventory.load(ROOT)
+CLUSTER = PLATFORM.clusters["live-1"]
+SPOT_MACHINE, MACHINE = (TABLE.on_demand[name] for name in ("m6i.xlarge", "m7i.xlarge"))
 
 
 def test_model_on_spot_is_reckoned_at_the_price_of_spot_and_its_companions_are_not() -> None:
     """As they are placed: the predictor selects spot, transformer and explainer do not."""
     on_spot = PLATFORM.tenants["scoring"].models["fraud-shadow"]
     on_demand = on_spot.model_copy(update={"capacity": "on-demand"})
-    assert model_floor(on_spot, TABLE).usd_per_month == pytest.approx(
-        SPOT_SHARE_OF_ON_DEMAND * model_floor(on_demand, TABLE).usd_per_month, abs=0.02
+    assert model_floor(CLUSTER, on_spot, TABLE).usd_per_month == pytest.approx(
+        SPOT_SHARE_OF_ON_DEMAND * SPOT_MACHINE / MACHINE * model_floor(CLUSTER, on_demand, TABLE).usd_per_month, abs=0.02
     )
     features = {"transformer": PLATFORM.tenants["credit"].models["decision"].transformer}
     beside = [
-        model_floor(model.model_copy(update=features), TABLE).usd_per_month - model_floor(model, TABLE).usd_per_month
+        model_floor(CLUSTER, model.model_copy(update=features), TABLE).usd_per_month - model_floor(CLUSTER, model, TABLE).usd_per_month
         for model in (on_spot, on_demand)
     ]
     assert beside[0] == pytest.approx(beside[1], abs=0.02)

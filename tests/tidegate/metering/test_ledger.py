@@ -13,7 +13,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.errors import LedgerError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
-from tidegate.facts.prices.tables import Tariff
+from tidegate.facts.prices.tables import PriceBook, Tariff
 from tidegate.metering.billing.allotment import Owner, Reason
 from tidegate.metering.billing.entries import DAY_MS, LedgerEntry, NodeTime, Use
 from tidegate.metering.costs import month_cost
@@ -184,11 +184,25 @@ def test_empty_ledger_is_no_zero(tmp_path: Path) -> None:
         month_cost(tmp_path, "2026-11", TARIFF)
 
 
-def test_machine_without_a_price_is_a_finding_and_no_zero(tmp_path: Path) -> None:
-    path = write(tmp_path, [entry(0), entry(1, instance_type="z9.huge")])
+@pytest.mark.parametrize(
+    ("metered", "remedy"),
+    [
+        ("g6.xlarge", "read the region's prices again with `tidegate cost prices refresh`"),
+        ("z9.huge", "read the region's prices again with `tidegate cost prices refresh --also z9.huge`"),
+        ("", "label such nodes with node.kubernetes.io/instance-type; this one stays without a price"),
+    ],
+    ids=["of-a-pool", "of-no-pool", "without-a-name"],
+)
+def test_machine_without_a_price_is_a_finding_and_no_zero(tmp_path: Path, metered: str, remedy: str) -> None:
+    path = write(tmp_path, [entry(0, instance_type="m7i.xlarge"), entry(1, instance_type=metered)])
+    table = PRICES.table()
+    few = table.model_copy(update={"on_demand": {"m7i.xlarge": table.on_demand["m7i.xlarge"]}})
     with pytest.raises(LedgerError) as caught:
-        month_cost(tmp_path, "2026-11", TARIFF)
-    assert str(caught.value).startswith(f"{path}:2: entry.nodes.instance_type = z9.huge: has no price, so there is no bill; add it to")
+        month_cost(tmp_path, "2026-11", Tariff(PriceBook({table.region: few})))
+    shown = metered or "(none)"
+    assert str(caught.value) == (
+        f"{path}:2: entry.nodes.instance_type = {shown}: has no price, so there is no bill; {remedy} [price-missing]"
+    )
 
 
 def test_bill_is_that_of_all_regions(tmp_path: Path) -> None:

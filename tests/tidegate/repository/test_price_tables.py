@@ -258,3 +258,15 @@ def test_machine_that_was_metered_can_be_asked_for(tmp_path: Path) -> None:
     assert set(offered_table(offer, None, ["m1.odd"]).on_demand) == {"g6.xlarge", "m1.odd"}
     with pytest.raises(UsageError, match=r"there is no price of m1\.none in it; look for the name in AWS's list of instance types"):
         offered_table(offer, None, ["m1.none"])
+
+
+def test_day_to_come_is_a_finding_and_tomorrow_is_none() -> None:
+    book, services = PRICES, load_service_prices(ROOT)
+    published = date.fromisoformat(book.table().published_on)
+    assert list(book.findings(date.fromordinal(published.toordinal() - 1))) == []
+    (finding,) = book.findings(date.fromordinal(published.toordinal() - 2))
+    assert str(finding) == (
+        "clusters/prices/us-east-1.yaml: published_on = 2026-07-06: is 2 days from now, and no price is; "
+        "read it again with `tidegate cost prices refresh` [prices-from-the-future]"
+    )
+    assert {each.rule for each in services.findings(date(2026, 11, 1))} == {"prices-from-the-future"}

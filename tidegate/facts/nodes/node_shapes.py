@@ -44,6 +44,16 @@ VOLUME_GIB = 200
 """The root volume of every node that Karpenter brings: holds two of the largest server images (about 25 GiB unpacked) and the
 weights of the pods beside them."""
 
+AGENTS: tuple[Mapping[str, int], ...] = (
+    {"cpu": 50},
+    {"cpu": 100},
+    {"cpu": 30, "memory": 120 * 1024**2},
+    {"cpu": 10},
+    {"cpu": 100, "memory": 100 * 1024**2},
+)
+"""What every node runs beside the rendered DaemonSets, in thousandths of a core and bytes, by the charts' own default requests as seen on
+2026-11-21: EKS' VPC CNI, kube-proxy, EBS driver and Pod Identity agent, and Istio's CNI plugin. The GPU Operator's agents ask for nothing."""
+
 _VM_OVERHEAD = 0.075
 """The share of a machine's memory that its hypervisor and kernel take: what Karpenter's AWS provider assumes by default."""
 
@@ -80,6 +90,12 @@ def allocatable(shape: InstanceShape) -> dict[str, int]:
         "pods": pods,
     }
     return {**found, names.RESOURCE_GPU: shape.gpus} if shape.gpus else found
+
+
+def room(shape: InstanceShape) -> dict[str, int]:
+    """The cores (thousandths) and bytes of memory that a machine leaves to pods beside the agents on every node."""
+    left = allocatable(shape)
+    return {name: left[name] - sum(agent.get(name, 0) for agent in AGENTS) for name in ("cpu", "memory")}
 
 
 def _reserved_millicores(vcpus: int) -> int:

@@ -57,6 +57,6 @@ class ServicePrices(Fact):
         return price
 
     def findings(self, today: date) -> Iterator[Finding]:
-        """Prices that nobody has looked at for too long."""
+        """Prices that nobody has looked at for too long, or that somebody will have seen."""
         for name in type(self).model_fields:
             yield from age_findings(SERVICE_PRICES, f"{name}.seen_on", self.price(name).seen_on, today, "look again, and write the day")

@@ -119,7 +119,7 @@ class PriceBook:
         return f"{region}: {table.region} list price of {table.published_on} ({table.source}), {spot}"
 
     def findings(self, today: date) -> Iterator[Finding]:
-        """Tables that are too old to plan with."""
+        """Tables that are too old to plan with, or of a day that has not come."""
         for region, table in sorted(self.tables.items()):
             yield from age_findings(
                 price_source(region), "published_on", table.published_on, today, "read it again with `tidegate cost prices refresh`"
@@ -156,8 +156,10 @@ def price_source(region: str) -> str:
 
 
 def age_findings(source: str, path: str, day: str, today: date, remedy: str) -> Iterator[Finding]:
-    """A finding when `day` is more than `OLD_DAYS` before `today`."""
+    """A finding when `day` is more than `OLD_DAYS` before `today`, or after tomorrow: then it would not grow old in time."""
     age = today - date.fromisoformat(day)
+    if age < timedelta(days=-1):  # tomorrow has begun somewhere
+        yield Finding(source, path, "prices-from-the-future", f"is {-age.days} days from now, and no price is", remedy, day)
     if age > timedelta(days=OLD_DAYS):
         yield Finding(source, path, "prices-old", f"is {age.days} days ago, prices are planned with for {OLD_DAYS}", remedy, day)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.models.served_model import ServedModel
-from tidegate.facts.nodes.accelerators import TURNS, instance_shapes
+from tidegate.facts.nodes.accelerators import TURNS, InstanceShape, instance_shapes
+from tidegate.facts.nodes.node_shapes import room
 from tidegate.facts.tenant import replica_parts
 
 
@@ -38,6 +39,20 @@ def most_turns(clusters: Iterable[Cluster], model: ServedModel) -> int:
     """How many pods share a card in turns in the pools that may host `model`; the most, because memory has to suffice in each."""
     sharing = [pool.sharing for cluster in clusters for pool in pools_of_kind(cluster, model).values()]
     return max((one.replicas for one in sharing if isinstance(one, TimeSlicing)), default=TURNS)
+
+
+def machines_for(pool: GpuPool, model: ServedModel) -> dict[str, InstanceShape]:
+    """The machines of a pool of the model's cards, by instance type, that leave room for a predictor beside the agents of every node."""
+    assert model.accelerator, "only models with an accelerator have pools"
+    _, _, replica = replica_parts(model)[0]
+    shapes = {name: instance_shapes(pool.accelerator)[name] for name in pool.instance_types}
+    return {
+        name: shape
+        for name, shape in shapes.items()
+        if room(shape)["cpu"] >= round(replica.cpu * 1000)
+        and room(shape)["memory"] >= round(replica.memory_gib * 1024) * 1024**2
+        and pool.max_gpus >= shape.gpus >= model.accelerator.cards
+    }
 
 
 def _machine_holds(pool: GpuPool, model: ServedModel) -> bool:

@@ -9,7 +9,7 @@ from itertools import product
 
 from tidegate.facts import names
 from tidegate.facts.cluster import CapacityType, Cluster
-from tidegate.facts.nodes.node_shapes import allocatable, known_instance_types, shape_of
+from tidegate.facts.nodes.node_shapes import AGENTS, allocatable, known_instance_types, shape_of
 from tidegate.manifests.fit.amounts import Amounts, read_quantity
 from tidegate.manifests.fit.needs import PodNeeds, read_needs
 from tidegate.manifests.fit.nodes import NodeShape, bears
@@ -22,16 +22,6 @@ SYSTEM = "system"
 
 _SYSTEM_TAINT: Fields = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
 _SYSTEM_LABELS = {names.LABEL_NODE_POOL: SYSTEM}
-
-_AGENTS: tuple[Amounts, ...] = (
-    {"cpu": 50},
-    {"cpu": 100},
-    {"cpu": 30, "memory": 120 * 1024**2},
-    {"cpu": 10},
-    {"cpu": 100, "memory": 100 * 1024**2},
-)
-"""What every node runs beside the rendered DaemonSets, by the charts' own default requests as seen on 2026-11-21: EKS' VPC CNI,
-kube-proxy, EBS driver and Pod Identity agent, and Istio's CNI plugin. The GPU Operator's agents ask for nothing."""
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 ARCHITECTURE = "kubernetes.io/arch"
@@ -139,4 +129,4 @@ def _name(labels: Mapping[str, str]) -> str:
 
 
 def _with_daemons(node: NodeShape, daemons: Sequence[PodNeeds]) -> NodeShape:
-    return replace(node, daemons=(*_AGENTS, *(each.requests for each in daemons if bears(each, node))))
+    return replace(node, daemons=(*AGENTS, *(each.requests for each in daemons if bears(each, node))))

@@ -57,6 +57,11 @@ class RegionMonth:
     lines: tuple[MonthLine, ...]
     usd_cents: int
 
+    @property
+    def headroom_percent(self) -> float:
+        """How much dearer everything could be before the month costs what the reference does; below zero when it already does."""
+        return round((sum(REFERENCE_USD.values()) * 100 / self.usd_cents - 1) * 100, 1)
+
     def group_cents(self, group: str) -> int:
         """What the lines of a group come to."""
         return sum(line.usd_cents for line in self.lines if line.group == group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_month_stays_below_the_reference(month: RegionMonth) -> None:
     assert sum(REFERENCE_USD.values()) == 13_500
     assert 1_000_000 < month.usd_cents < 1_350_000
+
+
+def test_headroom_is_how_much_dearer_everything_may_be(month: RegionMonth) -> None:
+    assert 0 < month.headroom_percent < 10
+    dearer = replace(month, usd_cents=round(month.usd_cents * (1 + month.headroom_percent / 100)))
+    assert dearer.usd_cents == pytest.approx(1_350_000, rel=0.001)
+    assert replace(month, usd_cents=1_500_000).headroom_percent == -10
 
 
 def test_lines_and_groups_add_up_to_the_cent(month: RegionMonth) -> None:
