@@ -23,7 +23,7 @@ from tidegate.errors import Finding  # noqa: E402 - as above
 def examine(*, with_regions: bool) -> tuple[list[toolchain.Tool], list[Finding], list[str]]:
     """The tools, everything that is lacking, and what should be known beside it."""
     found = toolchain.inspect_tools()
-    findings = toolchain.missing_tools(found)
+    findings = [*toolchain.missing_tools(found), *toolchain.unusable_mirror()]
     if not with_regions:
         return found, findings, []
     return found, [*findings, *machine_needs.lacking()], machine_needs.notes()
@@ -31,9 +31,12 @@ def examine(*, with_regions: bool) -> tuple[list[toolchain.Tool], list[Finding],
 
 def rows_of(found: list[toolchain.Tool]) -> list[tuple[str, str, str]]:
     """A row for each tool: its name, its version and what to do."""
-    mirror = toolchain.find_provider_mirror()
     rows = [(tool.program, tool.version or "-", "ok" if tool.is_new_enough else tool.remedy) for tool in found]
-    return [*rows, ("aws provider", toolchain.AWS_PROVIDER_VERSION, "from a mirror" if mirror else "from the public registry")]
+    if toolchain.unusable_mirror():
+        source = f"from nowhere: {toolchain.PROVIDER_MIRROR_VARIABLE} names no mirror"
+    else:
+        source = "from a mirror" if toolchain.find_provider_mirror() else "from the public registry"
+    return [*rows, ("aws provider", toolchain.AWS_PROVIDER_VERSION, source)]
 
 
 def main(arguments: list[str]) -> int:

@@ -105,10 +105,10 @@ def test_odd_place_of_the_cache_is_a_finding(monkeypatch: pytest.MonkeyPatch) ->
     assert any("XDG_CACHE_HOME = relative: not an absolute path" in str(one) for one in machine_needs.lacking())
 
 
-def doctor(*options: str, path: str = "/usr/bin:/bin") -> tuple[int, str, str]:
+def doctor(*options: str, path: str = "/usr/bin:/bin", **variables: str) -> tuple[int, str, str]:
     """As `make doctor` runs it, and without the packages of any environment."""
     command = [sys.executable, "-S", "-m", "tidegate.cli.doctor", *options]
-    environment = {"PATH": path, "HOME": "/root", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PATH": path, "HOME": "/root", "PYTHONDONTWRITEBYTECODE": "1", **variables}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -119,6 +119,14 @@ def test_doctor_needs_nothing_that_set_up_brings(tmp_path: Path) -> None:
     assert "node: not found; install Node.js 20 or newer [tool-missing]\n" in said
     assert "terraform: not found" in said
     assert "Traceback" not in said
+
+
+def test_doctor_says_everything_beside_a_wrong_mirror(tmp_path: Path) -> None:
+    code, shown, said = doctor("--without-regions", path=str(tmp_path), TIDEGATE_PROVIDER_MIRROR=str(tmp_path))
+    assert code == 1
+    assert "from nowhere" in shown
+    assert f"TIDEGATE_PROVIDER_MIRROR = {tmp_path}: no registry.terraform.io in it; point it at a mirror [provider-mirror]\n" in said
+    assert "node: not found" in said
 
 
 def test_doctor_names_its_option() -> None:
