@@ -37,7 +37,7 @@ status: setup ## Show what runs.
 
 .PHONY: doctor
 doctor: ## Show what this machine lacks, and how to get it; needs nothing but python3.
-	@python3 -m tidegate.cli.doctor
+	@python3 -m tidegate.cli.doctor$(if $(BUNDLE), --from-bundle)
 
 .PHONY: render
 render: setup ## Render tenants and clusters into gitops/rendered.

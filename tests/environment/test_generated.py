@@ -27,6 +27,7 @@ from tidegate.cli import main
 from tidegate.errors import InventoryError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.inventory.load import load_folder_findings
+from tidegate.facts.inventory.prices import load_prices
 from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.platform import Platform, check
 from tidegate.facts.tenant import Tenant
@@ -115,7 +116,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_files(given / "golden", {"inputs.json": b"[]"})
     (given / "key.pem").write_text(key.public_pem())
     shutil.copy(ROOT / "tests/tidegate/repository/offers/index.json", given / "offer.json")
-    simulate(inventory.load(ROOT), "live-1", 1, given / "ledger")
+    simulate(inventory.load(ROOT), "live-1", 1, given / "ledger", load_prices(ROOT))
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
     for arguments in (["init", "--quiet"], ["add", "clusters", "gitops"], ["commit", "--quiet", "--message=x"]):
         tools.run([*git, *arguments], cwd=folder)

@@ -19,31 +19,36 @@ from tidegate.embedded import machine_needs  # noqa: E402 - as above
 from tidegate.endings import lines_of, program_code  # noqa: E402 - as above
 from tidegate.errors import Finding  # noqa: E402 - as above
 
+_OPTIONS = ("--without-regions", "--from-bundle")
 
-def examine(*, with_regions: bool) -> tuple[list[toolchain.Tool], list[Finding], list[str]]:
+
+def examine(*, with_regions: bool, from_bundle: bool = False) -> tuple[list[toolchain.Tool], list[Finding], list[str]]:
     """The tools, everything that is lacking, and what should be known beside it."""
     found = toolchain.inspect_tools()
-    findings = toolchain.missing_tools(found)
+    findings = [*toolchain.missing_tools(found), *toolchain.unusable_mirror()]
     if not with_regions:
         return found, findings, []
-    return found, [*findings, *machine_needs.lacking()], machine_needs.notes()
+    return found, [*findings, *machine_needs.lacking(from_bundle=from_bundle)], machine_needs.notes()
 
 
 def rows_of(found: list[toolchain.Tool]) -> list[tuple[str, str, str]]:
     """A row for each tool: its name, its version and what to do."""
-    mirror = toolchain.find_provider_mirror()
     rows = [(tool.program, tool.version or "-", "ok" if tool.is_new_enough else tool.remedy) for tool in found]
-    return [*rows, ("aws provider", toolchain.AWS_PROVIDER_VERSION, "from a mirror" if mirror else "from the public registry")]
+    if toolchain.unusable_mirror():
+        source = f"from nowhere: {toolchain.PROVIDER_MIRROR_VARIABLE} names no mirror"
+    else:
+        source = "from a mirror" if toolchain.find_provider_mirror() else "from the public registry"
+    return [*rows, ("aws provider", toolchain.AWS_PROVIDER_VERSION, source)]
 
 
 def main(arguments: list[str]) -> int:
     """Prints a line for each tool, then one for each thing that is lacking; returns the exit code."""
-    if unknown := [one for one in arguments if one != "--without-regions"]:
-        sys.stderr.write(f"unknown option {unknown[0]}; there is --without-regions\n")
+    if unknown := [one for one in arguments if one not in _OPTIONS]:
+        sys.stderr.write(f"unknown option {unknown[0]}; there are {', '.join(_OPTIONS)}\n")
         return 2
     try:
         find_checkout(Path(__file__).resolve().parent)
-        found, findings, notes = examine(with_regions="--without-regions" not in arguments)
+        found, findings, notes = examine(with_regions="--without-regions" not in arguments, from_bundle="--from-bundle" in arguments)
         for row in rows_of(found):
             sys.stdout.write("{:<14}{:<12}{}\n".format(*row))
         for note in notes:

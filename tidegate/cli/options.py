@@ -30,6 +30,8 @@ def at_work(screen: Screen, checkout: Checkout, command: str, wait: bool) -> Gen
     """Inside, `command` is the only one that changes the checkout; raises `BusyError` unless it may `wait`."""
     from tidegate.tools.one_at_a_time import alone
 
-    on_wait = (lambda who: screen.progress("waiting", who)) if wait else None
-    with alone(checkout.lock, f"tidegate {command}", on_wait, lambda line: screen.progress("left over", line)):
+    def on_wait(who: str) -> None:
+        screen.progress("waiting", who)
+
+    with alone(checkout.lock, f"tidegate {command}", on_wait if wait else None, lambda line: screen.progress("left over", line)):
         yield

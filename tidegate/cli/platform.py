@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def doctor(
     json: Json = False,
     without_regions: Annotated[bool, typer.Option("--without-regions", help="Only what provisioning and rendering need.")] = False,
+    from_bundle: Annotated[bool, typer.Option("--from-bundle", help="What a start from a bundle needs, which compiles nothing.")] = False,
 ) -> None:
     """Show what this machine lacks, and how to get it."""
     from tidegate.checkout import find_checkout
@@ -27,7 +28,7 @@ def doctor(
 
     screen = Screen(json)
     checkout = find_checkout()
-    found, findings, notes = examine(with_regions=not without_regions)
+    found, findings, notes = examine(with_regions=not without_regions, from_bundle=from_bundle)
     findings += toolchain.missing_environments(checkout)
     screen.table("Tools", ["tool", "version", "state"], rows_of(found))
     for note in notes:
@@ -63,7 +64,7 @@ def up(
     if bundle_key and not bundle:
         raise UsageError("--bundle-key says whose bundle to trust; name the bundle with --bundle")
     if not without_regions:
-        for note in lifecycle.refuse_unfit_machine():
+        for note in lifecycle.refuse_unfit_machine(from_bundle=bool(bundle)):
             screen.progress("note", note)
     with at_work(screen, checkout, "up", wait):
         if bundle:

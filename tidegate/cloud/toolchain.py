@@ -73,19 +73,24 @@ def find_provider_mirror() -> Path | None:
     """A folder of Terraform providers: the variable's, else the first well-known one; None means the public registry.
 
     Well known are Terraform's own implied mirrors and any folder directly below /opt, /srv or /var/lib that has a
-    `registry.terraform.io` inside.
+    `registry.terraform.io` inside. Raises `DoctorError` with `unusable_mirror`.
     """
-    named = os.environ.get(PROVIDER_MIRROR_VARIABLE)
-    if named:
-        if not (Path(named) / _REGISTRY_FOLDER).is_dir():
-            raise DoctorError([
-                Finding(PROVIDER_MIRROR_VARIABLE, "", "provider-mirror", f"no {_REGISTRY_FOLDER} in it", "point it at a mirror", named)
-            ])  # fmt: skip
+    if findings := unusable_mirror():
+        raise DoctorError(findings)
+    if named := os.environ.get(PROVIDER_MIRROR_VARIABLE):
         return Path(named)
     for folder in _well_known_folders():
         if (folder / _REGISTRY_FOLDER / "hashicorp" / "aws" / AWS_PROVIDER_VERSION).is_dir():
             return folder
     return None
+
+
+def unusable_mirror() -> list[Finding]:
+    """A finding when the variable names something that is no mirror."""
+    named = os.environ.get(PROVIDER_MIRROR_VARIABLE)
+    if not named or (Path(named) / _REGISTRY_FOLDER).is_dir():
+        return []
+    return [Finding(PROVIDER_MIRROR_VARIABLE, "", "provider-mirror", f"no {_REGISTRY_FOLDER} in it", "point it at a mirror", named)]
 
 
 def _well_known_folders() -> Iterator[Path]:
@@ -137,7 +142,7 @@ def missing_tools(found: list[Tool]) -> list[Finding]:
 
 def missing(checkout: Checkout) -> list[Finding]:
     """One finding per thing `make up` would fail without, each with its remedy."""
-    return [*missing_tools(inspect_tools()), *missing_environments(checkout)]
+    return [*missing_tools(inspect_tools()), *unusable_mirror(), *missing_environments(checkout)]
 
 
 def missing_environments(checkout: Checkout) -> list[Finding]:

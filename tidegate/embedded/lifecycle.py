@@ -45,9 +45,9 @@ class PlatformUp:
     regions: regions.RegionsUp | None
 
 
-def refuse_unfit_machine() -> list[str]:
+def refuse_unfit_machine(*, from_bundle: bool = False) -> list[str]:
     """Raises `UsageError` with everything this machine lacks to run regions, and what can be had without it; returns what should be known."""
-    if lacking := machine_needs.lacking():
+    if lacking := machine_needs.lacking(from_bundle=from_bundle):
         lines = "\n".join(str(finding) for finding in lacking)
         raise UsageError(f"{lines}\nwithout these, `tidegate up --without-regions` still provisions the cloud and renders the tenants")
     return machine_needs.notes()

@@ -22,8 +22,12 @@ _MEMORY_SHARE = 0.95
 DISK_GIB = 40
 """For the first start: what is built and kept, and Go's caches of downloads and compiled packages beside it."""
 
-BUILT_GIB = 15
-"""A cache that holds so much has been filled by a start; the next ones write images, logs and etcd."""
+DISK_FROM_A_BUNDLE_GIB = 12
+"""For a first start from a bundle: the file, what is in it (docs/bundles.md has both sizes), and `DISK_LATER_GIB`; nothing is compiled."""
+
+BUILT_GIB = 4.5
+"""A cache that holds so much has, but for a tenth, what one tree builds (5.3 GB), and Go's caches are filled. A start then writes images,
+logs and etcd."""
 DISK_LATER_GIB = 5
 
 INOTIFY_INSTANCES = 128
@@ -40,8 +44,11 @@ class Amounts:
     inotify_instances: int
 
 
-def lacking(cache: Path | None = None) -> list[Finding]:
-    """One finding for each thing that a region needs to come up; provisioning and rendering need none of it."""
+def lacking(cache: Path | None = None, *, from_bundle: bool = False) -> list[Finding]:
+    """One finding for each thing that a region needs to come up; provisioning and rendering need none of it.
+
+    With `from_bundle`, what is built comes from one.
+    """
     if platform.system() != "Linux":
         return [_need("system", "regions are made of Linux namespaces", "run it on Linux", platform.system())]
     findings: list[Finding] = []
@@ -60,7 +67,7 @@ def lacking(cache: Path | None = None) -> list[Finding]:
         place = cache or cache_folder()
     except HostError as error:
         return [*findings, _need("cache", str(error), "correct that")]
-    return [*findings, *too_small(measure(place), place)]
+    return [*findings, *too_small(measure(place), place, from_bundle=from_bundle)]
 
 
 def measure(cache: Path, root: Path = Path("/")) -> Amounts:
@@ -76,12 +83,14 @@ def measure(cache: Path, root: Path = Path("/")) -> Amounts:
     )
 
 
-def too_small(has: Amounts, cache: Path) -> list[Finding]:
+def too_small(has: Amounts, cache: Path, *, from_bundle: bool = False) -> list[Finding]:
     """A finding for each amount that is too small, with its value and what is needed."""
     findings: list[Finding] = []
     if has.memory < MEMORY_GIB * _MEMORY_SHARE * 2**30:
         findings.append(_need("memory", f"two regions need {MEMORY_GIB} GiB", "use a larger machine, or raise its limit", _gib(has.memory)))
-    needed = DISK_LATER_GIB if has.disk_kept >= BUILT_GIB << 30 else DISK_GIB - (has.disk_kept >> 30)
+    needed = (DISK_FROM_A_BUNDLE_GIB if from_bundle else DISK_GIB) - (has.disk_kept >> 30)
+    if has.disk_kept >= BUILT_GIB * 2**30:
+        needed = DISK_LATER_GIB
     if has.disk_free < needed << 30:
         remedy = "make room, or name a folder on another disk in XDG_CACHE_HOME"
         findings.append(_need("disk", f"{needed} GiB must be free for {cache}", remedy, f"{_gib(has.disk_free)} free"))

@@ -9,6 +9,7 @@ import pytest
 from infra.constructs.stack import AWS_PROVIDER_VERSION as SYNTHESISED_VERSION
 from tests.root import ROOT
 from tidegate.checkout import Checkout, find_checkout
+from tidegate.cli import doctor
 from tidegate.cloud import toolchain
 from tidegate.errors import DoctorError
 
@@ -35,6 +36,21 @@ def test_variable_that_names_no_mirror_is_refused(tmp_path: Path, monkeypatch: p
         toolchain.find_provider_mirror()
     assert str(caught.value) == (
         f"TIDEGATE_PROVIDER_MIRROR = {tmp_path}: no registry.terraform.io in it; point it at a mirror [provider-mirror]"
+    )
+
+
+def test_variable_that_names_no_mirror_hides_no_other_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv(toolchain.PROVIDER_MIRROR_VARIABLE, str(tmp_path))
+    rules = [finding.rule for finding in toolchain.missing(Checkout(tmp_path))]
+    assert rules.count("provider-mirror") == 1
+    assert {"tool-missing", "environment-missing"} < set(rules)
+    found, findings, _ = doctor.examine(with_regions=False)
+    assert [finding.rule for finding in findings] == [*["tool-missing"] * len(toolchain.REQUIREMENTS), "provider-mirror"]
+    assert doctor.rows_of(found)[-1] == (
+        "aws provider",
+        toolchain.AWS_PROVIDER_VERSION,
+        "from nowhere: TIDEGATE_PROVIDER_MIRROR names no mirror",
     )
 
 

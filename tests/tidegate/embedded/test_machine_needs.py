@@ -16,6 +16,8 @@ from tidegate.embedded.machine_needs import Amounts, measure, notes, too_small
 from tidegate.errors import UsageError
 
 GIB = 2**30
+ONE_TREE = 5_300_000_000
+"""What one tree builds, in bytes (docs/bundles.md)."""
 FIT = Amounts(memory=12 * GIB, disk_free=40 * GIB, disk_kept=0, inotify_instances=128)
 CACHE = Path("/cache/tidegate")
 
@@ -30,8 +32,8 @@ CACHE = Path("/cache/tidegate")
             "disk = 39.0 GiB free: 40 GiB must be free for /cache/tidegate; make room, or name a folder on another disk in XDG_CACHE_HOME",
         ),
         (
-            replace(FIT, disk_free=20 * GIB, disk_kept=10 * GIB),
-            "disk = 20.0 GiB free: 30 GiB must be free for /cache/tidegate; make room, or name a folder on another disk in XDG_CACHE_HOME",
+            replace(FIT, disk_free=20 * GIB, disk_kept=4 * GIB),
+            "disk = 20.0 GiB free: 36 GiB must be free for /cache/tidegate; make room, or name a folder on another disk in XDG_CACHE_HOME",
         ),
         (
             replace(FIT, disk_free=4 * GIB, disk_kept=26 * GIB),
@@ -50,11 +52,26 @@ def test_amount_that_is_too_small_is_a_line(amounts: Amounts, line: str) -> None
 
 @pytest.mark.parametrize(
     "amounts",
-    [FIT, replace(FIT, memory=round(11.6 * GIB)), replace(FIT, disk_free=31 * GIB, disk_kept=10 * GIB), replace(FIT, disk_free=6 * GIB, disk_kept=16 * GIB)],
+    [FIT, replace(FIT, memory=round(11.6 * GIB)), replace(FIT, disk_free=37 * GIB, disk_kept=3 * GIB), replace(FIT, disk_free=5 * GIB, disk_kept=ONE_TREE)],
     ids=["exactly", "kernel-took-some", "half-built", "built"],
 )  # fmt: skip
 def test_enough_is_enough(amounts: Amounts) -> None:
     assert too_small(amounts, CACHE) == []
+
+
+def test_start_from_a_bundle_needs_no_room_for_compiling() -> None:
+    assert too_small(replace(FIT, disk_free=12 * GIB), CACHE, from_bundle=True) == []
+    [finding] = too_small(replace(FIT, disk_free=11 * GIB), CACHE, from_bundle=True)
+    assert str(finding).startswith("this machine: disk = 11.0 GiB free: 12 GiB must be free for /cache/tidegate; make room")
+    assert too_small(replace(FIT, disk_free=12 * GIB), CACHE)
+
+
+def test_pages_tell_the_same_amounts() -> None:
+    bundles, first = ((ROOT / "docs" / name).read_text() for name in ("bundles.md", "first-start.md"))
+    assert f"for {ONE_TREE / 1e9} GB" in bundles
+    assert machine_needs.BUILT_GIB * GIB < ONE_TREE < machine_needs.DISK_FROM_A_BUNDLE_GIB * GIB
+    amounts = (machine_needs.DISK_GIB, machine_needs.DISK_FROM_A_BUNDLE_GIB, machine_needs.DISK_LATER_GIB)
+    assert "{} GiB of disk ({} GiB from a bundle, {} GiB once everything is built)".format(*amounts) in first
 
 
 def machine(folder: Path, files: dict[str, str]) -> Path:
@@ -105,10 +122,10 @@ def test_odd_place_of_the_cache_is_a_finding(monkeypatch: pytest.MonkeyPatch) ->
     assert any("XDG_CACHE_HOME = relative: not an absolute path" in str(one) for one in machine_needs.lacking())
 
 
-def doctor(*options: str, path: str = "/usr/bin:/bin") -> tuple[int, str, str]:
+def doctor(*options: str, path: str = "/usr/bin:/bin", **variables: str) -> tuple[int, str, str]:
     """As `make doctor` runs it, and without the packages of any environment."""
     command = [sys.executable, "-S", "-m", "tidegate.cli.doctor", *options]
-    environment = {"PATH": path, "HOME": "/root", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PATH": path, "HOME": "/root", "PYTHONDONTWRITEBYTECODE": "1", **variables}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -121,8 +138,16 @@ def test_doctor_needs_nothing_that_set_up_brings(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_doctor_says_everything_beside_a_wrong_mirror(tmp_path: Path) -> None:
+    code, shown, said = doctor("--without-regions", path=str(tmp_path), TIDEGATE_PROVIDER_MIRROR=str(tmp_path))
+    assert code == 1
+    assert "from nowhere" in shown
+    assert f"TIDEGATE_PROVIDER_MIRROR = {tmp_path}: no registry.terraform.io in it; point it at a mirror [provider-mirror]\n" in said
+    assert "node: not found" in said
+
+
 def test_doctor_names_its_option() -> None:
-    assert doctor("--all")[::2] == (2, "unknown option --all; there is --without-regions\n")
+    assert doctor("--all")[::2] == (2, "unknown option --all; there are --without-regions, --from-bundle\n")
 
 
 def planned_by_make(*arguments: str) -> str:
@@ -135,6 +160,8 @@ def planned_by_make(*arguments: str) -> str:
 def test_doctor_comes_before_set_up() -> None:
     planned = planned_by_make("--always-make", "up")
     assert planned.splitlines()[0] == "python3 -m tidegate.cli.doctor"
+    from_bundle = planned_by_make("--always-make", "up", "BUNDLE=x.bundle")
+    assert from_bundle.splitlines()[0] == "python3 -m tidegate.cli.doctor --from-bundle"
     of_test = (ROOT / "Makefile").read_text().partition("\ntest: ")[2].splitlines()  # a dry run of it would run what calls make again
     assert of_test[1] == "\t@python3 -m tidegate.cli.doctor --without-regions"
     assert "setup" not in planned_by_make("doctor")

@@ -41,7 +41,7 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
     """The platform (None when a file cannot be read) and all findings about it."""
     findings: list[Finding] = []
     clusters: dict[str, Cluster] = {}
-    for folder in _entries(root / "clusters" / "inventory"):
+    for folder in _entries(root / "clusters" / "inventory", root, findings):
         path = folder / "cluster.yaml"
         if not folder.is_dir():
             if folder.name != _OTHER_FACTS:
@@ -53,7 +53,7 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
                 Finding(source, "", "cluster-file-missing", "a folder without cluster.yaml", "add the file or remove the folder")
             )
             continue
-        for other in _entries(folder):
+        for other in _entries(folder, root, findings):
             if other.name != path.name:
                 findings += _unread(other, root, "clusters/inventory/<name>/cluster.yaml")
         if cluster := _read(path, root, Cluster, folder.name, findings):
@@ -68,12 +68,18 @@ def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
     return platform, check(platform)
 
 
-def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+def _entries(folder: Path, root: Path, findings: list[Finding]) -> list[Path]:
+    """What is in `folder`; nothing where it is not there. A file in its place is a finding: nobody would miss what it was to hold."""
+    if folder.is_dir():
+        return sorted(folder.iterdir())
+    if folder.exists() or folder.is_symlink():
+        source = folder.relative_to(root).as_posix()
+        findings.append(Finding(source, "", "file-not-folder", "is no folder", "move it away, and put the folder back with `git checkout`"))
+    return []
 
 
 def _read_files(root: Path, folder: str, model: type[FactT], findings: list[Finding]) -> Iterator[FactT]:
-    for path in _entries(root / folder):
+    for path in _entries(root / folder, root, findings):
         if path.suffix.lower() not in {".yaml", ".yml", ".json"}:
             findings += _unread(path, root, f"{folder}/<name>.yaml")
         elif fact := _read(path, root, model, path.stem, findings):

@@ -83,7 +83,7 @@ def test_up_takes_the_bundle_before_anything_else(there: Place, tmp_path: Path, 
         left.append(lacking(there))
         raise MachineError("brought up")
 
-    monkeypatch.setattr(lifecycle, "refuse_unfit_machine", list)
+    monkeypatch.setattr(lifecycle, "refuse_unfit_machine", lambda **_: [])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     monkeypatch.setattr(lifecycle, "bring_up", bring_up)
     with pytest.raises(MachineError, match="brought up"):
         run("up", "--bundle", str(tmp_path / "a.bundle"), "--bundle-key", str(tmp_path / "a.bundle.pub"))

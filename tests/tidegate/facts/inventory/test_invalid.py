@@ -93,6 +93,14 @@ def _add(path: str) -> Callable[[Path], None]:
     return recipe
 
 
+def _in_place_of(folder: str) -> Callable[[Path], None]:
+    def recipe(root: Path) -> None:
+        shutil.rmtree(root / folder, ignore_errors=True)
+        (root / folder).touch()
+
+    return recipe
+
+
 def _bury_behind_a_link(root: Path) -> None:
     _bury("retired.yaml")(root)
     _link(f"{TOMBSTONES}/retired.yaml")(root)
@@ -111,6 +119,9 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
     "file-not-regular--tombstone-behind-link": _bury_behind_a_link,
     "file-not-utf8": _rewrite(lambda text: text.replace("Inline", "Für").encode("latin-1")),
     "file-not-utf8--utf-16": _rewrite(lambda text: text.encode("utf-16-le") + b"\xff\xdb"),
+    "file-not-folder": _in_place_of("gitops/tenants"),
+    "file-not-folder--clusters": _in_place_of("clusters/inventory"),
+    "file-not-folder--tombstones": _in_place_of(TOMBSTONES),
     "file-suffix": _rename(FRAUD, "fraud.yml"),
     "file-suffix--capitals": _rename(FRAUD, "fraud.YAML"),
     "file-suffix--json": _rename(FRAUD, "fraud.json"),
