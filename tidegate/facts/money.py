@@ -16,10 +16,10 @@ from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare, InstanceShape, instance_shapes
 from tidegate.facts.nodes.node_shapes import CPU_SHAPES, allocatable, room, shape_of
-from tidegate.facts.nodes.pools import machines_for, pools_for
 from tidegate.facts.numerals import decimal
 from tidegate.facts.platform import Platform, cluster_source
 from tidegate.facts.prices.tables import PriceBook, PriceTable
+from tidegate.facts.rules.pools import machines_for, pools_for
 from tidegate.facts.tenant import Tenant, replica_parts
 
 WORKING_DAYS, QUIET_DAYS = 22, 8
