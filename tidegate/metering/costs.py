@@ -64,8 +64,9 @@ def _unpriced_findings(files: Sequence[MonthFile], tariff: Tariff) -> list[Findi
 def _unpriced_remedy(instance_type: str) -> str:
     if not instance_type:
         return "label such nodes with node.kubernetes.io/instance-type; this one stays without a price"
-    also = "" if instance_type in known_instance_types() else f" --also {instance_type}"
-    return f"read the region's prices again with `tidegate cost prices refresh{also}`"
+    if instance_type in known_instance_types():
+        return "read the region's prices again with `tidegate cost prices refresh`"
+    return f"read the region's prices again with `tidegate cost prices refresh --also {instance_type}`"
 
 
 @dataclass(frozen=True, slots=True)
