@@ -40,10 +40,11 @@ removed_on: "2026-11-21"
 UNREACHED = {
     "file-missing": "of clusters/inventory/platform.yaml, which CODEOWNERS come from: tests/tidegate/repository/test_code_owners.py has the case",
     **dict.fromkeys(
-        ("no-such-day", "price-region-differs", "price-table-missing", "prices-old"),
+        ("no-such-day", "prices-from-the-future", "price-region-differs", "price-table-missing", "prices-old"),
         "of price tables: tests/tidegate/repository/test_price_tables.py",
     ),
     "price-missing-in-region": "of a machine in a region's own table: tests/tidegate/manifests/test_unpriced.py",
+    "replica-without-machine": "of a pool that a model fits into and its replicas do not: tests/tidegate/metering/test_floors_are_billed.py",
     "value-refused": "the fallback for kinds of errors that no model has today; it has a test of its own",
     "ceiling-above-quota": "a warning, for which nobody is refused; tests/tidegate/facts/rules/test_room.py",
 }
