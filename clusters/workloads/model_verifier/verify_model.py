@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from clusters.workloads import verified_model
 from tidegate.signing.checks import archives, verification
 from tidegate.signing.checks.files import look
 from tidegate.signing.checks.refusal import Refusal
@@ -30,10 +31,12 @@ def main(folder: Path) -> int:
     except (KeyError, ValueError, TypeError):
         return _refuse(folder, f"{EXPECTED} is not set or cannot be read")
     try:
+        _refuse_own_words(folder)
         found = verification.verify(folder, expected)
         reserved = {verification.BUNDLE, verification.STATEMENT}
         archive = archives.packed(look(folder).keys() - reserved)
-        unpacked = archives.unpack(folder, archive, reserved) if archive else 0
+        unpacked = archives.unpack(folder, archive, {*reserved, verified_model.FILE}) if archive else 0
+        verified_model.write(folder, expected.model, expected.sha256)
     except Refusal as refused:
         return _refuse(folder, f"{expected.model}: {refused}")
     except Exception as error:  # noqa: BLE001 - whatever else goes wrong, the model was not verified
@@ -44,6 +47,11 @@ def main(folder: Path) -> int:
         f"{found.files} files of {found.size_bytes} bytes in {time.monotonic() - started:.3f} s{more}\n"
     )
     return 0
+
+
+def _refuse_own_words(folder: Path) -> None:
+    if (folder / verified_model.FILE).exists():
+        raise Refusal(f"it holds a file {verified_model.FILE}, which only the verifier writes")
 
 
 def _refuse(folder: Path, why: str) -> int:

@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
 
+from clusters.workloads import verified_model
 from clusters.workloads.ngram_server.completions import RequestError, answer, chunks, read_question
 from clusters.workloads.ngram_server.ngrams import NgramModel
 
@@ -39,6 +40,8 @@ class Served:
     model: NgramModel
     delay_ms: int
     crash_at_request: int | None
+    headers: Mapping[str, str]
+    """Which model every answer is of."""
     requests: dict[int, int] = field(default_factory=dict[int, int])
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -63,7 +66,9 @@ def load(folder: Path, name: str) -> Served:
     document = json.loads((folder / "ngrams.json").read_bytes())
     settings = json.loads((folder / "server.json").read_bytes())
     model = NgramModel(document["order"], document["followers"])
-    return Served(name, settings["version"], model, settings["delay_ms"], settings["crash_at_request"])
+    return Served(
+        name, settings["version"], model, settings["delay_ms"], settings["crash_at_request"], verified_model.answer_headers(folder)
+    )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -120,6 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
+        self._name_the_model()
         self.end_headers()
         for chunk in chunks(served.model, question, header):
             self._event(json.dumps(chunk))
@@ -134,6 +140,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
+    def _name_the_model(self) -> None:
+        for name, value in self.served.headers.items():
+            self.send_header(name, value)
+
     def _refuse(self, status: int, message: str) -> None:
         self.served.count(status)
         self._send(status, {"error": {"message": message, "type": "invalid_request_error", "code": status}})
@@ -146,6 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        self._name_the_model()
         self.end_headers()
         self.wfile.write(body)
 

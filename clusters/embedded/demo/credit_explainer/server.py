@@ -19,6 +19,10 @@ KEEP_ALIVE_SECONDS = 120
 """Longer than the 90 s that queue-proxy keeps an idle connection: who closes first must not be the server."""
 
 
+MODEL_HEADERS = "tidegate-"
+"""What the predictor says about the model that answered."""
+
+
 class CreditExplainer(Model):
     """Applications in, shares of the score out."""
 
@@ -31,16 +35,23 @@ class CreditExplainer(Model):
         instances = payload.get("instances") if isinstance(payload, dict) else None
         if not isinstance(instances, list) or not instances or not all(isinstance(instance, dict) for instance in instances):
             raise InvalidInput("instances: must be a list of applications")
-        return {"explanations": [await self._explained(instance, headers) for instance in instances]}
+        answered: dict[str, str] = {}
+        explanations = [await self._explained(instance, headers, answered) for instance in instances]
+        if headers is not None:  # KServe sends them back to the caller: which model was asked, instead of what the proxies wrote
+            headers.clear()
+            headers |= {name: value for name, value in answered.items() if name.lower().startswith(MODEL_HEADERS)}
+        return {"explanations": explanations}
 
-    async def _explained(self, application: dict[str, object], headers: dict[str, str] | None) -> dict[str, object]:
+    async def _explained(
+        self, application: dict[str, object], headers: dict[str, str] | None, answered: dict[str, str],
+    ) -> dict[str, object]:  # fmt: skip
         try:
             features = derive_features(application)
         except ApplicationError as error:
             raise InvalidInput(str(error)) from error
         rows = questions(features, BASELINE)
         tensor = InferInput("features", [len(rows), len(FEATURES)], "FP64", [value for row in rows for value in row])
-        answer = await self.predict(InferRequest(self.name, [tensor]), headers)
+        answer = await self.predict(InferRequest(self.name, [tensor]), headers, answered)
         values = answer.outputs[0].data
         try:
             found = explanation(list(zip(values[0::2], values[1::2], strict=True)))

@@ -18,11 +18,15 @@ KEEP_ALIVE_SECONDS = 120
 """Longer than the 90 s that queue-proxy keeps an idle connection: who closes first must not be the server."""
 
 
+MODEL_HEADERS = "tidegate-"
+"""What the predictor says about the model that answered."""
+
+
 class CreditFeatures(Model):
     """Applications in, probabilities of repayment out."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        super().__init__(name, return_response_headers=True)
         self.ready = True
 
     async def preprocess(self, payload: dict[str, Any], headers: dict[str, str] | None = None) -> InferRequest:  # noqa: ARG002
@@ -38,8 +42,15 @@ class CreditFeatures(Model):
         tensor = InferInput("features", [len(rows), len(FEATURES)], "FP64", values)
         return InferRequest(self.name, [tensor])
 
-    async def postprocess(self, result: InferResponse, headers: dict[str, str] | None = None) -> dict[str, object]:  # noqa: ARG002
-        """The probability of repayment of each application: the second of the predictor's columns (not repaid, repaid)."""
+    async def postprocess(
+        self, result: InferResponse, headers: dict[str, str] | None = None, response_headers: dict[str, str] | None = None,  # noqa: ARG002
+    ) -> dict[str, object]:  # fmt: skip
+        """The probability of repayment of each application: the second of the predictor's columns (not repaid, repaid).
+
+        `response_headers` come as the predictor's, and go on to the caller: of those, which model it was.
+        """
+        for name in [name for name in response_headers or {} if not name.lower().startswith(MODEL_HEADERS)]:
+            del response_headers[name]
         return {"predictions": [float(value) for value in result.outputs[0].data[1::2]]}
 
 

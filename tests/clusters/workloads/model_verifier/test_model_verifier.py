@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from clusters.workloads.verified_model import answer_headers
 from tests.clusters.workloads.app_folder import make_app_folder
 from tidegate import tools
 from tidegate.errors import ToolError
@@ -99,7 +100,7 @@ def refusal(pod: Pod, *arguments: str, environment: Mapping[str, str] | None = N
 
 def test_approved_and_signed_model_is_left_in_the_folder(pod: Pod) -> None:
     said = pod.start()
-    assert pod.files() == {"model.txt", "model.sig", "model.statement"}
+    assert pod.files() == {"model.txt", "model.sig", "model.statement", "model.verified"}
     assert f"fetching {URI}/" in said  # with a slash: version 10 begins with version 1
     assert "Model verified: fraud/scorer/1" in said
 
@@ -110,7 +111,7 @@ def test_second_run_in_the_same_pod_gives_the_same(pod: Pod) -> None:
     (pod.models / "link").symlink_to(pod.registry)
     pod.start()
     pod.start()
-    assert pod.files() == {"model.txt", "model.sig", "model.statement"}
+    assert pod.files() == {"model.txt", "model.sig", "model.statement", "model.verified"}
     assert (pod.registry / "model.txt").is_file()
 
 
@@ -120,7 +121,29 @@ def test_archive_is_unpacked_after_it_was_verified(pod: Pod) -> None:
         archive.writestr("m1/model.joblib", "x")
     sign(pod)
     assert "1 files unpacked" in pod.start()
-    assert pod.files() == {"m1/model.joblib", "model.sig", "model.statement"}
+    assert pod.files() == {"m1/model.joblib", "model.sig", "model.statement", "model.verified"}
+
+
+def test_a_server_is_told_what_was_verified(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = sign_version(pod.registry, "fraud/scorer/1", pod.signer).sha256
+    pod.start()
+    assert answer_headers(pod.models) == {"tidegate-model": "fraud/scorer/1", "tidegate-model-sha256": sha256}
+    monkeypatch.setenv("K_REVISION", "scorer-predictor-00003")
+    assert answer_headers(pod.models)["tidegate-revision"] == "scorer-predictor-00003"
+    assert answer_headers(pod.registry) == {}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["beside", "packed"])
+def test_artefact_cannot_say_itself_what_was_verified(pod: Pod, packed: bool) -> None:
+    if packed:
+        (pod.registry / "model.txt").unlink()
+        with zipfile.ZipFile(pod.registry / "models.zip", "w") as archive:
+            archive.writestr("model.verified", "{}")
+    else:
+        (pod.registry / "model.verified").write_text("{}")
+    sign(pod)
+    assert "model.verified" in refusal(pod)
+    assert pod.files() == set()
 
 
 def test_archive_that_leads_out_is_refused_though_it_is_signed(pod: Pod) -> None:
