@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clusters import provenance
 from clusters.components.admission import policies
-from clusters.components.network import edge_limits, gateways, isolation, mesh, routes
+from clusters.components.network import body_limits, edge_limits, gateways, health, http_protocol, isolation, mesh, routes
 from clusters.components.nodes import cpu_pools, gpu_pools, gpu_sharing, prepull, warm_floor
 from clusters.components.serving import dense_pool, model, runtimes
 from clusters.components.tenancy import availability, catalogue, monitors, priorities, tenant
@@ -85,6 +85,8 @@ def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iter
     yield from tenant.guard_rails(cluster, served)
     yield from isolation.guard_rails(platform, cluster, served)
     yield from routes.grants(served)
+    yield from health.guard_rails(served)
+    yield from body_limits.guard_rails(served)
     yield from availability.guard_rails(served)
     yield from dense_pool.guard_rails(served)
     yield from monitors.guard_rails(served)
@@ -108,6 +110,8 @@ def _parts(platform: Platform, cluster: Cluster) -> Iterator[_Part]:
     for manifest in mesh.objects(platform, cluster):
         yield _Part(mesh.COMPONENT, tenants if mesh.names_tenants(name_of(manifest)) else provenance.file_of(mesh), [manifest])
     yield _Part(gateways.COMPONENT, facts, list(gateways.objects(cluster)))
+    yield _Part(gateways.COMPONENT, facts, list(http_protocol.objects(cluster)))
+    yield _Part(gateways.COMPONENT, tenants, [*health.objects(platform, cluster), *body_limits.objects(platform, cluster)])
     for manifest in edge_limits.objects(platform, cluster):
         yield _Part(gateways.COMPONENT, facts if manifest["kind"] == "RequestAuthentication" else tenants, [manifest])
     for route in routes.objects(platform, cluster):

@@ -16,6 +16,7 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, HelmChart, Ignored, SourceModule
 from clusters.addons.documents import Document
 from clusters.addons.region import AddOnRegion
+from clusters.components.network import request_log
 from clusters.releases import RELEASES
 from tidegate.facts import names
 
@@ -46,6 +47,7 @@ _MESH: Mapping[str, object] = {
     "enableAutoMtls": True,
     "accessLogFile": "",
     "accessLogFormat": _ACCESS_LOG,
+    "extensionProviders": [request_log.provider()],
     "defaultHttpRetryPolicy": {"attempts": 2, "retryOn": _RETRY_ON},
     "defaultConfig": _PROXY,
 }
@@ -58,6 +60,9 @@ _ENVIRONMENT: Mapping[str, str] = {
     # A Gateway is announced by one of the control plane's collections and read from a second one, derived from it a moment later. With
     # Istio's 0.1 s between the two, one whose thread had to wait for a core can serve gateways without listeners until a Gateway changes.
     "PILOT_DEBOUNCE_AFTER": "500ms",
+    # A proxy answers `Expect: 100-continue` itself. The edge passes it on until the token was checked (clusters/components/network/
+    # http_protocol.py). Without either half, Knative's queue-proxy takes the model server's 100 for the final status: errors become 200.
+    "ENABLE_100_CONTINUE_HEADERS": "false",
 }
 
 _CONTROL_PLANE: Mapping[str, object] = {"cni": {"enabled": True}, "env": _ENVIRONMENT, "meshConfig": _MESH}

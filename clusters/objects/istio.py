@@ -39,6 +39,7 @@ class Operation(TypedDict, total=False):
     hosts: list[str]
     ports: list[str]
     paths: list[str]
+    notPaths: list[str]
 
 
 class Condition(TypedDict):
@@ -52,7 +53,7 @@ class Condition(TypedDict):
 Rule = TypedDict(
     "Rule",
     {
-        "from": list[dict[Literal["source"], Source]],
+        "from": NotRequired[list[dict[Literal["source"], Source]]],
         "to": NotRequired[list[dict[Literal["operation"], Operation]]],
         "when": NotRequired[list[Condition]],
     },
@@ -112,9 +113,10 @@ class DestinationRule(TypedDict):
 
 
 class EnvoyFilterSpec(TypedDict):
-    """The patches themselves are Envoy's configuration, which Istio does not type."""
+    """Of gateways, or of sidecars with these labels. The patches themselves are Envoy's configuration, which Istio does not type."""
 
-    targetRefs: list[TargetRef]
+    targetRefs: NotRequired[list[TargetRef]]
+    workloadSelector: NotRequired[dict[Literal["labels"], dict[str, str]]]
     configPatches: list[dict[str, object]]
 
 

@@ -231,10 +231,24 @@ _UNAUTHENTICATED = (
 )  # fmt: skip
 """The token itself is wrong. Two `Authorization` headers are joined by a comma, and that is no token."""
 
+_WITHOUT = (
+    "no-header", "empty-header", "bearer-of-nothing", "basic", "bearer-in-small-letters", "without-the-word-bearer", "in-a-cookie",
+    "in-the-query", "forwarded-host", "path-dots", "path-encoded-dots", "path-fragment", "no-subject",
+)  # fmt: skip
+"""No token is found where tokens are, or none with a subject."""
+
+_FOR_SOMEBODY_ELSE = ("wrong-audience", "no-audience")
+_UNSERVED = ("path-semicolon", "path-double-slash", "path-backslash")
 _MALFORMED = ("nul-inside", "line-break-inside", "path-encoded-slash", "path-nul")
 
-STATUS = dict.fromkeys(BAD, 403) | dict.fromkeys(_UNAUTHENTICATED, 401) | dict.fromkeys(_MALFORMED, 400) | {"oversized": 431}
-"""What each is answered with; 403 for whoever has no token, or a right one for something else. A wrong audience counts as that."""
+STATUS = (
+    dict.fromkeys(BAD, 403)
+    | dict.fromkeys((*_UNAUTHENTICATED, *_WITHOUT, *_FOR_SOMEBODY_ELSE), 401)
+    | dict.fromkeys(_UNSERVED, 404)
+    | dict.fromkeys(_MALFORMED, 400)
+    | {"oversized": 431}
+)
+"""What each is answered with; 403 for whoever has a right token, of another tenant or caller."""
 
 TOLERATED: dict[str, Callable[[Forge], bytes]] = {
     "host-with-port": lambda forge: forge.bearer(forge.token(), host=f"{forge.host}:443"),

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.acceptance.running_platform import Running, model_of
 from tidegate.embedded import prediction
@@ -40,13 +41,34 @@ def plain_connection(running: Running, region: str) -> socket.socket:
     return socket.create_connection(("127.0.0.1", running.ports[f"edge-{region}"]), timeout=_CONNECT_SECONDS)
 
 
-def exchange(connection: socket.socket, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> tuple[int, str]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def document(self) -> Any:
+        """The body, which must be JSON."""
+        return json.loads(self.body)
+
+
+def ask(connection: socket.socket, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
     """One request over a connection, which stays open unless the edge wants it closed. Raises `OSError` or `http.client.HTTPException`."""
     client = http.client.HTTPConnection(headers.get("Host", ""))
     client.sock = connection
     client.request(method, path, body or None, dict(headers))
     answer = client.getresponse()
-    return answer.status, answer.read().decode(errors="replace")
+    told = {name.lower(): value for name, value in answer.getheaders()}
+    return Answer(answer.status, told, answer.read().decode(errors="replace"))
+
+
+def exchange(connection: socket.socket, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> tuple[int, str]:
+    """Status and body of `ask`."""
+    answer = ask(connection, method, path, headers, body)
+    return answer.status, answer.body
 
 
 def send(

@@ -43,4 +43,4 @@ def test_requests_that_no_route_takes_are_limited_too(proxy: Proxy) -> None:
 def test_limits_of_many_tenants_are_several_filters() -> None:
     platform = platform_of(ROOT, PATCHES_MAX, 1)
     found = [one for one in edge_limits.objects(platform, platform.clusters[CLUSTER]) if one["kind"] == "EnvoyFilter"]
-    assert [one["metadata"]["name"] for one in found] == ["rate-limits", "rate-limits-2"]  # pyright: ignore[reportIndexIssue] - metadata is a mapping
+    assert [one["metadata"]["name"] for one in found] == ["rate-limits", "rate-limits-2", "rate-limits-3"]  # pyright: ignore[reportIndexIssue] - metadata is a mapping

@@ -31,17 +31,16 @@ def rules(access: dict[str, tuple[str, ...]], callers: tuple[str, ...] = ()) -> 
     )
     platform: Platform = replace(PLATFORM, tenants={"merchants": changed})
     objects = cast("list[Any]", list(edge_limits.objects(platform, PLATFORM.clusters["live-1"])))
-    (policy,) = (one for one in objects if one["kind"] == "AuthorizationPolicy")
+    (policy,) = (one for one in objects if one["kind"] == "AuthorizationPolicy" and one["metadata"]["name"] == "tenants")
     return policy["spec"]["rules"]
 
 
 def reached(rule: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Subjects and paths; a rule without the host would be for every tenant."""
-    (source,), (to,) = rule["from"], rule["to"]
+    (to,), (subjects, tenant) = rule["to"], rule["when"]
     assert HOST in to["operation"]["hosts"]
-    assert rule["when"][0]["values"] == ["merchants"]
-    subjects = [principal.rsplit("/", 1)[1] for principal in source["source"]["requestPrincipals"]]
-    return subjects, to["operation"].get("paths", ["everything"])
+    assert tenant["values"] == ["merchants"]
+    return subjects["values"], to["operation"].get("paths", ["everything"])
 
 
 def test_caller_of_every_model_needs_no_paths() -> None:

@@ -85,11 +85,15 @@ def test_local_gateway_lets_a_tenants_hosts_to_itself_its_callers_and_the_edge(s
 
 def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
     (policy,) = select("live-1/platform/edge", "AuthorizationPolicy", "tenants")
-    by_tenant = {rule["when"][0]["values"][0]: rule for rule in policy["spec"]["rules"]}
+    by_tenant = {rule["when"][1]["values"][0]: rule for rule in policy["spec"]["rules"]}
+    own, moving = "fraud.live-1.models.example.com", "fraud.models.example.com"
     assert by_tenant["fraud"] == {
-        "from": [{"source": {"requestPrincipals": ["https://login.example.com/tidegate/card-authorisation"]}}],
-        "to": [{"operation": {"hosts": ["fraud.live-1.models.example.com", "fraud.live-1.models.example.com:*"]}}],
-        "when": [{"key": "request.auth.claims[tenant]", "values": ["fraud"]}],
+        "from": [{"source": {"requestPrincipals": ["https://login.example.com/tidegate/*"]}}],
+        "to": [{"operation": {"hosts": [own, f"{own}:*", moving, f"{moving}:*"]}}],
+        "when": [
+            {"key": "request.auth.claims[sub]", "values": ["card-authorisation"]},
+            {"key": "request.auth.claims[tenant]", "values": ["fraud"]},
+        ],
     }
     assert set(by_tenant) == set(TENANTS)
     (tokens,) = select("live-1/platform/edge", "RequestAuthentication")
@@ -97,13 +101,14 @@ def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
 
 
 def test_rate_limit_of_all_proxies_together_is_the_tenants(select: Select, platform: Platform) -> None:
-    (limits,) = select("live-1/platform/edge", "EnvoyFilter")
+    (limits,) = select("live-1/platform/edge", "EnvoyFilter", "rate-limits")
     shared, *of_hosts = limits["spec"]["configPatches"]
     rates: dict[str, int] = {}
     for patch in of_hosts:
         (limit,) = patch["patch"]["value"]["typed_per_filter_config"].values()
         rates[patch["match"]["routeConfiguration"]["vhost"]["domainName"]] = limit["token_bucket"]["max_tokens"]
-    assert rates.keys() == {tenant.host_in("live-1.models.example.com") for tenant in platform.tenants.values()}
+    zones = ("live-1.models.example.com", "models.example.com")
+    assert rates.keys() == {tenant.host_in(zone) for tenant in platform.tenants.values() for zone in zones}
     for tenant in platform.tenants.values():
         assert 0 <= 3 * rates[tenant.host_in("live-1.models.example.com")] - tenant.requests_per_second < 3
     assert shared["patch"]["value"]["typed_config"]["token_bucket"]["max_tokens"] == min(rates.values())

@@ -36,7 +36,7 @@ def test_route_with_too_many_rules_becomes_several(platform: Platform, schemas: 
     assert [len(route["spec"]["rules"]) for route in found] == rules
     assert [route["metadata"]["name"] for route in found] == ["fraud", "fraud.2", "fraud.3"][: len(rules)]
     assert {route["metadata"]["labels"]["tidegate.dev/tenant"] for route in found} == {"fraud"}, "explain finds them by it"
-    assert {tuple(route["spec"]["hostnames"]) for route in found} == {("fraud.live-1.models.example.com",)}
+    assert {tuple(route["spec"]["hostnames"]) for route in found} == {("fraud.live-1.models.example.com", "fraud.models.example.com")}
     paths = [rule["matches"][0]["path"]["value"] for route in found for rule in route["spec"]["rules"]]
     assert paths == [f"/scorer-{number}" for number in range(1, models + 1)]
     assert [finding for route in found for finding in schemas.findings(route, "route.yaml")] == []

@@ -50,6 +50,7 @@ VALUES: dict[str, tuple[object, ...]] = {
     "tenant: callers[].tenant": ("merchants",),
     "tenant: models.*.slo.p99_ms": (200_000.0,),
     "tenant: models.*.slo.time_to_first_token_ms": (700.0,),
+    "tenant: models.*.max_body_mib": (7,),
     "tenant: models.*.artefact.size_gib": (8.0,),
     "tenant: models.*.artefact_by_stage.*.size_gib": (8.0,),
     "cluster: kubernetes_version": ("1.34", "1.35"),

@@ -33,6 +33,7 @@ _QUOTA = "the quota is another object"
 _BY_KNATIVE = "Knative makes this kind in the cluster; it is no file"
 OTHERWISE = {
     "forbid-shared-hosts/deny-host-of-another-tenant": _HOSTS,
+    "forbid-shared-hosts/deny-region-itself": _HOSTS,
     "forbid-shared-hosts/deny-second-route-of-another-tenant": "which host is whose tenant's is a fact of the cluster",
     "forbid-shared-hosts/deny-second-route-of-a-host": _HOSTS,
     "forbid-shared-hosts/deny-ingress-of-another-tenant": _BY_KNATIVE,

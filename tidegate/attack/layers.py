@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from pydantic import BaseModel, ValidationError
+
 from tidegate.attack.cells import UNKNOWN, Outcome, Planned
 from tidegate.attack.paths import ACTIVATOR, API, ATTACKER, EDGE, LOCAL, NETWORK, SIDECAR
 from tidegate.attack.targets import Places
@@ -15,7 +17,8 @@ from tidegate.facts import names, ports
 from tidegate.live.kubernetes import Kubernetes
 
 _LINE = re.compile(r'" (?P<status>[0-9]+) (?P<flags>\S+) (?P<details>\S+) ')
-_CALLER = re.compile(r'"tidegate-attack/(?P<id>[^"]+)"')
+_AGENT = "tidegate-attack/"
+_CALLER = re.compile(rf'"{_AGENT}(?P<id>[^"]+)"')
 _ENDS = re.compile(r" (?P<local>\S+) (?P<address>[0-9.]+:[0-9]+) \S+ \S+\s*$")
 """Whom the caller had reached, and the caller."""
 
@@ -88,16 +91,54 @@ def journal_of(logs: Iterable[tuple[str, str]]) -> Journal:
     journal = Journal({}, {})
     for layer, text in logs:
         for line in text.splitlines():
-            found = _LINE.search(line)
-            if found is None:
+            read = _read_json(layer, line) if line.startswith("{") else _read_text(layer, line)
+            if read is None:
                 continue
-            logged = Logged(layer, found["status"], found["flags"], found["details"])
-            if caller := _CALLER.search(line):
-                journal.by_call.setdefault(caller["id"], []).append(logged)
-            elif ends := _ENDS.search(line):
-                reached = ends["local"].rpartition(":")[0]
-                journal.by_connection.setdefault(ends["address"], []).append(replace(logged, reached=reached))
+            logged, call, address = read
+            if call:
+                journal.by_call.setdefault(call, []).append(logged)
+            elif address:
+                journal.by_connection.setdefault(address, []).append(logged)
     return journal
+
+
+_Read = tuple[Logged, str, str]
+"""What was logged, the call's id (empty without one), and else the caller's address and port."""
+
+
+def _read_text(layer: str, line: str) -> _Read | None:
+    """Istio's line, which every proxy but the edge writes."""
+    found = _LINE.search(line)
+    if found is None:
+        return None
+    logged = Logged(layer, found["status"], found["flags"], found["details"])
+    if caller := _CALLER.search(line):
+        return logged, caller["id"], ""
+    if ends := _ENDS.search(line):
+        return replace(logged, reached=ends["local"].rpartition(":")[0]), "", ends["address"]
+    return None
+
+
+class _Request(BaseModel):
+    """What is read here of a line of the edge's (clusters/components/network/request_log.py)."""
+
+    status: float
+    flags: str | None = None
+    details: str | None = None
+    user_agent: str | None = None
+    local_address: str | None = None
+    remote_address: str | None = None
+
+
+def _read_json(layer: str, line: str) -> _Read | None:
+    try:
+        told = _Request.model_validate_json(line)
+    except ValidationError:
+        return None
+    reached = (told.local_address or "").rpartition(":")[0]
+    logged = Logged(layer, str(int(told.status)), told.flags or "-", told.details or "-", reached)
+    call = (told.user_agent or "").removeprefix(_AGENT) if (told.user_agent or "").startswith(_AGENT) else ""
+    return (replace(logged, reached="") if call else logged), call, told.remote_address or ""
 
 
 def refuser(planned: Planned, outcome: Outcome, journal: Journal, attacker_address: str) -> str:

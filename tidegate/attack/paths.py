@@ -14,6 +14,10 @@ EDGE, LOCAL, ACTIVATOR, SIDECAR, ATTACKER = "edge", "local gateway", "activator"
 API, NETWORK = "API server", "network"
 
 FORBIDDEN = frozenset({"403"})
+_UNSERVED = frozenset({"404"})
+_MANAGEMENT = "/v2/repository/models/{model}/unload"
+"""What a model server offers to whoever runs it: nobody's caller reaches it."""
+
 _BROKEN: dict[Mode, frozenset[str]] = {"meshed": frozenset({"503", "reset"}), "outside": frozenset({"reset"}), "certificate": FORBIDDEN}
 """How a proxy that wants mTLS and a policy refuses: without a certificate the connection breaks, and a sidecar tells that as 503."""
 
@@ -103,7 +107,7 @@ def to_gateways(pair: Pair, platform: Platform) -> Iterator[Planned]:
     edge = frozenset({EDGE})
     yield pair.plan("edge", places.edge, 443, expected=expected, layers=edge, host=host, headers=bearer, tls="plain", url=url)
     if pair.own:
-        yield pair.plan("edge without token", places.edge, 443, expected=FORBIDDEN, layers=edge, host=host, tls="plain", url=url)
+        yield pair.plan("edge without token", places.edge, 443, expected=frozenset({"401"}), layers=edge, host=host, tls="plain", url=url)
     else:
         own = pair.attacker.target.tenant.host_in(platform.clusters[places.region].domain)
         yield pair.plan(
@@ -118,6 +122,12 @@ def to_gateways(pair: Pair, platform: Platform) -> Iterator[Planned]:
     allowed = (pair.own or pair.called) and mode != "outside"
     expected = frozenset({OPEN}) if allowed else (frozenset({"reset"}) if mode == "outside" else FORBIDDEN)
     yield pair.plan("local gateway", places.local_gateway, 80, expected=expected, layers=frozenset({LOCAL}), host=target.host)
+    if allowed:
+        managed = _MANAGEMENT.format(model=target.model)
+        yield pair.plan(
+            "local gateway, server's management", places.local_gateway, 80, expected=_UNSERVED, layers=frozenset({LOCAL}), host=target.host,
+            url=managed,
+        )  # fmt: skip
     yield pair.plan(
         "local gateway, probe port", places.local_gateway, 8081, expected=FORBIDDEN, layers=frozenset({LOCAL}), host=target.host, tls="none"
     )
@@ -178,7 +188,12 @@ def to_pods(pair: Pair) -> Iterator[Planned]:
         yield pair.plan(f"pod, port {port}", pod, port, expected=expected, layers=layers, host=target.revision_host, pod=pod)
     if pair.own:
         return
-    if pair.called:  # what callers may use ends at the ports that serve
+    if pair.called:  # what callers may use ends at the ports that serve, and at the paths of inference
+        if mode == "certificate":
+            managed = _MANAGEMENT.format(model=target.model)
+            yield pair.plan(
+                "pod, server's management", pod, 8012, expected=FORBIDDEN, layers=layers, host=target.revision_host, url=managed, pod=pod
+            )
         for port in (9090, 9091, 8022):
             yield pair.plan(f"pod, port {port}", pod, port, expected=_BROKEN[mode], layers=layers, host=target.revision_host, pod=pod)
     broken = frozenset({"reset", "503"})

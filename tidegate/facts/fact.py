@@ -56,5 +56,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,62}@[a-z0-9][a-z0-9.-]{0,252}\.[a-z]{2,}$")]
 """A mail address that reaches people; lower case, because owners are compared."""
 
-Subject = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$")]
-"""The `sub` of a token, exactly; no wildcards."""
+Subject = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:/|+=~-]{0,254}$")]
+"""The `sub` of a token, exactly; no wildcards. At most 255 characters (OpenID Connect Core 1.0, section 2).
+
+Such as `auth0|5f7c8ec7c33c6c004bbafe82`, `spiffe://example.org/ns/payments`, `repo:example/app:ref:refs/heads/main` (GitHub),
+`project_path:group/app:ref_type:branch:ref:main` (GitLab), a mail address (Okta), and the base64 of Entra ID.
+"""

@@ -153,7 +153,8 @@ def _host_findings(platform: Platform) -> Iterator[Finding]:
     own = {host for cluster in platform.clusters.values() for host in (cluster.domain, cluster.edge.zone_name)}
     for name, tenant in sorted(platform.tenants.items(), key=lambda item: (item[1].host is not None, item[0])):
         source = tenant_source(name)
-        for host in sorted({tenant.host_in(platform.clusters[at].domain) for at in tenant.clusters if at in platform.clusters}):
+        present = [platform.clusters[at] for at in tenant.clusters if at in platform.clusters]
+        for host in sorted({host for at in present for host in tenant.hosts_in(at.domain, at.edge.zone_name)}):
             if (other := holders.setdefault(host, name)) != name:
                 yield Finding(source, "host", "host-shared", f"{other} already has it", "choose another", host)
             if host in own:

@@ -118,6 +118,10 @@ class Tenant(Fact):
         """The host in force in a cluster."""
         return self.host or names.tenant_host(self.name, cluster_domain)
 
+    def hosts_in(self, cluster_domain: str, zone_name: str) -> list[str]:
+        """Every host that a cluster's edge answers at: its own first, then the one that the failover records point to a region."""
+        return list(dict.fromkeys((self.host_in(cluster_domain), self.host_in(zone_name))))
+
 
 SIDECAR = ReplicaResources(cpu=0.1, memory_gib=0.125)
 """What Istio's proxy asks for beside every pod (the chart's own default request)."""

@@ -17,7 +17,7 @@ import yaml_rs
 
 from clusters.components.admission.policy_exemptions import EXEMPTIONS, POLICY_NAME, Exemption, Exemptions, let_in
 from clusters.components.admission.policy_groups import Document, grouped
-from clusters.components.network.edge_limits import subjects
+from clusters.components.network.edge_limits import hosts, subjects
 from clusters.components.serving.runtimes import MODEL_FORMATS
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts import cloud_names, names
@@ -135,7 +135,7 @@ def _facts(platform: Platform, cluster: Cluster) -> dict[str, str]:
         "platform_images": names.PLATFORM_IMAGES,
         "platform_namespace": names.NAMESPACE_PLATFORM,
         "registry": names.APPROVED_REGISTRY,
-        "tenant_hosts": _cel({tenant.name: tenant.host_in(cluster.domain) for tenant in tenants if subjects(tenant)}),
+        "tenant_hosts": _cel({tenant.name: hosts(cluster, tenant) for tenant in tenants if subjects(tenant)}),
     }
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypedDict
 
+from clusters.components.network import paths
 from clusters.components.network.gateways import metadata
 from clusters.components.network.shares import shares
 from clusters.objects.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule, TargetRef
@@ -72,7 +73,19 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
             admission["spec"]["rules"] = rules
         yield admission
     if tenants:
+        yield _paths_served(tenants)
         yield from _rate_limits(cluster, tenants)
+
+
+def _paths_served(tenants: Sequence[Tenant]) -> AuthorizationPolicy:
+    """Refuses every path but those of inference, before anybody looks at who asks."""
+    listed = paths.served([model for tenant in tenants for model in tenant.models.values()], below_a_name=True)
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata(paths.POLICY),
+        "spec": {"targetRefs": [_EDGE], "action": "DENY", "rules": [{"to": [{"operation": {"notPaths": listed}}]}]},
+    }
 
 
 def subjects(tenant: Tenant) -> list[str]:
@@ -89,28 +102,38 @@ def _admissions(cluster: Cluster, tenant: Tenant) -> Iterator[Rule]:
     if whole:
         yield _admission(cluster, tenant, whole, [])
     for subject in subjects(tenant):
-        if subject not in whole and (paths := list(_paths(tenant, subject))):
-            yield _admission(cluster, tenant, [subject], paths)
+        if subject not in whole and (reached := list(_reached(tenant, subject))):
+            yield _admission(cluster, tenant, [subject], reached)
 
 
-def _admission(cluster: Cluster, tenant: Tenant, admitted: Sequence[str], paths: list[str]) -> Rule:
-    """`admitted` may call any path, or `paths` when there are some."""
-    issuer, host = cluster.token_issuer, tenant.host_in(cluster.domain)
-    operation: Operation = {"hosts": [host, f"{host}:*"]}
-    if paths:
-        operation["paths"] = paths
+def _admission(cluster: Cluster, tenant: Tenant, admitted: Sequence[str], reached: list[str]) -> Rule:
+    """`admitted` may call any path, or those `reached` when there are some.
+
+    The subject is asked for by itself: Istio splits a request principal at its last `/`, so a subject with one of its own (as GitHub,
+    GitLab and SPIFFE give them) is never let in by it.
+    """
+    issuer = cluster.token_issuer
+    operation: Operation = {"hosts": [one for host in hosts(cluster, tenant) for one in (host, f"{host}:*")]}
+    if reached:
+        operation["paths"] = reached
+    claims = {"sub": list(admitted), issuer.tenant_claim: [tenant.name]}
     return {
-        "from": [{"source": {"requestPrincipals": [f"{issuer.issuer}/{subject}" for subject in admitted]}}],
+        "from": [{"source": {"requestPrincipals": [f"{issuer.issuer}/*"]}}],
         "to": [{"operation": operation}],
-        "when": [{"key": f"request.auth.claims[{issuer.tenant_claim}]", "values": [tenant.name]}],
+        "when": [{"key": f"request.auth.claims[{claim}]", "values": values} for claim, values in claims.items()],
     }
+
+
+def hosts(cluster: Cluster, tenant: Tenant) -> list[str]:
+    """Where the tenant is answered for in a cluster: at its host there, and at the one that moves with failover."""
+    return tenant.hosts_in(cluster.domain, cluster.edge.zone_name)
 
 
 def _reaches_everything(tenant: Tenant, subject: str) -> bool:
     return all("*" in _pooled(model.dense_pool, subject) for model in tenant.models.values() if model.dense_pool)
 
 
-def _paths(tenant: Tenant, subject: str) -> Iterator[str]:
+def _reached(tenant: Tenant, subject: str) -> Iterator[str]:
     """What `subject` reaches, as Istio writes paths: exactly, or a beginning and a star."""
     for name, model in tenant.models.items():
         if model.dense_pool is None:
@@ -137,7 +160,7 @@ def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> Iterator[EnvoyF
     no route takes have no host's settings: they share a bucket as large as the smallest tenant's. With 2,000 tenants a limit costs a request
     5 us at one Envoy, the first tenant's and the last one's alike (tests/measure/bench/edge_rules.py).
     """
-    rates = {tenant.host_in(cluster.domain): requests_per_proxy(cluster, tenant) for tenant in tenants}
+    rates = {host: requests_per_proxy(cluster, tenant) for tenant in tenants for host in hosts(cluster, tenant)}
     chain = {"filter": {"name": "envoy.filters.network.http_connection_manager", "subFilter": {"name": "envoy.filters.http.router"}}}
     shared: dict[str, object] = {
         "applyTo": "HTTP_FILTER",

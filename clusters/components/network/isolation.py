@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from clusters.components.network import paths
 from clusters.components.network.neighbours import called_by, callers_of
 from clusters.objects.istio import AuthorizationPolicy, Operation, PeerAuthentication, Rule
 from clusters.objects.wire_form import to_wire
@@ -173,7 +174,14 @@ def _callers_policy(tenant: Tenant, callers: Sequence[Tenant]) -> AuthorizationP
         rules.append(
             {
                 "from": [{"source": {"namespaces": [caller.namespace_name for caller in callers]}}],
-                "to": [{"operation": {"ports": [str(port) for port in ports.SERVING_PORTS]}}],
+                "to": [
+                    {
+                        "operation": {
+                            "ports": [str(port) for port in ports.SERVING_PORTS],
+                            "paths": paths.served(tenant.models.values(), below_a_name=False),
+                        }
+                    }
+                ],
             }
         )
     return {

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from clusters.components.network import paths, request_log
 from clusters.components.network.isolation import gateway_principal, tenant_hosts
 from clusters.components.network.neighbours import callers_of
 from clusters.components.network.shares import shares
 from clusters.objects import LabelSelector, Metadata
-from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, PeerAuthentication, Rule, TargetRef
+from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, Operation, PeerAuthentication, Rule, TargetRef
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform
@@ -37,9 +38,17 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     yield authentication
     yield _policy("allow-nothing", names.NAMESPACE_MESH, {})
     yield _refusals()
+    yield _requests()
     gateway: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_LOCAL}
     for name, rules in shares("local-gateway", _local_gateway_rules(platform, cluster)):
         yield _policy(name, names.NAMESPACE_EDGE, {"targetRefs": [gateway], "action": "ALLOW", "rules": rules})
+    models = [model for tenant in platform.tenants_of(cluster.name) for model in tenant.models.values()]
+    unserved: Operation = {"ports": [str(ports.HTTP_PORT)], "notPaths": paths.served(models, below_a_name=False)}
+    yield _policy(
+        f"{paths.POLICY}-in-the-mesh",
+        names.NAMESPACE_EDGE,
+        {"targetRefs": [gateway], "action": "DENY", "rules": [{"to": [{"operation": unserved}]}]},
+    )
     selector: LabelSelector = {"matchLabels": {"app": "activator"}}
     for name, rules in shares("activator", _activator_rules(platform, cluster)):
         yield _policy(name, names.NAMESPACE_KNATIVE, {"selector": selector, "action": "ALLOW", "rules": rules})
@@ -123,6 +132,17 @@ def _refusals() -> Manifest:
         "kind": "Telemetry",
         "metadata": _metadata("refusals", names.NAMESPACE_MESH),
         "spec": {"accessLogging": [log]},
+    }
+
+
+def _requests() -> Manifest:
+    """The edge writes a line for every request, in place of the line above."""
+    edge: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_EDGE}
+    return {
+        "apiVersion": "telemetry.istio.io/v1",
+        "kind": "Telemetry",
+        "metadata": _metadata("requests", names.NAMESPACE_EDGE),
+        "spec": {"targetRefs": [edge], "accessLogging": [{"providers": [{"name": request_log.NAME}]}]},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clusters.components.network.edge_limits import subjects
+from clusters.components.network.edge_limits import hosts, subjects
 from clusters.components.network.gateways import metadata
 from clusters.objects.gateway_api import BackendRef, HttpRoute, ReferenceGrant, RouteRule
 from tidegate.facts import names, ports
@@ -37,7 +37,7 @@ def tenant_of(route: str) -> str:
 def grants(tenant: Tenant) -> Iterator[Manifest]:
     """Standard mode has no Knative host, so the edge names the tenant's Services themselves and needs leave to do so."""
     standard = {name: model for name, model in tenant.models.items() if model.scaling.mode == "standard"}
-    services = [names.inference_part(name, part) for name, model in standard.items() for part in _parts_of(model)]
+    services = [names.inference_part(name, part) for name, model in standard.items() for part in parts_of(model)]
     for number, start in enumerate(range(0, len(services), GRANTED_MAX), start=1):
         grant: ReferenceGrant = {
             "apiVersion": "gateway.networking.k8s.io/v1",
@@ -60,7 +60,7 @@ def entry_part(model: ServedModel) -> str:
     return "transformer" if model.transformer else "predictor"
 
 
-def _parts_of(model: ServedModel) -> tuple[str, ...]:
+def parts_of(model: ServedModel) -> tuple[str, ...]:
     """The parts that a route leads to."""
     return (entry_part(model), "explainer") if model.explainer else (entry_part(model),)
 
@@ -82,7 +82,7 @@ def _routes(cluster: Cluster, tenant: Tenant) -> Iterator[HttpRoute]:
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
             "metadata": metadata(tenant.name if number == 1 else f"{tenant.name}.{number}", tenant.name),
-            "spec": {"parentRefs": [{"name": names.GATEWAY_EDGE}], "hostnames": [tenant.host_in(cluster.domain)], "rules": share},
+            "spec": {"parentRefs": [{"name": names.GATEWAY_EDGE}], "hostnames": hosts(cluster, tenant), "rules": share},
         }
 
 

@@ -7,13 +7,14 @@ fields otherwise, and tainted pools are then unreachable.
 from __future__ import annotations
 
 from clusters.components.serving import dense_pool
-from clusters.components.serving.runtimes import DENSE_POOL, MODEL_FORMATS, PROTOCOLS, container_security
+from clusters.components.serving.runtimes import DENSE_POOL, MODEL_FORMATS, container_security
 from clusters.objects.kserve import InferenceService, Part, Predictor, Resources, TopologySpread
 from clusters.objects.placement import placement, priority_class
 from tidegate.facts import cloud_names, names, numerals
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.cold_start import deadline_seconds
 from tidegate.facts.models.knative_limits import TIMEOUT_SECONDS_DEFAULT, timeout_seconds
+from tidegate.facts.models.protocols import PROTOCOLS
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.nodes.accelerators import AcceleratorShare, ReplicaResources
 from tidegate.facts.storm import start_waves

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from clusters.components.serving import images
 from clusters.objects.kserve import ClusterServingRuntime, Container, EnvVar, SecurityContext
 from tidegate.facts import names, ports
+from tidegate.facts.models.protocols import PROTOCOLS
 from tidegate.facts.models.served_model import MLSERVER, Runtime
 from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
@@ -42,16 +43,6 @@ _SERVER_TYPES = {
     Runtime.HUGGINGFACE: "huggingfaceserver",
     Runtime.NGRAM: "ngramserver",
 }
-PROTOCOLS = {
-    Runtime.MLSERVER_SKLEARN: ["v2"],
-    Runtime.MLSERVER_LIGHTGBM: ["v2"],
-    Runtime.MLSERVER_XGBOOST: ["v2"],
-    Runtime.TRITON: ["v2", "grpc-v2"],
-    Runtime.TORCHSERVE: ["v1", "v2", "grpc-v2"],
-    Runtime.HUGGINGFACE: ["v2", "v1"],
-}
-"""What each server speaks, the preferred protocol first; vLLM and the n-gram server speak OpenAI's, which KServe has no name for."""
-
 _METRICS_PORTS = {Runtime.TRITON: ports.TRITON_METRICS_PORT, Runtime.TORCHSERVE: ports.TORCHSERVE_METRICS_PORT}
 """Where servers publish metrics that do not with their answers."""
 
@@ -137,7 +128,7 @@ def serving_runtime(runtime: Runtime) -> ClusterServingRuntime:
     formats, port = [MODEL_FORMATS[runtime]], str(_METRICS_PORTS.get(runtime, ports.MODEL_PORT))
     described = _described(runtime, _SERVER_TYPES[runtime], port, formats, container)
     if protocols := PROTOCOLS.get(runtime):
-        described["spec"]["protocolVersions"] = protocols
+        described["spec"]["protocolVersions"] = list(protocols)
     described["spec"]["volumes"] = volumes
     return described
 

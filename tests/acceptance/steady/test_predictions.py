@@ -114,12 +114,12 @@ def forged(platform: Running, region: str) -> str:
 
 
 WRONG: dict[str, tuple[Callable[[Running, str], str], int]] = {
-    "no token": (lambda _platform, _region: "", 403),
+    "no token": (lambda _platform, _region: "", 401),
     "expired": (lambda platform, region: token(platform, region, lifetime=-600), 401),
     "bad signature": (forged, 401),
     "wrong issuer": (lambda platform, region: token(platform, region, issuer="https://login.example.net/other"), 401),
     "not a token": (lambda _platform, _region: "nonsense", 401),
-    "wrong audience": (lambda platform, region: token(platform, region, audience="https://elsewhere.example.com"), 403),
+    "wrong audience": (lambda platform, region: token(platform, region, audience="https://elsewhere.example.com"), 401),
     "another tenant": (lambda platform, region: token(platform, region, tenant="credit", subject="loan-origination"), 403),
     "own tenant, strange subject": (lambda platform, region: token(platform, region, subject="somebody-else"), 403),
     "strange tenant, right subject": (lambda platform, region: token(platform, region, tenant="credit"), 403),

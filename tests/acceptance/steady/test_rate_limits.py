@@ -33,7 +33,7 @@ def test_burst_above_a_tenants_limit_is_answered_with_429_and_passes(
         while len(statuses) < count:
             with connect(platform, region, host) as connection:
                 while len(statuses) < count and connection.fileno() != -1:
-                    statuses.append(exchange(connection, "POST", "/no-such-model", headers, b"{}")[0])
+                    statuses.append(exchange(connection, "POST", "/no-such-model/v2/models/no-such-model/infer", headers, b"{}")[0])
         return statuses
 
     with ThreadPoolExecutor(4) as threads:

@@ -135,16 +135,23 @@ def _body_bytes(answer: bytes) -> int:
 
 @contextlib.contextmanager
 def running(folder: Path, platform: Platform, *, limits: bool = True, rules: bool = True) -> Generator[Proxy]:
-    """Envoy with the tenants' rules, judged by its own `--mode validate` before it starts."""
+    """Envoy with the tenants' rules."""
     (port,) = free_ports(1)
     config = folder / f"envoy-{limits}-{rules}.json"
     config.write_text(json.dumps(bootstrap(platform, port, limits=limits, rules=rules)), encoding="utf-8")
+    with started(config, port) as (process, connection):
+        yield Proxy(process, connection)
+
+
+@contextlib.contextmanager
+def started(config: Path, port: int) -> Generator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    """An Envoy with the configuration in a file, judged by its own `--mode validate` before it starts, and a connection to one of its ports."""
     tools.run([envoy(), "--mode", "validate", "--config-path", str(config), "--log-level", "error"])
     command = [envoy(), "--config-path", str(config), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
     with subprocess.Popen(command) as process:
         try:
             with _connected(port, process) as connection:
-                yield Proxy(process, connection)
+                yield process, connection
         finally:
             process.terminate()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -104,6 +105,19 @@ def test_headers_are_sent_twice_in_both_orders() -> None:
         "activator by headers, own last": ["tenant-fraud", "tenant-merchants"],
     }.items():
         assert [value for name, value in found[path].call.headers if name == "Knative-Serving-Namespace"] == order
+
+
+def test_edge_writes_json_and_is_named_by_it() -> None:
+    planned = plans(pair("merchants", "fraud", "certificate"))["edge"]
+    told = {
+        "status": 403, "flags": None, "details": "rbac_access_denied_matched_policy[none]", "user_agent": f"tidegate-attack/{planned.call.id}",
+        "local_address": "10.101.0.9:443", "remote_address": "10.101.0.7:40000",
+    }  # fmt: skip
+    assert refuser(planned, outcome(planned.call.id, 403), journal_of([("edge", json.dumps(told))]), "10.101.0.7") == "edge"
+    broken = json.dumps(told | {"status": 0, "user_agent": None})
+    journal = journal_of([("edge", f"{{not json\n{broken}")])
+    assert journal.by_connection["10.101.0.7:40000"][0].reached == "10.101.0.9"
+    assert not journal.by_call
 
 
 def test_refusal_by_the_wrong_layer_is_not_as_expected() -> None:

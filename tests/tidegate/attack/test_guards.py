@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components.network import edge_limits, mesh
+from clusters.components.network import edge_limits, mesh, request_log
 from tests.root import ROOT
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
@@ -45,7 +45,8 @@ def test_verified_identity_goes_on_as_headers(region: str) -> None:
 
 @pytest.mark.parametrize("region", sorted(platform().clusters))
 def test_every_proxy_logs_what_it_refuses(region: str) -> None:
-    [telemetry] = rendered(region, "Telemetry")
+    telemetry, edge = sorted(rendered(region, "Telemetry"), key=lambda one: one["metadata"]["name"])
+    assert edge["spec"]["accessLogging"] == [{"providers": [{"name": request_log.NAME}]}], "the edge writes every request, without a filter"
     assert telemetry["metadata"]["namespace"] == "istio-system", "the root namespace is for every proxy"
     assert "selector" not in telemetry["spec"]
     [log] = telemetry["spec"]["accessLogging"]

@@ -152,7 +152,8 @@ def _edge_certificate(local: Local, name: str) -> Manifest:
 
 
 def _edge_hosts(local: Local, name: str) -> list[str]:
-    return [tenant.host_in(local.platform.clusters[name].domain) for tenant in local.platform.tenants_of(name)]
+    cluster = local.platform.clusters[name]
+    return [host for tenant in local.platform.tenants_of(name) for host in tenant.hosts_in(cluster.domain, cluster.edge.zone_name)]
 
 
 def _redis_password(local: Local, name: str) -> Manifest:

@@ -85,10 +85,10 @@ def add_ons_request(
 ) -> AddOnsRequest:
     """What one region's add-ons are rendered from; `modules` as `sources.add_on_folders` gives them."""
     addresses, platform, machine = local.addresses, local.platform, local.machine(INTERNET)
-    node = addresses.regions[cluster].node
+    node, facts = addresses.regions[cluster].node, platform.clusters[cluster]
     hosts = {
         **internet.hosts(addresses),
-        **{tenant.host_in(platform.clusters[cluster].domain): node for tenant in platform.tenants_of(cluster)},
+        **{host: node for tenant in platform.tenants_of(cluster) for host in tenant.hosts_in(facts.domain, facts.edge.zone_name)},
     }
     return AddOnsRequest(
         facts=RegionFacts(

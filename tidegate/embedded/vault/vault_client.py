@@ -17,7 +17,8 @@ Answer = dict[str, Any]
 
 _T = TypeVar("_T")
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 120
+"""For one answer. The first question for the wrapping key makes an RSA key of 4,096 bits, for which a busy machine took more than 30 s."""
 
 
 class Vault:

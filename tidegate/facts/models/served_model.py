@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.artefact import Artefact, CpuArtefact, GoldenSet, PinnedImage
+from tidegate.facts.models.body import BODY_MIB_MAX, default_mib
 from tidegate.facts.models.dense_pool import DensePool
 from tidegate.facts.models.rollout import Approval, Rollout
 from tidegate.facts.models.scaling import Scaling, Slo
@@ -119,6 +120,8 @@ class ServedModel(Fact):
     capacity: Literal["on-demand", "spot"] = "on-demand"
     """How the nodes of the predictor are paid for, with a card or without. Spot nodes can go with two minutes' notice; refused for hot
     tiers. Transformer and explainer stay on demand."""
+    max_body_mib: Annotated[int, Field(ge=1, le=BODY_MIB_MAX)] | None = None
+    """The largest body that callers may send, in MiB; absent means what a replica's memory allows, at most 4."""
     scaling: Scaling
     slo: Slo
     rollout: Rollout = Rollout()
@@ -130,6 +133,12 @@ class ServedModel(Fact):
     dense_pool: DensePool | None = None
     cold_start: tuple[MeasuredPhase, ...] = ()
     """Measured phases of a start from nothing; phases that are not listed count as in tidegate/facts/cold_start.py."""
+
+    @property
+    def body_mib(self) -> int:
+        """The largest body in force, in MiB."""
+        entry = self.transformer.resources if self.transformer else self.resources
+        return self.max_body_mib or default_mib(min(entry.memory_gib, self.resources.memory_gib), self.scaling.concurrency_target)
 
     def artefact_in(self, stage: Stage) -> Artefact:
         """The version wanted in clusters of `stage`."""

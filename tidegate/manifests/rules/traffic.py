@@ -61,13 +61,19 @@ def forbid_shared_hosts(placed: Placed) -> Iterator[Finding]:
     if not hosts:
         yield placed.finding("forbid-shared-hosts", "spec.hostnames", *_NO_HOST)
     elif namespace == NAMESPACE_EDGE:
-        if len(hosts) > 1 or not _ONE_HOST.fullmatch(hosts[0]):
+        if not (_ONE_HOST.fullmatch(hosts[0]) and all(_moves_with_failover(host, hosts[0]) for host in hosts[1:])):
             yield placed.finding("forbid-shared-hosts", "spec.hostnames", *_NOT_THE_TENANTS, ", ".join(hosts))
     else:
         inside = re.compile(rf"[a-z0-9-]+\.{re.escape(namespace)}(\.svc(\.cluster\.local)?)?")
         for index, host in enumerate(hosts):
             if not inside.fullmatch(host):
                 yield placed.finding("forbid-shared-hosts", f"spec.hostnames[{index}]", *_OUTSIDE_NAMESPACE, host)
+
+
+def _moves_with_failover(host: str, own: str) -> bool:
+    """Whether `host` is the tenant's in the zone that `own`, its host in a region, belongs to."""
+    (tenant, _, zone), (own_tenant, _, region) = host.partition("."), own.partition(".")
+    return tenant == own_tenant and region.endswith(f".{zone}") and "." in zone
 
 
 def forbid_host_wildcard(placed: Placed) -> Iterator[Finding]:

@@ -1,0 +1,131 @@
+"""What a gateway answers itself, in one form: `{"error", "code", "reason", "message", "request_id"}`, or OpenAI's where that is spoken.
+
+Envoy says in the details of a response why it gave it; a table maps them. What a model answered passes unchanged: Envoy maps its own replies
+only. gRPC callers get the status in gRPC's own words, and the text as its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from clusters.components.network import paths
+from tidegate.facts import names
+
+RETRY_SECONDS = 2
+"""What a caller is asked to wait after 503: a pod that ended is replaced by a warm one, or its readiness is seen, in about that time."""
+
+_RATE_SECONDS = 1
+"""A bucket holds one second's worth of requests (`edge_limits`)."""
+
+_REALM = 'Bearer realm="models"'
+_OPENAI = "(request.url_path.contains('/v1/') && !request.url_path.contains('/v1/models/'))"
+"""OpenAI's interface and KServe's first protocol both begin with `/v1`; the latter goes on with `models/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One kind of answer. `expression` is CEL over Envoy's attributes; `status` None keeps Envoy's own."""
+
+    reason: str
+    message: str
+    expression: str
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_HEALTHY = "response.code == 200"
+_OTHER = "the request was refused"
+
+
+def _details(beginning: str) -> str:
+    return f"response.code_details.startsWith('{beginning}')"
+
+
+_REFUSED = _details("rbac_access_denied")
+
+OF_EDGE = (
+    Reply(
+        "invalid_token", "the token is not valid: its signature, issuer, audience or time", _details("jwt_authn_access_denied"), 401,
+        (("WWW-Authenticate", f'{_REALM}, error="invalid_token"'),),
+    ),
+)  # fmt: skip
+"""What only the edge answers, because only it reads tokens."""
+
+_PATH = Reply(
+    "path_not_served", "no model answers at this path", f"{_REFUSED} && response.code_details.contains('policy[{paths.POLICY}')", 404
+)
+
+_NO_TOKEN = Reply(
+    "no_token", "send a token of the tenant's caller as Authorization: Bearer", f"{_REFUSED} && !('{names.HEADER_SUBJECT}' in request.headers)",
+    401, (("WWW-Authenticate", _REALM),),
+)  # fmt: skip
+"""Told by the header that the token check writes, and takes from whoever else sends it: it removes the token itself."""
+
+_ADMISSION = Reply("not_admitted", "the caller is not among those of this tenant", _REFUSED, 403)
+
+OF_EVERY_GATEWAY = (
+    Reply("rate_limited", "more requests per second than this tenant may send", "response.code_details == 'local_rate_limited'", 429,
+          (("Retry-After", str(_RATE_SECONDS)),)),
+    Reply("body_too_large", "the body is larger than this model takes", "response.code_details == 'request_payload_too_large'", 413),
+    Reply("model_not_found", "no model has this name at this host", "response.code_details == 'route_not_found'", 404),
+    Reply("upgrade_refused", "the connection cannot become another protocol", "response.code_details == 'upgrade_failed'", 400),
+    Reply("headers_too_large", "the headers are larger than 60 KiB", "response.code == 431"),
+    Reply("request_timeout", "the request did not arrive in time", "response.code == 408"),
+    Reply("model_timeout", "the model did not answer in time", "response.code == 504"),
+    Reply("model_unavailable", "no replica of the model answers now", "response.code == 503", None, (("Retry-After", str(RETRY_SECONDS)),)),
+    Reply("malformed_request", "this is not a request of HTTP", "response.code == 400"),
+)  # fmt: skip
+
+
+def of_edge() -> dict[str, object]:
+    """`local_reply_config` of the edge."""
+    return _configuration((*OF_EDGE, _PATH, _NO_TOKEN, _ADMISSION, *OF_EVERY_GATEWAY))
+
+
+def of_local_gateway() -> dict[str, object]:
+    """`local_reply_config` of the local gateway, whose callers have certificates and no tokens."""
+    return _configuration((_PATH, _ADMISSION, *OF_EVERY_GATEWAY))
+
+
+def _configuration(replies: Sequence[Reply]) -> dict[str, object]:
+    return {
+        "mappers": [_mapper(_HEALTHY, {"status": "healthy"}), *(mapper for reply in replies for mapper in _mappers(reply))],
+        "body_format": {"json_format": {"error": _OTHER, **_fields("refused", _OTHER)}},
+    }
+
+
+def _mappers(reply: Reply) -> Iterator[dict[str, object]]:
+    """OpenAI's form where its paths are, the common one elsewhere; the first that matches holds."""
+    fields = _fields(reply.reason, reply.message)
+    openai: dict[str, object] = {"error": {**fields, "type": reply.reason}}
+    plain: dict[str, object] = {"error": reply.message, **fields}
+    for expression, form in ((f"{_OPENAI} && {reply.expression}", openai), (reply.expression, plain)):
+        mapper = _mapper(expression, form)
+        if reply.status:
+            mapper["status_code"] = reply.status
+        if reply.headers:
+            mapper["headers_to_add"] = [
+                {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"} for key, value in reply.headers
+            ]
+        yield mapper
+
+
+def _mapper(expression: str, form: dict[str, object]) -> dict[str, object]:
+    return {
+        "filter": {
+            "extension_filter": {
+                "name": "envoy.access_loggers.extension_filters.cel",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                    "expression": expression,
+                },
+            }
+        },
+        "body_format_override": {"json_format": form},
+    }
+
+
+def _fields(reason: str, message: str) -> dict[str, object]:
+    """What both forms hold; `request_id` is null for what never became a request."""
+    return {"code": "%RESPONSE_CODE%", "reason": reason, "message": message, "request_id": "%REQ(X-REQUEST-ID)%"}
