@@ -61,6 +61,7 @@ _MLSERVER_ENVIRONMENT: list[EnvVar] = [
     {"name": "MLSERVER_MODEL_IMPLEMENTATION", "value": "{{.Labels.modelClass}}"},
     {"name": "MLSERVER_HTTP_PORT", "value": "8080"},
     {"name": "MLSERVER_GRPC_PORT", "value": "9000"},
+    {"name": "MLSERVER_DEBUG", "value": "false"},  # otherwise callers are sent the traceback of whatever failed
     # One process and one thread per pod: replicas are the unit of scale, and worker processes cost memory each.
     {"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"},
     {"name": "OMP_NUM_THREADS", "value": "1"},

@@ -17,6 +17,7 @@ from mlserver.rest.server import RESTServer
 from uvicorn import Config
 
 from clusters.workloads import verified_model
+from clusters.workloads.mlserver import answers
 
 KEEP_ALIVE_SECONDS = 120
 """Longer than the 90 s of Go's default transport, which queue-proxy uses."""
@@ -55,6 +56,7 @@ def _with_patience(server: RESTServer) -> Config:
 
 
 RESTServer._get_config = _with_patience  # noqa: SLF001
+answers.install()
 
 if __name__ == "__main__":
     main()

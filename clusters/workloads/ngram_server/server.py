@@ -24,7 +24,7 @@ from clusters.workloads import verified_model
 from clusters.workloads.ngram_server.completions import RequestError, answer, chunks, read_question
 from clusters.workloads.ngram_server.ngrams import NgramModel
 
-_EXIT_CODE = 70
+_EXIT_CODE = 99
 """Of a crash on purpose; see `clusters/workloads/mlserver/faults.py`."""
 
 _HIGHEST_BODY_BYTES = 1 << 20

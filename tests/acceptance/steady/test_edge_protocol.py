@@ -53,6 +53,26 @@ def test_expect_changes_no_status(platform: Running, reference: str, body: bytes
     assert (plain.status == 200) == (body is None), plain.body[:300]
 
 
+@pytest.mark.parametrize("reference", [KNATIVE, POOL])
+@pytest.mark.parametrize(
+    ("shape", "data"), [([1, 2], [0.5, 0.5]), ([1, 3], [0.5]), ([1, 2], ["a", "b"])], ids=["features", "amount", "text"]
+)
+def test_inputs_that_do_not_fit_are_the_callers_fault(platform: Running, reference: str, shape: list[int], data: list[object]) -> None:
+    inputs = [{"name": "features", "shape": shape, "datatype": "FP64", "data": data}]
+    answer = request(platform, "live-2", reference, path_of(platform, reference), body=json.dumps({"inputs": inputs}).encode())
+    assert answer.status == 400, answer.body[:300]
+    assert answer.document["error"].startswith("inputs: ")
+    assert "Traceback" not in answer.body
+
+
+def test_body_above_the_models_limit_is_refused_with_and_without_a_warning(platform: Running) -> None:
+    _, model = model_of(KNATIVE)
+    body = b"x" * ((model.body_mib << 20) + 1)
+    for headers in ({}, {"Expect": "100-continue"}):
+        answer = request(platform, "live-2", KNATIVE, path_of(platform, KNATIVE), body=body, headers=headers)
+        assert (answer.status, answer.document["reason"]) == (413, "body_too_large"), answer.body[:300]
+
+
 MANAGED = [
     (KNATIVE, "POST", "/scorer/v2/repository/models/scorer/unload"),
     (KNATIVE, "POST", "/scorer/v2/repository/index"),
