@@ -82,10 +82,11 @@ _POOL_ENVIRONMENT: list[EnvVar] = [
     {"name": "OMP_NUM_THREADS", "value": "1"},
 ]
 _READINESS_PATHS = {
-    Runtime.MLSERVER_SKLEARN: "/v2/health/ready",
-    Runtime.MLSERVER_LIGHTGBM: "/v2/health/ready",
-    Runtime.MLSERVER_XGBOOST: "/v2/health/ready",
-    Runtime.TRITON: "/v2/health/ready",
+    # Of the model itself, which KServe puts its name into: a server without it is ready for nobody, and says that it is well.
+    Runtime.MLSERVER_SKLEARN: "/v2/models/{{.Name}}/ready",
+    Runtime.MLSERVER_LIGHTGBM: "/v2/models/{{.Name}}/ready",
+    Runtime.MLSERVER_XGBOOST: "/v2/models/{{.Name}}/ready",
+    Runtime.TRITON: "/v2/models/{{.Name}}/ready",
     Runtime.VLLM: "/v1/models",
     Runtime.NGRAM: "/v1/models",
 }

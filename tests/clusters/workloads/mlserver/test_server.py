@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -113,3 +114,15 @@ def test_model_that_is_not_there_is_not_found(server: Client) -> None:
     answer = infer(server, "nothing", [1, 3], [0.1, 0.2, 0.3])
     assert answer.status == 404
     assert "nothing" in answer.document["error"]
+
+
+def test_pod_is_ready_only_while_its_model_is(server: Client) -> None:
+    """A caller once unloaded the model: every call was 404, and the pod stayed ready."""
+    (container,) = cast("Any", serving_runtime(Runtime.MLSERVER_LIGHTGBM))["spec"]["containers"]
+    path = container["readinessProbe"]["httpGet"]["path"].replace("{{.Name}}", "scorer")  # as KServe does
+    assert server.ask("GET", path).status == 200
+    assert server.ask("POST", "/v2/repository/models/scorer/unload").status == 200
+    assert server.ask("GET", path).status == 404
+    assert server.ask("GET", "/v2/health/ready").status == 200
+    assert server.ask("POST", "/v2/repository/models/scorer/load").status == 200
+    assert server.ask("GET", path).status == 200
