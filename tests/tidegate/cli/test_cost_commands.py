@@ -140,9 +140,12 @@ def test_month_is_shown_beside_the_reference_and_answered_to_programs() -> None:
     assert refusal("month", "--region", "live-9").stderr.endswith("no region 'live-9'; there are live-1, live-2\n")
 
 
+POOLS = ("a10g-spot", "cpu", "cpu-spot", "h100-slices", "l4-whole")
+
+
 def test_advice_names_savings_and_what_to_check() -> None:
     answer = {(one["cluster"], one["pool"]): one for one in json.loads(answered("advise", "--json"))}
-    assert set(answer) == {(cluster, pool) for cluster in ("live-1", "live-2") for pool in ("a10g-spot", "cpu", "h100-slices", "l4-whole")}
+    assert set(answer) == {(cluster, pool) for cluster in ("live-1", "live-2") for pool in POOLS}
     shown = answered("advise")
     assert "live-1/h100-slices" in shown
     assert "g6f.4xlarge: offered in eu-central-1? aws ec2 describe-instance-type-offerings --region eu-central-1" in shown

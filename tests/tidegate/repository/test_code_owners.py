@@ -42,7 +42,8 @@ STALE = "run `tidegate render` and commit the file [code-owners-stale]"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """Two tenants of the committed ones."""
-    shutil.copytree(ROOT / "clusters/inventory", tmp_path / "clusters/inventory")
+    for folder in ("clusters/inventory", "clusters/prices"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     (tmp_path / "gitops/tenants").mkdir(parents=True)
     for name in ("credit", "fraud"):
         shutil.copy(ROOT / f"gitops/tenants/{name}.yaml", tmp_path / "gitops/tenants")
