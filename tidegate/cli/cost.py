@@ -66,6 +66,7 @@ def diff(
     screen, checkout = Screen(json), find_checkout()
     found = compare(checkout, old, new)
     warn_of_ages(screen, checkout.root)
+    screen.text("Both sides at the prices of the working tree.")
     show_floors(screen, f"Floors, {old} -> {new}", found)
     screen.answer(
         {

@@ -79,7 +79,7 @@ def refresh(
     """Write the table of a region into clusters/prices; nothing is fetched but Karpenter's pinned module."""
     from tidegate.checkout import find_checkout
     from tidegate.errors import UsageError
-    from tidegate.repository.price_tables import karpenter_table, offered_table, write_table
+    from tidegate.repository.price_tables import karpenter_table, offered_table, require_usable, write_table
 
     if spot_file and not offer_file:
         raise UsageError("--spot-file belongs to a region; name its --offer-file, too")
@@ -91,6 +91,7 @@ def refresh(
             table = offered_table(offer_file, spot_file, also or ())
         else:
             table = karpenter_table(lambda text: screen.progress("prices", text), also or ())
+        require_usable(checkout, table, datetime.now(UTC).date())
         path = write_table(checkout, table)
     warn_of_ages(screen, checkout.root)
     screen.text(

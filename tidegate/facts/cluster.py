@@ -27,6 +27,10 @@ _IN_PARTITION_AWS = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[1-9]")
 """Regions whose ARNs begin with `arn:aws:`, as botocore's partitions.json describes them; China and GovCloud have partitions of their own."""
 
 
+SYSTEM_POOL = "system"
+"""How the managed group of nodes that always runs is called, beside the pools of the file."""
+
+
 class CapacityType(StrEnum):
     """How a node is paid for; the words are Karpenter's."""
 
@@ -278,6 +282,10 @@ class Cluster(Fact):
                     at=f"network.availability_zones[{index}]",
                     value=zone,
                 )
+        for kind, pools in (("gpu_pools", self.gpu_pools), ("cpu_pools", self.cpu_pools)):
+            if SYSTEM_POOL in pools:
+                at = f"{kind}.{SYSTEM_POOL}"
+                raise refuse("pool-name-reserved", "is what system_pool is called", "rename it", at=at, value=SYSTEM_POOL)
         if twice := sorted(set(self.gpu_pools) & set(self.cpu_pools)):
             raise refuse("pool-name-twice", "a GPU pool has this name", "rename one of the two", at=f"cpu_pools.{twice[0]}", value=twice[0])
         if len(set(zones)) != len(zones):

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tidegate.checkout import Checkout
-from tidegate.errors import ToolError, UsageError
+from tidegate.errors import Finding, PriceError, ToolError, UsageError
+from tidegate.facts import inventory
 from tidegate.facts.inventory.readable import clipped
 from tidegate.facts.nodes.node_shapes import known_instance_types
-from tidegate.facts.prices.tables import LIST_REGION, USD_DIGITS, PriceTable, price_source
+from tidegate.facts.prices.tables import LIST_REGION, USD_DIGITS, PriceTable, age_findings, price_source
 from tidegate.repository.aws_offers import read_offer, read_spot_history
 from tidegate.repository.schemas import KARPENTER_AWS, download
 from tidegate.tools.files import write_whole
@@ -51,17 +53,38 @@ def offered_table(offer_file: Path, spot_file: Path | None, also: Collection[str
     on_demand = _kept(offer.linux_usd_per_hour, also)
     if not on_demand:
         raise UsageError(f"{offer_file} has a price for none of our machines; take the index.json of AmazonEC2 for one region")
-    spot = read_spot_history(spot_file, offer.region, {*known_instance_types(), *also}) if spot_file else None
+    seen = read_spot_history(spot_file, offer.region, {*known_instance_types(), *also}) if spot_file else None
+    spot = {name: usd for name, usd in seen.linux_usd_per_hour.items() if name in on_demand} if seen else {}
     try:
         return PriceTable(
             region=offer.region, source=f"AWS's public offer file AmazonEC2, version {offer.version}", published_on=offer.published_on,
-            on_demand=on_demand, spot={name: usd for name, usd in spot.linux_usd_per_hour.items() if name in on_demand} if spot else {}, spot_seen_on=spot.seen_on if spot else None,
+            on_demand=on_demand, spot=spot, spot_seen_on=seen.seen_on if seen and spot else None,
         )  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]
-        at = ".".join(str(part) for part in first["loc"])
-        named = spot_file if at.startswith("spot") else offer_file
-        raise UsageError(f"{named}: {at} = {clipped(str(first['input']))}: {first['msg']}; take AWS's own file") from error
+        told = first.get("ctx", {})
+        at = str(told.get("at") or ".".join(str(part) for part in first["loc"]))
+        named, value = spot_file if at.startswith("spot") else offer_file, told.get("value") or first["input"]
+        raise UsageError(f"{named}: {at} = {clipped(str(value))}: {first['msg']}; take AWS's own file") from error
+
+
+def require_usable(checkout: Checkout, table: PriceTable, today: date) -> None:
+    """Raises `PriceError` for a table of a day that has not come, or without a machine that a pool names; before anything is written."""
+    source, remedy = price_source(table.region), "take AWS's own file of the whole region; nothing was written"
+    ages = age_findings(source, "published_on", table.published_on, today, remedy)
+    findings = [one for one in ages if one.rule == "prices-from-the-future"]
+    own = {path.stem for path in (checkout.root / source).parent.glob("*.yaml")}
+    for name, cluster in sorted(inventory.load(checkout.root).clusters.items()):
+        if cluster.region != table.region and (table.region != LIST_REGION or cluster.region in own):
+            continue
+        pools = {"system_pool": cluster.system_pool, **cluster.cpu_pools, **cluster.gpu_pools}
+        for pool, facts in pools.items():
+            for instance_type in facts.instance_types:
+                if not table.has(instance_type):
+                    problem = f"would be gone, and {pool} of {name} names it"
+                    findings.append(Finding(source, f"on_demand.{instance_type}", "price-missing-in-region", problem, remedy))
+    if findings:
+        raise PriceError(findings)
 
 
 def write_table(checkout: Checkout, table: PriceTable) -> Path:

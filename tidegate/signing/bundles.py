@@ -57,7 +57,9 @@ def digest_of(folder: Path) -> str:
         seen = {name: one for name, one in files.look(folder).items() if name not in {BUNDLE, STATEMENT}}
         return files.tree_digest({name: files.digest(folder, name, one) for name, one in seen.items()})
     except Refusal as refused:
-        raise SigningError(f"{folder} has no digest: {refused}") from refused
+        raise SigningError(
+            f"{folder} is no folder of a signed version: {refused}; name the one that `tidegate model sign` signed"
+        ) from refused
 
 
 def verify_version(folder: Path, model: str, sha256: str, key_id: str, public_pem: str) -> verification.Verified:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -13,15 +15,17 @@ from tests.prices import PRICES
 from tests.root import ROOT
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
+from tidegate.checkout import Checkout
 from tidegate.errors import InventoryError, PriceError, ToolError, UsageError
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.inventory.prices import load_prices, load_service_prices
 from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.prices.tables import OLD_DAYS, SPOT_SHARE_OF_ON_DEMAND, PriceBook
-from tidegate.repository.price_tables import karpenter_table, offered_table, read_karpenter_list, table_text, write_table
+from tidegate.repository.price_tables import karpenter_table, offered_table, read_karpenter_list, require_usable, table_text, write_table
 
 OFFERS = Path(__file__).parent / "offers"
 OFFER, SPOT = OFFERS / "index.json", OFFERS / "spot-prices.json"
+CHECKOUT = Checkout(ROOT)
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 
 
@@ -52,7 +56,7 @@ def test_source_that_is_no_longer_what_it_was_is_refused() -> None:
 def test_offer_file_of_a_region_becomes_its_table_and_spot_stays_a_fraction() -> None:
     table = offered_table(OFFER, None)
     assert (table.region, table.published_on, table.source) == (
-        "eu-west-1", "2026-11-20", "AWS's public offer file AmazonEC2, version 20261120183245",
+        "eu-north-1", "2026-11-20", "AWS's public offer file AmazonEC2, version 20261120183245",
     )  # fmt: skip
     assert table.on_demand == {"g6.xlarge": 0.9038, "m7i.xlarge": 0.2247}  # not Windows, dedicated, unused or unknown
     on_demand, spot = (table.usd_per_hour("g6.xlarge", capacity) for capacity in (CapacityType.RESERVED, CapacityType.SPOT))
@@ -74,9 +78,9 @@ def test_spot_prices_that_were_read_are_the_mean_of_the_zones_latest() -> None:
         ('"offerCode": "AmazonEC2"', '"offerCode": "AmazonRDS"', " = AmazonRDS: is the offer of another service; take that of AmazonEC2"),
         ('"Linux"', '"Windows"', "has machines of none; take the index.json of one region"),
         (
-            '"regionCode": "eu-west-1",\n    "instanceType": "g6',
+            '"regionCode": "eu-north-1",\n    "instanceType": "g6',
             '"regionCode": "eu-west-2",\n    "instanceType": "g6',
-            "has machines of eu-west-1, eu-west-2; take the index.json of one region",
+            "has machines of eu-north-1, eu-west-2; take the index.json of one region",
         ),
         ('"publicationDate": "2026-11-20', '"publicationDate": "20-11-2026', "published_on = 20-11-2026: "),
         (".xlarge", ".small", "has a price for none of our machines; take the index.json of AmazonEC2 for one region"),
@@ -168,8 +172,8 @@ def test_files_that_are_not_there_or_of_another_region_are_refused(tmp_path: Pat
     with pytest.raises(UsageError, match="cannot be read: No such file or directory; name a file"):
         offered_table(tmp_path / "index.json", None)
     other = tmp_path / "spot.json"
-    other.write_text(SPOT.read_text().replace("eu-west-1", "eu-west-2"))
-    with pytest.raises(UsageError, match=r"has no spot price of Linux/UNIX in eu-west-1; ask with --region eu-west-1"):
+    other.write_text(SPOT.read_text().replace("eu-north-1", "eu-west-2"))
+    with pytest.raises(UsageError, match=r"has no spot price of Linux/UNIX in eu-north-1; ask with --region eu-north-1"):
         offered_table(OFFER, other)
 
 
@@ -178,10 +182,10 @@ def test_table_that_is_written_is_read_back_and_used_for_its_region_only(tmp_pat
     table = offered_table(OFFER, SPOT)
     path = write_table(checkout, table)
     book = load_prices(checkout.root)
-    assert book.tables["eu-west-1"] == table
+    assert book.tables["eu-north-1"] == table
     assert path.read_text() == table_text(table)
-    assert "eu-west-1 list price of 2026-11-20" in book.described("eu-west-1")
-    assert "spot of 2026-11-28" in book.described("eu-west-1")
+    assert "eu-north-1 list price of 2026-11-20" in book.described("eu-north-1")
+    assert "spot of 2026-11-28" in book.described("eu-north-1")
     assert book.described("eu-central-1").startswith(
         "eu-central-1: us-east-1 list price of 2026-07-06 (github.com/aws/karpenter-provider-aws v"
     )
@@ -198,7 +202,7 @@ def test_table_is_a_finding_after_half_a_year() -> None:
         "read it again with `tidegate cost prices refresh` [prices-old]"
     )
     seen = offered_table(OFFER, SPOT)
-    old = [finding.path for finding in PriceBook({**book.tables, "eu-west-1": seen}).findings(date(2027, 6, 1))]
+    old = [finding.path for finding in PriceBook({**book.tables, "eu-north-1": seen}).findings(date(2027, 6, 1))]
     assert old == ["published_on", "spot_seen_on", "published_on"]
 
 
@@ -222,12 +226,12 @@ def test_tables_that_contradict_their_names_are_refused(tmp_path: Path) -> None:
     ):
         load_prices(tmp_path)
     text = (ROOT / "clusters" / "prices" / "us-east-1.yaml").read_text()
-    (folder / "eu-west-1.yaml").write_text(text)
+    (folder / "eu-north-1.yaml").write_text(text)
     with pytest.raises(
-        InventoryError, match=r"eu-west-1\.yaml: region = us-east-1: is not the file's name; rename the file to us-east-1\.yaml"
+        InventoryError, match=r"eu-north-1\.yaml: region = us-east-1: is not the file's name; rename the file to us-east-1\.yaml"
     ):
         load_prices(tmp_path)
-    (folder / "eu-west-1.yaml").write_text(text.replace("published_on", "published_at"))
+    (folder / "eu-north-1.yaml").write_text(text.replace("published_on", "published_at"))
     with pytest.raises(InventoryError, match="published_at"):
         load_prices(tmp_path)
 
@@ -235,7 +239,9 @@ def test_tables_that_contradict_their_names_are_refused(tmp_path: Path) -> None:
 def test_commands_show_and_refresh(tmp_path: Path) -> None:
     root = make_scratch_checkout(tmp_path).root
     shown = tools.run([TIDEGATE, "cost", "prices", "refresh", "--offer-file", str(OFFER)], cwd=root).stdout
-    assert shown == "clusters/prices/eu-west-1.yaml: 2 machines on demand, 0 spot, of 2026-11-20\n"
+    assert shown == "clusters/prices/eu-north-1.yaml: 2 machines on demand, 0 spot, of 2026-11-20\n"
+    own = root / "clusters/prices/eu-west-1.yaml"  # the region of live-1
+    own.write_text((root / "clusters/prices/us-east-1.yaml").read_text().replace("region: us-east-1", "region: eu-west-1"))
     lines = tools.run([TIDEGATE, "cost", "prices", "show", "--on", "2026-12-01"], cwd=root).stdout.splitlines()
     assert [line.partition(" list price")[0] for line in lines] == [
         "live-1, eu-west-1: eu-west-1",
@@ -245,6 +251,7 @@ def test_commands_show_and_refresh(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"us-east-1\.yaml: published_on = 2026-07-06: is 210 days ago") as old:
         tools.run([TIDEGATE, "cost", "prices", "show", "--on", "2027-02-01"], cwd=root)
     assert old.value.exit_code == 1
+    assert "read it again with `tidegate cost prices refresh --offer-file <index.json of the region>` [prices-old]" in old.value.stderr
     with pytest.raises(ToolError, match="--spot-file belongs to a region; name its --offer-file, too"):
         tools.run([TIDEGATE, "cost", "prices", "refresh", "--spot-file", str(SPOT)], cwd=root)
 
@@ -270,3 +277,61 @@ def test_day_to_come_is_a_finding_and_tomorrow_is_none() -> None:
         "read it again with `tidegate cost prices refresh` [prices-from-the-future]"
     )
     assert {each.rule for each in services.findings(date(2026, 11, 1))} == {"prices-from-the-future"}
+
+
+def lists(tmp_path: Path, change: Callable[[str], str]) -> list[str]:
+    """What is found when the committed list of us-east-1 is changed so."""
+    shutil.copytree(ROOT / "clusters/prices", tmp_path / "clusters/prices", dirs_exist_ok=True)
+    path = tmp_path / "clusters/prices/us-east-1.yaml"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(InventoryError) as refused:
+        load_prices(tmp_path)
+    return [str(one) for one in refused.value.findings]
+
+
+@pytest.mark.parametrize(
+    ("added", "found"),
+    [
+        ("spot:\n  m7i.xlarge: 0.1\n", "spot: stands without spot_seen_on; add spot_seen_on, or remove spot [spot-undated]"),
+        ('spot_seen_on: "2026-11-20"\n', "spot_seen_on: stands without spot; add spot, or remove spot_seen_on [spot-undated]"),
+        (
+            'spot_seen_on: "2026-11-20"\nspot:\n  m7i.xlarge: 50\n',
+            "spot.m7i.xlarge = 50.0: is above the price on demand; write the price of an hour, or remove it [spot-above-on-demand]",
+        ),
+        (
+            'spot_seen_on: "2026-11-20"\nspot:\n  m1.none: 0.1\n',
+            "spot.m1.none = 0.1: has no price on demand beside it; write the price of an hour, or remove it [spot-above-on-demand]",
+        ),
+    ],
+)
+def test_spot_prices_have_a_day_and_are_below_those_on_demand(tmp_path: Path, added: str, found: str) -> None:
+    assert lists(tmp_path, lambda text: text + added) == [f"clusters/prices/us-east-1.yaml: {found}"]
+
+
+def test_price_of_another_unit_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "clusters/prices", tmp_path / "clusters/prices")
+    path = tmp_path / "clusters/prices/services/us-east-1.yaml"
+    path.write_text(path.read_text().replace("per: hour", "per: month", 1))
+    with pytest.raises(
+        InventoryError, match=r"control_plane\.per = month: is reckoned per hour; write the price per hour \[service-price-unit\]"
+    ):
+        load_service_prices(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["us-west-2.yml", "services/eu-north-1.yaml", "older/us-east-1.yaml"])
+def test_price_file_that_nothing_reads_is_a_finding(tmp_path: Path, name: str) -> None:
+    (tmp_path / "clusters/prices" / name).parent.mkdir(parents=True)
+    (tmp_path / "clusters/prices" / name).write_text("x")
+    (found,) = lists(tmp_path, str)
+    assert found.startswith(f"clusters/prices/{name}: is read by nothing; remove it; prices are in clusters/prices/<AWS region>.yaml and ")
+
+
+def test_table_that_pools_could_not_be_reckoned_with_is_not_written() -> None:
+    table = PRICES.table()
+    require_usable(CHECKOUT, table, date(2026, 11, 29))
+    with pytest.raises(PriceError) as refused:
+        require_usable(CHECKOUT, table.model_copy(update={"on_demand": {"m7i.xlarge": 0.2}}), date(2026, 11, 29))
+    told = [str(one) for one in refused.value.findings]
+    assert any("on_demand.g5.xlarge: would be gone, and a10g-spot of live-1 names it; take AWS's own file" in one for one in told)
+    with pytest.raises(PriceError, match=r"published_on = 2031-01-01: is [0-9]+ days from now, .*; nothing was written"):
+        require_usable(CHECKOUT, table.model_copy(update={"published_on": "2031-01-01"}), date(2026, 11, 29))

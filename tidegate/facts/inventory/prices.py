@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from tidegate.errors import Finding, InventoryError
@@ -28,6 +29,7 @@ def load_prices(root: Path) -> PriceBook:
                 Finding(price_source(path.stem), "region", "price-region-differs", "is not the file's name", remedy, table.region)
             )
         tables[table.region] = table
+    findings += _unread(root)
     if not findings and LIST_REGION not in tables:
         remedy = "run `tidegate cost prices refresh`"
         findings.append(
@@ -36,6 +38,21 @@ def load_prices(root: Path) -> PriceBook:
     if findings:
         raise InventoryError(findings)
     return PriceBook(tables)
+
+
+def _unread(root: Path) -> Iterator[Finding]:
+    """Whoever writes a file there wants its prices to count."""
+    for path in sorted((root / FOLDER).rglob("*")):
+        name = path.relative_to(root).as_posix()
+        is_read = (path.parent == root / FOLDER and path.suffix == ".yaml") or name == SERVICE_PRICES
+        if path.is_file() and not path.name.startswith(".") and not is_read:
+            yield Finding(
+                name,
+                "",
+                "price-file-unread",
+                "is read by nothing",
+                f"remove it; prices are in {FOLDER}/<AWS region>.yaml and {SERVICE_PRICES}",
+            )
 
 
 def load_service_prices(root: Path) -> ServicePrices:

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.errors import Finding
-from tidegate.facts.fact import Fact
+from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.prices.tables import Day, age_findings
 
 SERVICE_PRICES = "clusters/prices/services/us-east-1.yaml"
 """Relative to the repository."""
+
+
+UNITS = {
+    "control_plane": "hour", "nat_gateway": "hour", "nat_traffic": "GB", "public_address": "hour", "interface_endpoint": "zone and hour",
+    "interface_endpoint_traffic": "GB", "load_balancer": "hour", "load_balancer_capacity": "unit and hour",
+    "traffic_between_zones": "GB, 0.01 on each side", "traffic_out": "GB", "traffic_between_regions": "GB", "name_zone": "month",
+    "health_check": "month, HTTPS outside AWS", "key": "month", "disk": "GB and month, gp3", "logs_taken": "GB", "logs_kept": "GB and month",
+    "objects": "GB and month",
+}  # fmt: skip
+"""What each price is reckoned per (tidegate/metering/months/services.py)."""
 
 
 class ServicePrice(Fact):
@@ -49,6 +59,15 @@ class ServicePrices(Fact):
     logs_taken: ServicePrice
     logs_kept: ServicePrice
     objects: ServicePrice
+
+    @model_validator(mode="after")
+    def _units_are_those_reckoned_with(self) -> Self:
+        for name, unit in UNITS.items():
+            if (written := self.price(name).per) != unit:
+                raise refuse(
+                    "service-price-unit", f"is reckoned per {unit}", f"write the price per {unit}", at=f"{name}.per", value=written
+                )
+        return self
 
     def price(self, name: str) -> ServicePrice:
         """The price of that name."""

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from tidegate.errors import Finding, PriceError
 from tidegate.facts.cluster import AwsRegion, CapacityType, Cluster
@@ -72,6 +72,17 @@ class PriceTable(Fact):
     spot_seen_on: Day | None = None
     """The day of the spot prices."""
 
+    @model_validator(mode="after")
+    def _spot_is_dated_and_cheaper(self) -> Self:
+        if bool(self.spot) != (self.spot_seen_on is not None):
+            at, lacking = ("spot", "spot_seen_on") if self.spot else ("spot_seen_on", "spot")
+            raise refuse("spot-undated", f"stands without {lacking}", f"add {lacking}, or remove {at}", at=at)
+        for name, usd in self.spot.items():
+            if usd > self.on_demand.get(name, 0):
+                problem = "is above the price on demand" if name in self.on_demand else "has no price on demand beside it"
+                raise refuse("spot-above-on-demand", problem, "write the price of an hour, or remove it", at=f"spot.{name}", value=usd)
+        return self
+
     def has(self, instance_type: str) -> bool:
         """Whether it has a price."""
         return instance_type in self.on_demand
@@ -102,6 +113,12 @@ class PriceTable(Fact):
 UNPRICED_REMEDY = "read the region's prices again with `tidegate cost prices refresh`, or name another machine"
 
 
+def _read_again(region: str) -> str:
+    if region == LIST_REGION:
+        return "read it again with `tidegate cost prices refresh`"
+    return "read it again with `tidegate cost prices refresh --offer-file <index.json of the region>`"
+
+
 @dataclass(frozen=True, slots=True)
 class PriceBook:
     """The tables of all regions; that of us-east-1 is always there."""
@@ -121,9 +138,7 @@ class PriceBook:
     def findings(self, today: date) -> Iterator[Finding]:
         """Tables that are too old to plan with, or of a day that has not come."""
         for region, table in sorted(self.tables.items()):
-            yield from age_findings(
-                price_source(region), "published_on", table.published_on, today, "read it again with `tidegate cost prices refresh`"
-            )
+            yield from age_findings(price_source(region), "published_on", table.published_on, today, _read_again(region))
             if table.spot_seen_on:
                 yield from age_findings(price_source(region), "spot_seen_on", table.spot_seen_on, today, "read it again with --spot-file")
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import product
 
 from tidegate.facts import names
-from tidegate.facts.cluster import CapacityType, Cluster
+from tidegate.facts.cluster import SYSTEM_POOL, CapacityType, Cluster
 from tidegate.facts.nodes.node_shapes import AGENTS, allocatable, known_instance_types, shape_of
 from tidegate.manifests.fit.amounts import Amounts, read_quantity
 from tidegate.manifests.fit.needs import PodNeeds, read_needs
@@ -17,7 +17,7 @@ from tidegate.manifests.fit.selectors import Expression, read_expressions, read_
 from tidegate.manifests.placed import Fields, Placed, fields, pod_specs
 from tidegate.manifests.tree import name_of
 
-SYSTEM = "system"
+SYSTEM = SYSTEM_POOL
 """The managed node group that always runs (infra/stacks/cluster.py, which gives it this taint and this label)."""
 
 _SYSTEM_TAINT: Fields = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
