@@ -37,7 +37,7 @@ def flood(platform: Running, region: str, stop: threading.Event, statuses: Count
         try:
             with connect(platform, region, host) as connection:
                 while not stop.is_set() and statuses.total() < MOST_REQUESTS and connection.fileno() != -1:
-                    statuses[exchange(connection, "POST", "/no-such-model", headers, b"{}")[0]] += 1
+                    statuses[exchange(connection, "POST", "/no-such-model/v2/models/no-such-model/infer", headers, b"{}")[0]] += 1
         except (OSError, http.client.HTTPException):
             continue
 

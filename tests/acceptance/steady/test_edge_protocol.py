@@ -9,8 +9,7 @@ import pytest
 
 from tests.acceptance.edge_client import Answer, ask, connect
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, model_of
-from tidegate.cloud.account import Account
-from tidegate.embedded import emulator, prediction
+from tidegate.embedded import prediction
 from tidegate.facts.embedded import served_here
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=["fraud", "credit", "merchants"])]
@@ -165,22 +164,17 @@ def test_failover_host_is_answered_in_each_region(platform: Running, region: str
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_what_terraform_checks_is_answered(platform: Running, region: str) -> None:
-    """Host, port and path of the health check, and every name of the failover records, as they are in the account."""
-    account = emulator.find_running(platform.checkout)
-    assert account is not None
-    route53 = Account(account.endpoint).in_region(INVENTORY.clusters[region].region).route53
-    checks = [one["HealthCheckConfig"] for one in route53.list_health_checks()["HealthChecks"]]
-    (check,) = (one for one in checks if one.get("FullyQualifiedDomainName") == INVENTORY.clusters[region].domain)
-    host, path = check.get("FullyQualifiedDomainName", ""), check.get("ResourcePath", "")
+    """Host and path of the health check, and every name of the failover records, as the stack makes them."""
+    stack = json.loads((platform.checkout.root / f"cdktf.out/stacks/{region}-edge/cdk.tf.json").read_text(encoding="utf-8"))["resource"]
+    (check,) = stack["aws_route53_health_check"].values()
+    host, path = check["fqdn"], check["resource_path"]
     with connect(platform, region, host) as connection:
         assert ask(connection, "GET", path, {"Host": host}).status == 200
     with connect(platform, region, host) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         assert connection.recv(100).startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
-    (zone,) = route53.list_hosted_zones()["HostedZones"]
-    records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-    moving = {one["Name"].removesuffix(".") for one in records if one.get("SetIdentifier") == region}
-    assert moving == {tenant.host_in(zone["Name"].removesuffix(".")) for tenant in INVENTORY.tenants_of(region)}
+    moving = {one["name"] for one in stack["aws_route53_record"].values()}
+    assert moving == {tenant.host_in(INVENTORY.clusters[region].edge.zone_name) for tenant in INVENTORY.tenants_of(region)}
     for name in moving:
         with connect(platform, region, name) as connection:
             answer = ask(connection, "POST", "/", {"Host": name})
