@@ -1,4 +1,4 @@
-"""A caller's mistake is told as one: 4xx, in the protocol's form, `{"error": "text"}`, and never a path or a traceback.
+"""A caller's mistake is answered with 4xx, in the protocol's form, `{"error": "text"}`, and never a path or a traceback.
 
 MLServer checks that a request is one of its protocol. What is inside is first seen by the model's library, whose error was the server's (500)
 although the caller sent the wrong number of features. What a model does with inputs that fit is its own fault, and stays 500: a version

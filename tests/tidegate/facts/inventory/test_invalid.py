@@ -40,17 +40,13 @@ removed_on: "2026-11-21"
 UNREACHED = {
     "file-missing": "of clusters/inventory/platform.yaml, which CODEOWNERS come from: tests/tidegate/repository/test_code_owners.py has the case",
     **dict.fromkeys(
-        (
-            "no-such-day",
-            "prices-from-the-future",
-            "price-region-differs",
-            "price-table-missing",
-            "prices-old",
-            "price-file-unread",
-            "service-price-unit",
-            "spot-above-on-demand",
-            "spot-undated",
-        ),
+        ("no-such-day", "prices-from-the-future", "price-region-differs", "price-table-missing", "prices-old"),
+        "of price tables: tests/tidegate/repository/test_price_tables.py",
+    ),
+    **dict.fromkeys(
+        ("price-file-unread", "service-price-unit", "spot-above-on-demand", "spot-undated"),
+        "of price tables: tests/tidegate/repository/test_refused_prices.py",
+    ),
         "of price tables: tests/tidegate/repository/test_price_tables.py",
     ),
     "price-missing-in-region": "of a machine in a region's own table: tests/tidegate/manifests/test_unpriced.py",
