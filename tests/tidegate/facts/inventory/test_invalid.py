@@ -47,8 +47,6 @@ UNREACHED = {
         ("price-file-unread", "service-price-unit", "spot-above-on-demand", "spot-undated"),
         "of price tables: tests/tidegate/repository/test_refused_prices.py",
     ),
-        "of price tables: tests/tidegate/repository/test_price_tables.py",
-    ),
     "price-missing-in-region": "of a machine in a region's own table: tests/tidegate/manifests/test_unpriced.py",
     "replica-without-machine": "of a pool that a model fits into and its replicas do not: tests/tidegate/metering/test_floors_are_billed.py",
     "value-refused": "the fallback for kinds of errors that no model has today; it has a test of its own",
