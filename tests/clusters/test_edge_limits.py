@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clusters.components.network import edge_limits
-from clusters.components.network.edge_limits import PATCHES_MAX
+from clusters.components.network.envoy_filters import PATCHES_MAX
 from tests.measure.bench.edge_rules import Proxy, running
 from tests.measure.bench.many_tenants import CLUSTER, platform_of
 from tests.root import ROOT

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clusters.components.network.gateways import metadata
+from clusters.components.network import envoy_filters
 from clusters.components.network.routes import entry_part, parts_of
-from clusters.objects.istio import EnvoyFilter, TargetRef
+from clusters.objects.istio import EnvoyFilter
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.body import BODY_MIB_DEFAULT
@@ -20,12 +20,8 @@ from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
 
-PATCHES_MAX = 512
-"""As `edge_limits.PATCHES_MAX`."""
-
 _BUFFER = "envoy.filters.http.buffer"
-_ROUTER = {"name": "envoy.filters.network.http_connection_manager", "subFilter": {"name": "envoy.filters.http.router"}}
-_MIB = 1 << 20
+_TYPES = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3"
 
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[EnvoyFilter]:
@@ -33,15 +29,9 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[EnvoyFilter]:
 
     Only those are said: istiod compares each patch with each host, so that one for every model would cost the square of their number.
     """
-    gateway: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_LOCAL}
-    patches = [_filter("GATEWAY", BODY_MIB_DEFAULT), *(patch for tenant in platform.tenants_of(cluster.name) for patch in _own(tenant))]
-    for number, start in enumerate(range(0, len(patches), PATCHES_MAX), start=1):
-        yield {
-            "apiVersion": "networking.istio.io/v1alpha3",
-            "kind": "EnvoyFilter",
-            "metadata": metadata("body-limits" if number == 1 else f"body-limits-{number}"),
-            "spec": {"targetRefs": [gateway], "configPatches": patches[start : start + PATCHES_MAX]},
-        }
+    own = [patch for tenant in platform.tenants_of(cluster.name) for patch in _own(tenant)]
+    usual = envoy_filters.http_filter(_BUFFER, _buffer(BODY_MIB_DEFAULT))
+    yield from envoy_filters.of_gateway(names.GATEWAY_LOCAL, "body-limits", [usual, *own])
 
 
 def guard_rails(tenant: Tenant) -> Iterator[Manifest]:
@@ -49,6 +39,7 @@ def guard_rails(tenant: Tenant) -> Iterator[Manifest]:
     for name, model in tenant.models.items():
         if model.scaling.mode == "standard":
             selected = {names.KSERVE_LABEL_MODEL: name, names.KSERVE_LABEL_PART: entry_part(model)}
+            patch = envoy_filters.http_filter(_BUFFER, _buffer(model.body_mib), context="SIDECAR_INBOUND")
             limit: EnvoyFilter = {
                 "apiVersion": "networking.istio.io/v1alpha3",
                 "kind": "EnvoyFilter",
@@ -57,7 +48,7 @@ def guard_rails(tenant: Tenant) -> Iterator[Manifest]:
                     "namespace": tenant.namespace_name,
                     "labels": names.tenant_labels(tenant.name, tenant.tier),
                 },
-                "spec": {"workloadSelector": {"labels": selected}, "configPatches": [_filter("SIDECAR_INBOUND", model.body_mib)]},
+                "spec": {"workloadSelector": {"labels": selected}, "configPatches": [patch]},
             }
             yield limit
 
@@ -65,15 +56,9 @@ def guard_rails(tenant: Tenant) -> Iterator[Manifest]:
 def _own(tenant: Tenant) -> Iterator[dict[str, object]]:
     for name, model in tenant.models.items():
         if model.scaling.mode == "knative" and model.body_mib != BODY_MIB_DEFAULT:
+            config: dict[str, object] = {"@type": f"{_TYPES}.BufferPerRoute", "buffer": _limit(model.body_mib)}
             for host in _hosts(tenant, name, model):
-                yield {
-                    "applyTo": "VIRTUAL_HOST",
-                    "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"domainName": host}}},
-                    "patch": {
-                        "operation": "MERGE",
-                        "value": {"typed_per_filter_config": {_BUFFER: _per_route(model.body_mib)}},
-                    },
-                }
+                yield envoy_filters.of_host(host, _BUFFER, config)
 
 
 def _hosts(tenant: Tenant, name: str, model: ServedModel) -> Iterator[str]:
@@ -83,20 +68,9 @@ def _hosts(tenant: Tenant, name: str, model: ServedModel) -> Iterator[str]:
         yield from (whole, whole.removesuffix(".cluster.local"), whole.removesuffix(".svc.cluster.local"))
 
 
-def _filter(context: str, mib: int) -> dict[str, object]:
-    config: dict[str, object] = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
-        "max_request_bytes": mib * _MIB,
-    }
-    return {
-        "applyTo": "HTTP_FILTER",
-        "match": {"context": context, "listener": {"filterChain": {"filter": _ROUTER}}},
-        "patch": {"operation": "INSERT_BEFORE", "value": {"name": _BUFFER, "typed_config": config}},
-    }
+def _buffer(mib: int) -> dict[str, object]:
+    return {"@type": f"{_TYPES}.Buffer", **_limit(mib)}
 
 
-def _per_route(mib: int) -> dict[str, object]:
-    return {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
-        "buffer": {"max_request_bytes": mib * _MIB},
-    }
+def _limit(mib: int) -> dict[str, object]:
+    return {"max_request_bytes": mib << 20}

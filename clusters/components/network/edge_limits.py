@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypedDict
 
-from clusters.components.network import paths
-from clusters.components.network.gateways import metadata
+from clusters.components.network import envoy_filters, paths
+from clusters.components.network.gateways import metadata, target
 from clusters.components.network.shares import shares
-from clusters.objects.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule, TargetRef
+from clusters.objects.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.dense_pool import DensePool
@@ -28,12 +28,9 @@ class _TokenRule(TypedDict):
     outputClaimToHeaders: list[dict[Literal["header", "claim"], str]]
 
 
-_EDGE: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_EDGE}
+_EDGE = target(names.GATEWAY_EDGE)
 
 _LIMITER = "envoy.filters.http.local_ratelimit"
-
-PATCHES_MAX = 512
-"""The most patches of one EnvoyFilter: ours, each of some 600 bytes, then stay far below what etcd takes."""
 
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
@@ -161,28 +158,9 @@ def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> Iterator[EnvoyF
     5 us at one Envoy, the first tenant's and the last one's alike (tests/measure/bench/edge_rules.py).
     """
     rates = {host: requests_per_proxy(cluster, tenant) for tenant in tenants for host in hosts(cluster, tenant)}
-    chain = {"filter": {"name": "envoy.filters.network.http_connection_manager", "subFilter": {"name": "envoy.filters.http.router"}}}
-    shared: dict[str, object] = {
-        "applyTo": "HTTP_FILTER",
-        "match": {"context": "GATEWAY", "listener": {"filterChain": chain}},
-        "patch": {"operation": "INSERT_BEFORE", "value": {"name": _LIMITER, "typed_config": _limit(min(rates.values()))}},
-    }
-    patches = [shared, *(_of_host(host, rate) for host, rate in rates.items())]
-    for number, start in enumerate(range(0, len(patches), PATCHES_MAX), start=1):
-        yield {
-            "apiVersion": "networking.istio.io/v1alpha3",
-            "kind": "EnvoyFilter",
-            "metadata": metadata("rate-limits" if number == 1 else f"rate-limits-{number}"),
-            "spec": {"targetRefs": [_EDGE], "configPatches": patches[start : start + PATCHES_MAX]},
-        }
-
-
-def _of_host(host: str, rate: int) -> dict[str, object]:
-    return {
-        "applyTo": "VIRTUAL_HOST",
-        "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"domainName": host}}},
-        "patch": {"operation": "MERGE", "value": {"typed_per_filter_config": {_LIMITER: _limit(rate)}}},
-    }
+    shared = envoy_filters.http_filter(_LIMITER, _limit(min(rates.values())))
+    own = [envoy_filters.of_host(host, _LIMITER, _limit(rate)) for host, rate in rates.items()]
+    yield from envoy_filters.of_gateway(names.GATEWAY_EDGE, "rate-limits", [shared, *own])
 
 
 def _limit(rate: int) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clusters.objects import Metadata
 from clusters.objects.gateway_api import Gateway
-from clusters.objects.istio import DestinationRule
+from clusters.objects.istio import DestinationRule, TargetRef
 from clusters.objects.wire_form import to_wire
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
@@ -80,6 +80,11 @@ def _options(name: str, merged: dict[str, object]) -> Manifest:
         "data": {key: json.dumps(value) for key, value in merged.items()},
     }
     return to_wire(options)
+
+
+def target(gateway: str) -> TargetRef:
+    """What makes an object of Istio's about one gateway."""
+    return {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway}
 
 
 def metadata(name: str, tenant: str = "") -> Metadata:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from clusters.components.network.gateways import metadata
+from clusters.components.network import envoy_filters
 from clusters.components.network.routes import entry_part
-from clusters.objects.istio import EnvoyFilter, TargetRef
+from clusters.objects.istio import EnvoyFilter
 from clusters.objects.wire_form import to_wire
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
@@ -28,7 +28,6 @@ READY_PERCENT = 1
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[EnvoyFilter]:
     """The health check's answer, before every other filter of the edge."""
-    target: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_EDGE}
     config: dict[str, object] = {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck",
         "pass_through_mode": False,
@@ -40,17 +39,8 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[EnvoyFilter]:
     }
     if clusters := {_envoy_cluster(host): {"value": READY_PERCENT} for host in _hosts(platform, cluster)}:
         config["cluster_min_healthy_percentages"] = clusters
-    patch: dict[str, object] = {
-        "applyTo": "HTTP_FILTER",
-        "match": {"context": "GATEWAY", "listener": {"filterChain": {"filter": {"name": "envoy.filters.network.http_connection_manager"}}}},
-        "patch": {"operation": "INSERT_FIRST", "value": {"name": "envoy.filters.http.health_check", "typed_config": config}},
-    }
-    yield {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "EnvoyFilter",
-        "metadata": metadata("health"),
-        "spec": {"targetRefs": [target], "configPatches": [patch]},
-    }
+    answer = envoy_filters.http_filter("envoy.filters.http.health_check", config, first=True)
+    yield from envoy_filters.of_gateway(names.GATEWAY_EDGE, "health", [answer])
 
 
 def service_name(model: str) -> str:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clusters.components.network import replies
-from clusters.components.network.gateways import metadata
+from clusters.components.network import envoy_filters, replies
 from clusters.components.network.request_log import CALLER_REQUEST_ID
-from clusters.objects.istio import EnvoyFilter, TargetRef
+from clusters.objects.istio import EnvoyFilter
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 
@@ -30,29 +29,8 @@ _IGNORED_UPGRADES: list[dict[str, object]] = [
 
 def objects(cluster: Cluster) -> Iterator[EnvoyFilter]:
     """The settings of both gateways' HTTP connection managers."""
-    yield _settings("http-protocol", names.GATEWAY_EDGE, _edge(cluster))
-    yield _settings("local-http-protocol", names.GATEWAY_LOCAL, _local())
-
-
-def connection_manager(operation: str, value: dict[str, object]) -> dict[str, object]:
-    """A patch of a gateway's HTTP connection manager."""
-    return {
-        "applyTo": "NETWORK_FILTER",
-        "match": {"context": "GATEWAY", "listener": {"filterChain": {"filter": {"name": "envoy.filters.network.http_connection_manager"}}}},
-        "patch": {"operation": operation, "value": value},
-    }
-
-
-def _settings(name: str, gateway: str, fields: dict[str, object]) -> EnvoyFilter:
-    target: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway}
-    kind = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-    merged: dict[str, object] = {"typed_config": {"@type": kind, **fields}}
-    return {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "EnvoyFilter",
-        "metadata": metadata(name),
-        "spec": {"targetRefs": [target], "configPatches": [connection_manager("MERGE", merged)]},
-    }
+    yield from envoy_filters.of_gateway(names.GATEWAY_EDGE, "http-protocol", [envoy_filters.connection_manager(_edge(cluster))])
+    yield from envoy_filters.of_gateway(names.GATEWAY_LOCAL, "local-http-protocol", [envoy_filters.connection_manager(_local())])
 
 
 def _edge(cluster: Cluster) -> dict[str, object]:

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 
 from clusters.components.network import paths, request_log
+from clusters.components.network.gateways import target
 from clusters.components.network.isolation import gateway_principal, tenant_hosts
 from clusters.components.network.neighbours import callers_of
 from clusters.components.network.shares import shares
 from clusters.objects import LabelSelector, Metadata
-from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, Operation, PeerAuthentication, Rule, TargetRef
+from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, Operation, PeerAuthentication, Rule
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform
@@ -39,7 +40,7 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     yield _policy("allow-nothing", names.NAMESPACE_MESH, {})
     yield _refusals()
     yield _requests()
-    gateway: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_LOCAL}
+    gateway = target(names.GATEWAY_LOCAL)
     for name, rules in shares("local-gateway", _local_gateway_rules(platform, cluster)):
         yield _policy(name, names.NAMESPACE_EDGE, {"targetRefs": [gateway], "action": "ALLOW", "rules": rules})
     models = [model for tenant in platform.tenants_of(cluster.name) for model in tenant.models.values()]
@@ -137,12 +138,11 @@ def _refusals() -> Manifest:
 
 def _requests() -> Manifest:
     """The edge writes a line for every request, in place of the line above."""
-    edge: TargetRef = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": names.GATEWAY_EDGE}
     return {
         "apiVersion": "telemetry.istio.io/v1",
         "kind": "Telemetry",
         "metadata": _metadata("requests", names.NAMESPACE_EDGE),
-        "spec": {"targetRefs": [edge], "accessLogging": [{"providers": [{"name": request_log.NAME}]}]},
+        "spec": {"targetRefs": [target(names.GATEWAY_EDGE)], "accessLogging": [{"providers": [{"name": request_log.NAME}]}]},
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from clusters.components.network.edge_limits import hosts, subjects
 from clusters.components.network.gateways import metadata
+from clusters.components.network.shares import shares
 from clusters.objects.gateway_api import BackendRef, HttpRoute, ReferenceGrant, RouteRule
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
@@ -38,18 +39,18 @@ def grants(tenant: Tenant) -> Iterator[Manifest]:
     """Standard mode has no Knative host, so the edge names the tenant's Services themselves and needs leave to do so."""
     standard = {name: model for name, model in tenant.models.items() if model.scaling.mode == "standard"}
     services = [names.inference_part(name, part) for name, model in standard.items() for part in parts_of(model)]
-    for number, start in enumerate(range(0, len(services), GRANTED_MAX), start=1):
+    for called, share in shares("edge", services, GRANTED_MAX) if services else ():
         grant: ReferenceGrant = {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "ReferenceGrant",
             "metadata": {
-                "name": "edge" if number == 1 else f"edge-{number}",
+                "name": called,
                 "namespace": tenant.namespace_name,
                 "labels": names.tenant_labels(tenant.name, tenant.tier),
             },
             "spec": {
                 "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": names.NAMESPACE_EDGE}],
-                "to": [{"group": "", "kind": "Service", "name": service} for service in services[start : start + GRANTED_MAX]],
+                "to": [{"group": "", "kind": "Service", "name": service} for service in share],
             },
         }
         yield grant

@@ -1,16 +1,17 @@
-"""Rules dealt out over as many AuthorizationPolicies as Istio's limit asks for: what one of them allows is allowed."""
+"""What is more than one object takes, dealt out over as many as that asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-from clusters.objects.istio import Rule
+from typing import TypeVar
 
 RULES_MAX = 512
-"""The most rules of one AuthorizationPolicy (`maxItems` in Istio 1.31's definition)."""
+"""The most rules of one AuthorizationPolicy (`maxItems` in Istio 1.31's definition). What one of several allows is allowed."""
+
+T = TypeVar("T")
 
 
-def shares(name: str, rules: Sequence[Rule]) -> Iterator[tuple[str, list[Rule]]]:
-    """(name, rules) of each policy: the first is called `name`, the others `<name>-2` and so on. Without rules there is one, empty."""
-    for number, start in enumerate(range(0, max(len(rules), 1), RULES_MAX), start=1):
-        yield (name if number == 1 else f"{name}-{number}"), list(rules[start : start + RULES_MAX])
+def shares(name: str, listed: Sequence[T], most: int = RULES_MAX) -> Iterator[tuple[str, list[T]]]:
+    """(name, part) of each object: the first is called `name`, the others `<name>-2` and so on. Of nothing there is one, empty."""
+    for number, start in enumerate(range(0, max(len(listed), 1), most), start=1):
+        yield (name if number == 1 else f"{name}-{number}"), list(listed[start : start + most])
