@@ -22,9 +22,10 @@ from tests.policies.tenant_objects import enforce, furnish, with_status
 from tests.root import ROOT, WHOLE
 from tests.scheduling_server import CASES, Scheduler, node_manifest, running_scheduler
 from tidegate.facts import names
+from tidegate.facts.cluster import SYSTEM_POOL
 from tidegate.facts.platform import Platform
 from tidegate.manifests.fit.nodes import NodeShape
-from tidegate.manifests.fit.pools import SYSTEM, cluster_pools
+from tidegate.manifests.fit.pools import cluster_pools
 from tidegate.manifests.validate import read_folder
 
 SEED, PODS = 6, 100
@@ -48,7 +49,9 @@ def machines(platform: Platform) -> list[NodeShape]:
     """One machine of each GPU pool of the cluster."""
     objects = read_folder(ROOT / "gitops" / "rendered").objects[CLUSTER]
     pools = cluster_pools(platform.clusters[CLUSTER], objects)
-    return [pool.nodes[0] for pool in pools if pool.name != SYSTEM and any(card.startswith(CARDS) for card in pool.nodes[0].allocatable)]
+    return [
+        pool.nodes[0] for pool in pools if pool.name != SYSTEM_POOL and any(card.startswith(CARDS) for card in pool.nodes[0].allocatable)
+    ]
 
 
 def nodes_of(machines: Sequence[NodeShape]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from tidegate.facts import numerals
 from tidegate.facts.cluster import CapacityType
 from tidegate.facts.platform import Platform, cluster_source, tenant_source
 from tidegate.facts.prices.tables import UNPRICED_REMEDY, PriceBook, price_source
+from tidegate.facts.rules.pools import named_machines
 from tidegate.manifests.fit.standing import StandingNode, standing_nodes, usd_per_month_by_tenant
 from tidegate.manifests.placed import Placed
 
@@ -28,17 +29,12 @@ def unpriced_findings(platform: Platform, book: PriceBook) -> Iterator[Finding]:
     """A finding for each machine of a pool that the region's table has no price of: it would count as nothing."""
     for name, cluster in sorted(platform.clusters.items()):
         table = book.table(cluster.region)
-        pools = {"system_pool": cluster.system_pool.instance_types}
-        pools |= {f"cpu_pools.{key}": pool.instance_types for key, pool in cluster.cpu_pools.items()}
-        pools |= {f"gpu_pools.{key}": pool.instance_types for key, pool in cluster.gpu_pools.items()}
-        for path, instance_types in pools.items():
-            for index, instance_type in enumerate(instance_types):
-                if table.usd_per_hour(instance_type, CapacityType.ON_DEMAND) is None:
-                    yield Finding(
-                        cluster_source(name), f"{path}.instance_types[{index}]", "price-missing-in-region",
-                        f"{price_source(table.region)} has no price of it, so its cost is unknown",
-                        UNPRICED_REMEDY, instance_type,
-                    )  # fmt: skip
+        for key, index, instance_type in named_machines(cluster):
+            if table.usd_per_hour(instance_type, CapacityType.ON_DEMAND) is None:
+                yield Finding(
+                    cluster_source(name), f"{key}.instance_types[{index}]", "price-missing-in-region",
+                    f"{price_source(table.region)} has no price of it, so its cost is unknown", UNPRICED_REMEDY, instance_type,
+                )  # fmt: skip
 
 
 def require_prices(platform: Platform, book: PriceBook) -> None:

@@ -18,6 +18,7 @@ from tidegate.facts import inventory
 from tidegate.facts.inventory.readable import clipped
 from tidegate.facts.nodes.node_shapes import known_instance_types
 from tidegate.facts.prices.tables import LIST_REGION, USD_DIGITS, PriceTable, age_findings, price_source
+from tidegate.facts.rules.pools import named_machines
 from tidegate.repository.aws_offers import read_offer, read_spot_history
 from tidegate.repository.schemas import KARPENTER_AWS, download
 from tidegate.tools.files import write_whole
@@ -77,12 +78,10 @@ def require_usable(checkout: Checkout, table: PriceTable, today: date) -> None:
     for name, cluster in sorted(inventory.load(checkout.root).clusters.items()):
         if cluster.region != table.region and (table.region != LIST_REGION or cluster.region in own):
             continue
-        pools = {"system_pool": cluster.system_pool, **cluster.cpu_pools, **cluster.gpu_pools}
-        for pool, facts in pools.items():
-            for instance_type in facts.instance_types:
-                if not table.has(instance_type):
-                    problem = f"would be gone, and {pool} of {name} names it"
-                    findings.append(Finding(source, f"on_demand.{instance_type}", "price-missing-in-region", problem, remedy))
+        for key, _, instance_type in named_machines(cluster):
+            if not table.has(instance_type):
+                problem = f"would be gone, and {key.rpartition('.')[2]} of {name} names it"
+                findings.append(Finding(source, f"on_demand.{instance_type}", "price-missing-in-region", problem, remedy))
     if findings:
         raise PriceError(findings)
 

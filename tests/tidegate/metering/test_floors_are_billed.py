@@ -12,14 +12,14 @@ from tests.prices import PRICES
 from tests.root import ROOT
 from tidegate.errors import InventoryError
 from tidegate.facts import inventory
-from tidegate.facts.cluster import CapacityType
+from tidegate.facts.cluster import SYSTEM_POOL, CapacityType
 from tidegate.facts.money import DAYS_PER_MONTH, floor_parts, model_floor
 from tidegate.facts.platform import Platform
 from tidegate.facts.prices.tables import tariff_of
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.packing import pack
-from tidegate.manifests.fit.pools import CAPACITY_TYPE, INSTANCE_TYPE, SYSTEM, cluster_pools
+from tidegate.manifests.fit.pools import CAPACITY_TYPE, INSTANCE_TYPE, cluster_pools
 from tidegate.manifests.fit.standing import waiting_pods
 from tidegate.manifests.validate import read_rendered
 from tidegate.metering.billing.bill import make_bill
@@ -75,7 +75,10 @@ def test_slice_pays_for_its_part_of_the_machine_once() -> None:
 @pytest.mark.parametrize("region", ["live-1", "live-2"])
 def test_machine_of_each_replica_is_the_one_that_karpenter_would_bring_for_it_alone(region: str) -> None:
     cluster, objects = PLATFORM.clusters[region], read_rendered(ROOT)[region]
-    pools, table = [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM], PRICES.table(PLATFORM.clusters[region].region)
+    pools, table = (
+        [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM_POOL],
+        PRICES.table(PLATFORM.clusters[region].region),
+    )
 
     def price(node: NodeShape) -> Fraction:
         return table.require_usd_per_hour(node.labels[INSTANCE_TYPE], CapacityType(node.labels[CAPACITY_TYPE]))

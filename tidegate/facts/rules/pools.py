@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.nodes.accelerators import TURNS, InstanceShape, instance_shapes
 from tidegate.facts.nodes.node_shapes import room
 from tidegate.facts.tenant import replica_parts
+
+
+def named_machines(cluster: Cluster) -> Iterator[tuple[str, int, str]]:
+    """Each machine that a pool of `cluster` may bring: the pool's key in the file, its place in the list and the machine."""
+    pools = {"system_pool": cluster.system_pool}
+    pools |= {f"cpu_pools.{name}": pool for name, pool in cluster.cpu_pools.items()}
+    pools |= {f"gpu_pools.{name}": pool for name, pool in cluster.gpu_pools.items()}
+    for key, pool in pools.items():
+        for index, instance_type in enumerate(pool.instance_types):
+            yield key, index, instance_type
 
 
 def pools_for(cluster: Cluster, model: ServedModel) -> dict[str, GpuPool]:

@@ -13,7 +13,7 @@ from itertools import product
 
 from tidegate.errors import ManifestError
 from tidegate.facts import names
-from tidegate.facts.cluster import CapacityType, Cluster, GpuPool, TimeSlicing
+from tidegate.facts.cluster import SYSTEM_POOL, CapacityType, Cluster, GpuPool, TimeSlicing
 from tidegate.facts.money import HOURS_PER_MONTH
 from tidegate.facts.nodes.accelerators import Accelerator, AcceleratorShare, Architecture, Share, instance_shapes, share_gib
 from tidegate.facts.nodes.node_shapes import CPU_SHAPES, allocatable, shape_of
@@ -21,7 +21,7 @@ from tidegate.facts.platform import Platform, cluster_source
 from tidegate.facts.prices.tables import PriceTable
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.packing import PackedNode, WaitingPod, pack
-from tidegate.manifests.fit.pools import ARCHITECTURE, CAPACITY_TYPE, INSTANCE_TYPE, SYSTEM, Pool, applied_node_pools, cluster_pools
+from tidegate.manifests.fit.pools import ARCHITECTURE, CAPACITY_TYPE, INSTANCE_TYPE, Pool, applied_node_pools, cluster_pools
 from tidegate.manifests.fit.readable import require_readable
 from tidegate.manifests.fit.standing import waiting_pods
 from tidegate.manifests.placed import Placed
@@ -119,7 +119,7 @@ def advise(platform: Platform, cluster: Cluster, objects: Sequence[Placed], tabl
     """
     require_readable(objects)
     _require_known_pools(cluster, objects)
-    pools = [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM]
+    pools = [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM_POOL]
     floors, peaks = (_by_pool(waiting_pods(objects, peak=peak), pools) for peak in (False, True))
     for pool in pools:
         pods = peaks.get(pool.name, [])

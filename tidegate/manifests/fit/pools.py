@@ -17,11 +17,9 @@ from tidegate.manifests.fit.selectors import Expression, read_expressions, read_
 from tidegate.manifests.placed import Fields, Placed, fields, pod_specs
 from tidegate.manifests.tree import name_of
 
-SYSTEM = SYSTEM_POOL
-"""The managed node group that always runs (infra/stacks/cluster.py, which gives it this taint and this label)."""
-
 _SYSTEM_TAINT: Fields = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
-_SYSTEM_LABELS = {names.LABEL_NODE_POOL: SYSTEM}
+_SYSTEM_LABELS = {names.LABEL_NODE_POOL: SYSTEM_POOL}
+"""As infra/stacks/cluster.py gives them to the managed node group that always runs."""
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 ARCHITECTURE = "kubernetes.io/arch"
@@ -46,7 +44,7 @@ def cluster_pools(cluster: Cluster, objects: Sequence[Placed]) -> list[Pool]:
     overlays = [placed.spec for placed in objects if placed.kind == "NodeOverlay"]
     daemons = [read_needs(pod) for placed in objects if placed.kind == "DaemonSet" for _, pod in pod_specs(placed)]
     pools = [Pool(name, tuple(_nodes(cluster, name, placed, overlays))) for name, placed in sorted(node_pools.items())]
-    pools.append(Pool(SYSTEM, tuple(_system_nodes(cluster))))
+    pools.append(Pool(SYSTEM_POOL, tuple(_system_nodes(cluster))))
     return [replace(pool, nodes=tuple(_with_daemons(node, daemons) for node in pool.nodes)) for pool in pools]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tidegate.facts import names
-from tidegate.facts.cluster import CapacityType, Cluster
+from tidegate.facts.cluster import SYSTEM_POOL, CapacityType, Cluster
 from tidegate.facts.money import HOURS_PER_MONTH
 from tidegate.facts.nodes.node_shapes import allocatable, shape_of
 from tidegate.facts.prices.tables import PriceTable
@@ -16,7 +16,7 @@ from tidegate.manifests.fit.needs import read_needs
 from tidegate.manifests.fit.nodes import NodeShape
 from tidegate.manifests.fit.packing import PackedNode, WaitingPod, pack
 from tidegate.manifests.fit.pods import expected_pods
-from tidegate.manifests.fit.pools import CAPACITY_TYPE, INSTANCE_TYPE, SYSTEM, cluster_pools
+from tidegate.manifests.fit.pools import CAPACITY_TYPE, INSTANCE_TYPE, cluster_pools
 from tidegate.manifests.fit.readable import require_readable
 from tidegate.manifests.placed import Fields, Placed, fields, fields_in
 from tidegate.manifests.tree import name_of
@@ -46,7 +46,7 @@ def standing_nodes(cluster: Cluster, objects: Sequence[Placed], table: PriceTabl
     if not objects:
         return []
     require_readable(objects)
-    pools = [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM]
+    pools = [pool for pool in cluster_pools(cluster, objects) if pool.name != SYSTEM_POOL]
 
     def price(node: NodeShape) -> Fraction:
         return table.require_usd_per_hour(node.labels[INSTANCE_TYPE], CapacityType(node.labels[CAPACITY_TYPE]))
@@ -54,7 +54,7 @@ def standing_nodes(cluster: Cluster, objects: Sequence[Placed], table: PriceTabl
     packed = pack(waiting_pods(objects, peak=False), pools, price)
     system = cluster.system_pool.instance_types[0]
     always = StandingNode(
-        cluster.name, SYSTEM, system, CapacityType.ON_DEMAND, table.require_usd_per_hour(system, CapacityType.ON_DEMAND),
+        cluster.name, SYSTEM_POOL, system, CapacityType.ON_DEMAND, table.require_usd_per_hour(system, CapacityType.ON_DEMAND),
         {PLATFORM: Fraction(1)},
     )  # fmt: skip
     return [
