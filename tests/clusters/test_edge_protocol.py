@@ -17,6 +17,7 @@ from tidegate.facts.platform import Platform
 PATH, CALLER = "/scorer/v2/models/scorer/infer", f"Authorization: Bearer {token('card-authorisation')}"
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 REGION = "live-1.models.example.com"
 
 
@@ -57,10 +58,12 @@ def answered(answer: bytes) -> tuple[int, dict[str, str], Any]:
 
 
 def test_a_good_request_reaches_the_model_with_an_id_of_ours_and_the_callers(edge: int) -> None:
-    status, headers, body = answered(exchange(edge, request(PATH, CALLER, "x-request-id: mine-1", "tidegate-caller-request-id: forged")))
+    told = ("x-request-id: mine-1", "tidegate-caller-request-id: forged", f"traceparent: {TRACE}")
+    status, headers, body = answered(exchange(edge, request(PATH, CALLER, *told)))
     assert (status, body) == (200, {"outputs": []})
     assert headers["x-request-id"] == Behind.seen["x-request-id"] != "mine-1"
     assert Behind.seen["tidegate-caller-request-id"] == "mine-1"
+    assert Behind.seen["traceparent"] == TRACE
     assert answered(exchange(edge, request(PATH, CALLER)))[1]["x-request-id"] != headers["x-request-id"]
     assert "tidegate-caller-request-id" not in Behind.seen
 

@@ -48,7 +48,7 @@ def _edge(cluster: Cluster) -> dict[str, object]:
         # Envoy gives every request a new id here; a caller's own is kept beside it. What a caller sends under the name is removed first.
         "early_header_mutation_extensions": [_callers_request_id()],
         "always_set_request_id_in_response": True,
-        "local_reply_config": replies.of_edge(),
+        "local_reply_config": replies.configuration(replies.EDGE),
     }
 
 
@@ -57,7 +57,7 @@ def _local() -> dict[str, object]:
         # The edge's id, so that an answer, its line in each log and the pod name one request alike.
         "preserve_external_request_id": True,
         "always_set_request_id_in_response": True,
-        "local_reply_config": replies.of_local_gateway(),
+        "local_reply_config": replies.configuration(replies.LOCAL_GATEWAY),
     }
 
 

@@ -18,7 +18,7 @@ _V1 = ("v1/models", "v1/models/{*}")
 
 _V2 = ("v2", "v2/health/live", "v2/health/ready", "v2/models/{*}", "v2/models/{*}/ready", "v2/models/{*}/infer")
 _OPENAI = ("v1/models", "v1/completions", "v1/chat/completions")
-_OF_PROTOCOL = {"v1": _V1, "v2": _V2, "openai": (*_OPENAI, *(f"openai/{path}" for path in _OPENAI)), "grpc-v2": ()}
+OF_PROTOCOL = {"v1": _V1, "v2": _V2, "openai": (*_OPENAI, *(f"openai/{path}" for path in _OPENAI)), "grpc-v2": ()}
 """`{*}` stands for one part of a path. gRPC does not pass the gateways' HTTP routes."""
 
 
@@ -26,7 +26,7 @@ def served(models: Iterable[ServedModel], *, below_a_name: bool) -> list[str]:
     """Every path of the protocols that `models` speak, in Istio's template form, sorted; `below_a_name` as the edge sees them."""
     spoken = {protocol for model in models for protocol in _spoken(model)}
     first = "/{*}/" if below_a_name else "/"
-    return sorted({first + path for protocol in spoken for path in _OF_PROTOCOL[protocol]})
+    return sorted({first + path for protocol in spoken for path in OF_PROTOCOL[protocol]})
 
 
 def _spoken(model: ServedModel) -> list[str]:

@@ -1,7 +1,7 @@
 """What a gateway answers itself, in one form: `{"error", "code", "reason", "message", "request_id"}`, or OpenAI's where that is spoken.
 
 Envoy says in the details of a response why it gave it; a table maps them. What a model answered passes unchanged: Envoy maps its own replies
-only. gRPC callers get the status in gRPC's own words, and the text as its message.
+only.
 """
 
 from __future__ import annotations
@@ -44,13 +44,10 @@ def _details(beginning: str) -> str:
 
 _REFUSED = _details("rbac_access_denied")
 
-OF_EDGE = (
-    Reply(
-        "invalid_token", "the token is not valid: its signature, issuer, audience or time", _details("jwt_authn_access_denied"), 401,
-        (("WWW-Authenticate", f'{_REALM}, error="invalid_token"'),),
-    ),
+_BAD_TOKEN = Reply(
+    "invalid_token", "the token is not valid: its signature, issuer, audience or time", _details("jwt_authn_access_denied"), 401,
+    (("WWW-Authenticate", f'{_REALM}, error="invalid_token"'),),
 )  # fmt: skip
-"""What only the edge answers, because only it reads tokens."""
 
 _PATH = Reply(
     "path_not_served", "no model answers at this path", f"{_REFUSED} && response.code_details.contains('policy[{paths.POLICY}')", 404
@@ -64,7 +61,7 @@ _NO_TOKEN = Reply(
 
 _ADMISSION = Reply("not_admitted", "the caller is not among those of this tenant", _REFUSED, 403)
 
-OF_EVERY_GATEWAY = (
+_OF_EVERY_GATEWAY = (
     Reply("rate_limited", "more requests per second than this tenant may send", "response.code_details == 'local_rate_limited'", 429,
           (("Retry-After", str(_RATE_SECONDS)),)),
     Reply("body_too_large", "the body is larger than this model takes", "response.code_details == 'request_payload_too_large'", 413),
@@ -78,17 +75,13 @@ OF_EVERY_GATEWAY = (
 )  # fmt: skip
 
 
-def of_edge() -> dict[str, object]:
-    """`local_reply_config` of the edge."""
-    return _configuration((*OF_EDGE, _PATH, _NO_TOKEN, _ADMISSION, *OF_EVERY_GATEWAY))
+EDGE = (_BAD_TOKEN, _PATH, _NO_TOKEN, _ADMISSION, *_OF_EVERY_GATEWAY)
+LOCAL_GATEWAY = (_PATH, _ADMISSION, *_OF_EVERY_GATEWAY)
+"""What each answers itself; callers of the local gateway have certificates and no tokens."""
 
 
-def of_local_gateway() -> dict[str, object]:
-    """`local_reply_config` of the local gateway, whose callers have certificates and no tokens."""
-    return _configuration((_PATH, _ADMISSION, *OF_EVERY_GATEWAY))
-
-
-def _configuration(replies: Sequence[Reply]) -> dict[str, object]:
+def configuration(replies: Sequence[Reply]) -> dict[str, object]:
+    """`local_reply_config` of a gateway that answers with these."""
     return {
         "mappers": [_mapper(_HEALTHY, {"status": "healthy"}), *(mapper for reply in replies for mapper in _mappers(reply))],
         "body_format": {"json_format": {"error": _OTHER, **_fields("refused", _OTHER)}},
