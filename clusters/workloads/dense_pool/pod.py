@@ -27,6 +27,7 @@ HOST, PORT, PLACER_PORT, STATISTICS_PORT = "POOL_HOST", "POOL_PORT", "POOL_PLACE
 """Where Envoy takes requests, and the two ports that only this pod may know."""
 
 HERE = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - behind the sidecar, which admits
 REFUSED = 65
 """The exit code for an artefact that is not what was promised (EX_DATAERR), as the model verifier's."""
 
@@ -46,9 +47,11 @@ def commands(folder: Path, scratch: Path) -> list[list[str]]:
             f"{catalogue.FILE} lists {len(listed.models)} models, and dense_pool.models of the tenant's file says {promised}; correct one of them"
         )
     placer, statistics = int(told.get(PLACER_PORT, "8083")), int(told.get(STATISTICS_PORT, "8084"))
-    pods = [(host, int(told["MLSERVER_HTTP_PORT"])) for host in told[PEERS].split(",")]
-    listen = (told.get(HOST, "0.0.0.0"), int(told.get(PORT, "8080")))  # noqa: S104 - behind the sidecar, which admits
-    addresses = RouterAddresses(listen, (HERE, placer), pods, (HERE, statistics))
+    port = int(told["MLSERVER_HTTP_PORT"])
+    pods = [(host, port) for host in told[PEERS].split(",")]
+    listen = (told.get(HOST, EVERYWHERE), int(told.get(PORT, "8080")))
+    own = (HERE if told["MLSERVER_HOST"] == EVERYWHERE else told["MLSERVER_HOST"], port)
+    addresses = RouterAddresses(listen, (HERE, placer), pods, own, (HERE, statistics))
     config = scratch / "envoy.json"
     config.write_text(json.dumps(bootstrap(addresses, json.loads(told[ACCESS]), listed.sha256)), encoding="utf-8")
     return [

@@ -34,6 +34,10 @@ _WHOLE_SECONDS = 30
 _IDLE_SECONDS = 100
 """Shorter than the 120 s after which a pod closes a connection."""
 
+_OWN_FAILURES = 30
+"""In a row until a pod is no longer ready by its own server: 30 to 90 s. One that ended takes the whole pod with it at once; one that is only
+too busy to say that it is well must not send its load to the next."""
+
 _MOST_RETRIES = 1_000
 """At once; as many as requests may wait for a connection."""
 
@@ -53,6 +57,8 @@ class RouterAddresses:
     placer: tuple[str, int]
     pods: Sequence[tuple[str, int]]
     """A name may stand for several addresses, which are looked up every second."""
+    own: tuple[str, int]
+    """The server of this pod."""
     statistics: tuple[str, int]
     """Envoy's own interface, for metrics; never to be reached from outside of the pod."""
 
@@ -74,7 +80,7 @@ def bootstrap(addresses: RouterAddresses, access: Mapping[str, Sequence[str]], c
             "listeners": [
                 {"name": "pool", "address": _socket(addresses.listen), "filter_chains": [{"filters": [_connections(access, catalogue)]}]}
             ],
-            "clusters": [_pods(addresses.pods, catalogue), _placer(addresses.placer)],
+            "clusters": [_pods(addresses.pods, catalogue), _own(addresses.own, catalogue), _placer(addresses.placer)],
         },
     }
 
@@ -121,7 +127,8 @@ def _connections(access: Mapping[str, Sequence[str]], catalogue: str) -> Config:
         http_filters=[
             _typed(
                 "filters.http.health_check", "filters.http.health_check.v3.HealthCheck", pass_through_mode=False,
-                headers=[{"name": ":path", "string_match": {"exact": READY_PATH}}], cluster_min_healthy_percentages={"pods": {"value": 1}},
+                headers=[{"name": ":path", "string_match": {"exact": READY_PATH}}],
+                cluster_min_healthy_percentages={"pods": {"value": 1}, "own": {"value": 1}},
             ),
             _typed("filters.http.rbac", "filters.http.rbac.v3.RBAC", matcher=_admission(access)),
             _typed(
@@ -188,12 +195,7 @@ def _pods(pods: Sequence[tuple[str, int]], catalogue: str) -> Config:
         # A pod that is only too busy to say that it is well is still better than none.
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
         "load_balancing_policy": {"policies": [{"typed_extension_config": chosen}]},
-        "health_checks": [
-            {
-                "timeout": "3s", "interval": "1s", "no_traffic_interval": "1s", "unhealthy_threshold": 3, "healthy_threshold": 1,
-                "http_health_check": {"path": "/v2/health/ready", "request_headers_to_add": _of_catalogue(catalogue)},
-            }
-        ],
+        "health_checks": [_health_check(catalogue, failures=3)],
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": f"{_TYPES}.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -201,6 +203,18 @@ def _pods(pods: Sequence[tuple[str, int]], catalogue: str) -> Config:
                 "explicit_http_config": {"http_protocol_options": {}},
             }
         },
+    }  # fmt: skip
+
+
+def _own(own: tuple[str, int], catalogue: str) -> Config:
+    """No request goes this way. A pod that can only pass requests on would count as a replica, and the last real one could be evicted."""
+    return {**_cluster("own", [own]), "health_checks": [_health_check(catalogue, failures=_OWN_FAILURES)]}
+
+
+def _health_check(catalogue: str, *, failures: int) -> Config:
+    return {
+        "timeout": "3s", "interval": "1s", "no_traffic_interval": "1s", "unhealthy_threshold": failures, "healthy_threshold": 1,
+        "http_health_check": {"path": "/v2/health/ready", "request_headers_to_add": _of_catalogue(catalogue)},
     }  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def router(
     """Envoy with the rendered configuration, not started yet."""
     (statistics,) = free_ports(1)
     here = "127.0.0.1"
-    addresses = image.RouterAddresses((here, port), (here, placer_port), [(here, one) for one in pods], (here, statistics))
+    addresses = image.RouterAddresses((here, port), (here, placer_port), [(here, one) for one in pods], (here, pods[0]), (here, statistics))
     config = folder / "envoy.json"
     reached = {one.subject: one.models for one in access}
     config.write_text(json.dumps(image.bootstrap(addresses, reached, published.sha256), indent=1), encoding="utf-8")

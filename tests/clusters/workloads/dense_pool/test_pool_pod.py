@@ -117,6 +117,14 @@ def test_every_pod_answers_for_every_model_and_each_model_has_one_home(published
     assert both[0].client(None).infer("merchant-007").status == 403
 
 
+def test_pod_is_not_ready_before_its_own_server_though_another_could_answer(published: Published, pods: Pods) -> None:
+    pods.start(HOSTS[0], published).program.wait()
+    late = pods.start(HOSTS[1], published)
+    late.program.wait()
+    with contextlib.closing(Client(late.server_port, host=HOSTS[1])) as own:
+        assert own.ask("GET", "/v2/health/ready").status == 200
+
+
 @pytest.mark.parametrize("part", ["dense_pool.model_server", "dense_pool.placer", "envoy"])
 def test_pod_ends_with_any_of_its_parts_and_the_other_goes_on(published: Published, pods: Pods, part: str) -> None:
     one, other = pods.both(published)
