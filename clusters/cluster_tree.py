@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clusters import provenance
 from clusters.components.admission import policies
-from clusters.components.network import body_limits, edge_limits, gateways, health, http_protocol, isolation, mesh, routes
+from clusters.components.network import body_limits, edge_limits, gateways, health, http_protocol, ingress_probes, isolation, mesh, routes
 from clusters.components.nodes import cpu_pools, gpu_pools, gpu_sharing, prepull, warm_floor
 from clusters.components.serving import dense_pool, model, runtimes
 from clusters.components.tenancy import availability, catalogue, monitors, priorities, tenant
@@ -116,6 +116,7 @@ def _parts(platform: Platform, cluster: Cluster) -> Iterator[_Part]:
         yield _Part(gateways.COMPONENT, facts if manifest["kind"] == "RequestAuthentication" else tenants, [manifest])
     for route in routes.objects(platform, cluster):
         yield _Part(gateways.COMPONENT, tenant_source(routes.tenant_of(name_of(route))), [route])
+    yield _Part(gateways.COMPONENT, provenance.file_of(ingress_probes), list(ingress_probes.objects()))
     yield _Part(gateways.COMPONENT, provenance.file_of(monitors), list(monitors.gateways()))
     yield _Part(prepull.COMPONENT, tenants, list(prepull.objects(platform, cluster)))
     yield _Part(warm_floor.COMPONENT, facts, list(warm_floor.objects(cluster)))

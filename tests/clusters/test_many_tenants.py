@@ -33,7 +33,7 @@ def _policies(platform: Platform) -> Mapping[str, list[Any]]:
 def test_tenants_beyond_the_rules_of_one_policy_are_allowed_by_the_next() -> None:
     many, one = _policies(platform_of(ROOT, RULES_MAX + 1, 1)), _policies(platform_of(ROOT, 1, 1))
     assert {name: len(rules) for name, rules in many.items() if name.startswith(("tenants", "local-gateway", "activator"))} == {
-        "tenants": 512, "tenants-2": 1, "local-gateway": 512, "local-gateway-2": 1,
+        "tenants": 512, "tenants-2": 1, "local-gateway": 512, "local-gateway-2": 1, "local-gateway-probes": 512, "local-gateway-probes-2": 1,
         "activator": 512, "activator-2": 512, "activator-3": 3, "activator-headers": 2,
     }  # fmt: skip
     assert one["tenants"][0] == many["tenants"][0]

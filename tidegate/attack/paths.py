@@ -38,6 +38,8 @@ SIDECAR_PORTS = {
 """The sidecar answers on these without mTLS; 15020 speaks for the application too."""
 
 _NAMESPACE, _REVISION, _PROBE = "Knative-Serving-Namespace", "Knative-Serving-Revision", "K-Network-Probe"
+_PROBES = {"": ((_PROBE, "probe"),), ", header twice": ((_PROBE, "probe"), (_PROBE, "activator"))}
+"""Only Knative's ingress controller reaches that port, whatever is said there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,6 @@ def to_gateways(pair: Pair, platform: Platform) -> Iterator[Planned]:
             "local gateway, server's management", places.local_gateway, 80, expected=_UNSERVED, layers=frozenset({LOCAL}), host=target.host,
             url=managed,
         )  # fmt: skip
-    yield pair.plan(
-        "local gateway, probe port", places.local_gateway, 8081, expected=FORBIDDEN, layers=frozenset({LOCAL}), host=target.host, tls="none"
-    )
 
 
 def to_activator(pair: Pair) -> Iterator[Planned]:
@@ -234,6 +233,11 @@ def _to_platform(pair: Pair) -> Iterator[Planned]:
         "autoscaler", places.autoscaler, 8080, expected=_BROKEN[mode], layers=frozenset({"autoscaler", ATTACKER}), host="autoscaler",
         url="/", method="GET",
     )  # fmt: skip
+    for path, headers in _PROBES.items():
+        yield pair.plan(
+            f"local gateway, probe port{path}", places.local_gateway, ports.KNATIVE_PROBE_PORT, expected=_SILENT,
+            layers=frozenset({NETWORK, ATTACKER}), host=pair.target.host, tls="none", url="/healthz", method="GET", seconds=3, headers=headers,
+        )  # fmt: skip
     yield pair.plan(
         "cloud's metadata", "169.254.169.254", 80, expected=_SILENT, layers=frozenset({NETWORK, ATTACKER}), host="169.254.169.254",
         tls="none", url="/latest/meta-data/", method="GET", seconds=3,

@@ -14,6 +14,9 @@ POOL_PORT = 8087
 """The model server of a dense pool's pod, for the routers of all its pods. No Service of the mesh may have the same port for HTTP: a
 pod whose address a sidecar does not know yet would be taken for whatever the request's host names there."""
 
+KNATIVE_PROBE_PORT = 8081
+"""The local gateway's port for the probes of Knative's ingress controller, without mTLS."""
+
 AUTOSCALER_PORT = 8080
 """Knative's autoscaler takes the activator's reports here."""
 

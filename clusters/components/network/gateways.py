@@ -23,7 +23,7 @@ TLS_SECRET = "edge-tls"  # noqa: S105 - the name of a Secret, not its content
 """The certificate of every tenant host; it is put there by the secrets add-on, never rendered."""
 
 _EDGE_OPTIONS, _LOCAL_OPTIONS = "edge-options", "knative-local-options"
-_EDGE_PORT, _LOCAL_PROBE_PORT = 443, 8081
+_EDGE_PORT = 443
 
 COUNTED_READINESS = r"cluster[.]outbound[|]80[|][|][a-z0-9-]+-health[.].*membership_(healthy|degraded|total)"
 """What a proxy must count for the answer to the region's health check (`health`): Istio leaves it out, and nobody would ever count as ready.
@@ -51,7 +51,7 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     addresses = list(cluster.edge.addresses)
     service: dict[str, object] = {"service": {"spec": {"externalIPs": addresses}}} if addresses else {}
     yield _options(_EDGE_OPTIONS, {"deployment": _deployment(replicas, _EDGE_PORT), **budget, **service})
-    yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, _LOCAL_PROBE_PORT), **budget})
+    yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, ports.KNATIVE_PROBE_PORT), **budget})
     yield _edge(cluster)
     yield _local()
     host = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
@@ -122,7 +122,7 @@ def _edge(cluster: Cluster) -> Gateway:
 
 
 def _local() -> Gateway:
-    """Port 80 takes mesh certificates only; 8081 is plain, for the probes of Knative's ingress controller, and serves no tenant."""
+    """Port 80 takes mesh certificates only; 8081 is plain, for the probes of Knative's ingress controller alone (`ingress_probes`)."""
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
@@ -138,7 +138,7 @@ def _local() -> Gateway:
                     "allowedRoutes": {"namespaces": {"from": "All"}},
                     "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
                 },
-                {"name": "probe", "port": _LOCAL_PROBE_PORT, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}},
+                {"name": "probe", "port": ports.KNATIVE_PROBE_PORT, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}},
             ],
         },
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from clusters.components.network import paths, request_log
+from clusters.components.network import ingress_probes, paths, request_log
 from clusters.components.network.gateways import target
 from clusters.components.network.isolation import gateway_principal, tenant_hosts
 from clusters.components.network.neighbours import callers_of
@@ -22,7 +22,7 @@ from tidegate.facts.platform import Platform
 from tidegate.manifests.yaml_text import Manifest
 
 COMPONENT = "mesh"
-_OF_TENANTS = re.compile(r"(activator|local-gateway)(-[0-9]+)?")
+_OF_TENANTS = re.compile(r"(activator|local-gateway(-probes)?)(-[0-9]+)?")
 _DATA_PORTS = [str(port) for port in ports.KNATIVE_DATA_PORTS]
 _ROUTING_HEADERS = ("Knative-Serving-Namespace", "Knative-Serving-Revision")
 """The activator believes these, and they can be sent twice; only the gateways may send them."""
@@ -43,6 +43,9 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     gateway = target(names.GATEWAY_LOCAL)
     for name, rules in shares("local-gateway", _local_gateway_rules(platform, cluster)):
         yield _policy(name, names.NAMESPACE_EDGE, {"targetRefs": [gateway], "action": "ALLOW", "rules": rules})
+    if probes := list(ingress_probes.rules(platform, cluster)):
+        for name, rules in shares("local-gateway-probes", probes):
+            yield _policy(name, names.NAMESPACE_EDGE, {"targetRefs": [gateway], "action": "ALLOW", "rules": rules})
     models = [model for tenant in platform.tenants_of(cluster.name) for model in tenant.models.values()]
     unserved: Operation = {"ports": [str(ports.HTTP_PORT)], "notPaths": paths.served(models, below_a_name=False)}
     yield _policy(
@@ -116,7 +119,7 @@ def _activator_rules(platform: Platform, cluster: Cluster) -> list[Rule]:
         {
             "from": [{"source": {"principals": probers}}],
             "to": [{"operation": {"ports": _DATA_PORTS}}],
-            "when": [{"key": "request.headers[K-Network-Probe]", "values": ["probe", "activator"]}],
+            "when": [{"key": f"request.headers[{ingress_probes.PROBE_HEADER}]", "values": ["probe", "activator"]}],
         }
     )
     return rules

@@ -1,0 +1,57 @@
+"""Who may ask the local gateway whether a route is there, and what about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+from clusters.components.network import ingress_probes
+from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.platform import Platform
+
+PROBES = 8081
+
+
+def changed(platform: Platform, models: dict[str, dict[str, Any]]) -> Platform:
+    """The platform with one tenant, whose models are the scorer with these differences."""
+    fraud = platform.tenants["fraud"]
+    told = fraud.models["scorer"].model_dump(exclude_unset=True)
+    return replace(
+        platform,
+        tenants={"fraud": fraud.model_copy(update={"models": {n: ServedModel.model_validate(told | m) for n, m in models.items()}})},
+    )
+
+
+def operations(platform: Platform) -> list[Any]:
+    rules = cast("list[Any]", list(ingress_probes.rules(platform, platform.clusters["live-1"])))
+    assert all(rule["when"] == [{"key": "request.headers[K-Network-Probe]", "values": ["probe"]}] for rule in rules)
+    return [to["operation"] for rule in rules for to in rule["to"]]
+
+
+def test_probes_pass_for_every_host_of_a_tenant_whose_models_scale_to_zero(platform: Platform) -> None:
+    (fraud,) = operations(changed(platform, {"scorer": {}}))
+    assert fraud["hosts"] == ["*.tenant-fraud.svc.cluster.local", "*.tenant-fraud.svc", "*.tenant-fraud"]
+    assert fraud["ports"] == [str(PROBES)]
+    assert (fraud["methods"], fraud["paths"]) == (["GET"], ["/healthz", "/.well-known/knative/revision/*"])
+
+
+STANDARD = {"scaling": {"mode": "standard", "min_replicas": 1, "max_replicas": 2}, "rollout": {"strategy": "pinned"}}
+
+
+def test_server_in_standard_mode_would_take_the_question_for_a_request_and_is_left_out(platform: Platform) -> None:
+    (fraud,) = operations(changed(platform, {"scorer": {}, "other": STANDARD}))
+    assert fraud["hosts"] == [f"scorer-predictor.tenant-fraud{rest}" for rest in (".svc.cluster.local", ".svc", "")]
+    assert operations(changed(platform, {"other": STANDARD})) == []
+
+
+def test_port_of_probes_is_reached_by_knatives_ingress_controller_alone() -> None:
+    (policy,) = cast("list[Any]", list(ingress_probes.objects()))
+    everybody, prober = policy["spec"]["ingress"]
+    assert [port["port"] for port in everybody["ports"]] == [80, 15020, 15021, 15090]
+    assert "from" not in everybody
+    assert [port["port"] for port in prober["ports"]] == [PROBES]
+    (peer,) = prober["from"]
+    assert peer == {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "knative-serving"}},
+        "podSelector": {"matchLabels": {"app": "net-gateway-api-controller"}},
+    }, "both at once: a tenant can give its pod any label"
