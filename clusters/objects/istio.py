@@ -36,6 +36,7 @@ class Source(TypedDict, total=False):
 class Operation(TypedDict, total=False):
     """Every field given must match."""
 
+    methods: list[str]
     hosts: list[str]
     ports: list[str]
     paths: list[str]
