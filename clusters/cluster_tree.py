@@ -11,7 +11,7 @@ from clusters.components.network import body_limits, edge_limits, gateways, heal
 from clusters.components.nodes import cpu_pools, gpu_pools, gpu_sharing, prepull, warm_floor
 from clusters.components.serving import dense_pool, model, runtimes
 from clusters.components.tenancy import availability, catalogue, monitors, priorities, tenant
-from clusters.delivery import addon_applications, applications, gpu_operator
+from clusters.delivery import addon_applications, applications, external_dns, gpu_operator
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform, cluster_source, tenant_source
 from tidegate.facts.tenant import Tenant
@@ -51,8 +51,9 @@ def _delivery(platform: Platform, cluster: Cluster, present: set[str]) -> Iterat
         yield RenderedObject(folder, provenance.of_tenant(platform, manifest) or provenance.file_of(applications), manifest)
     for manifest in addon_applications.objects(cluster):
         yield RenderedObject(folder, provenance.of_add_on(manifest), manifest)
-    for manifest in gpu_operator.objects(cluster):
-        yield RenderedObject(folder, provenance.file_of(gpu_operator), manifest)
+    for operator in (external_dns, gpu_operator):
+        for manifest in operator.objects(cluster):
+            yield RenderedObject(folder, provenance.file_of(operator), manifest)
     for tombstone in platform.tombstones_of(cluster.name):
         for manifest in applications.removal_objects(platform, cluster.name, tombstone):
             yield RenderedObject(folder, tombstone_source(tombstone.name), manifest)

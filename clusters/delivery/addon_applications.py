@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn
 from clusters.addons.listing import ADD_ONS
-from clusters.delivery import applications, gpu_operator
+from clusters.delivery import applications, external_dns, gpu_operator
 from clusters.objects.argo_cd import Application, AppProject, ChartSource, GroupKind, IgnoredDifference, Source
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
@@ -56,7 +56,12 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     """The add-ons' project and an Application for each that Argo CD installs in `cluster`."""
     applied = [add_on for add_on in ADD_ONS if cluster.add_ons_from == "rendered" or not isinstance(add_on.production, ClusterAddOn)]
     sources = {add_on.name: _source(cluster, add_on) for add_on in applied}
-    yield _project(applied, sorted({source["repoURL"] for source in sources.values()} | gpu_operator.repositories(cluster)))
+    yield _project(
+        applied,
+        sorted(
+            {source["repoURL"] for source in sources.values()} | gpu_operator.repositories(cluster) | external_dns.repositories(cluster)
+        ),
+    )
     for add_on in applied:
         application = applications.application(
             sources[add_on.name], names.add_on_application(add_on.name), names.component_labels("add-ons"), names.ADD_ONS_PROJECT,
@@ -79,6 +84,7 @@ def _project(applied: list[AddOn], repositories: list[str]) -> AppProject:
         {
             "kube-node-lease",
             names.NAMESPACE_KUBERNETES,
+            names.NAMESPACE_EXTERNAL_DNS,
             names.NAMESPACE_GPU_OPERATOR,
             *(namespace for add_on in applied for namespace in (add_on.namespace, *add_on.owned_namespaces)),
         }

@@ -26,7 +26,7 @@ SERVED_MODEL_NAME_MAX = 34
 
 RESERVED_NAMES = frozenset(
     {
-        "argocd", "cert-manager", "default", "gpu-operator", "istio-ingress", "istio-system", "karpenter", "knative-serving",
+        "argocd", "cert-manager", "default", "external-dns", "gpu-operator", "istio-ingress", "istio-system", "karpenter", "knative-serving",
         "kserve", "kube-node-lease", "kube-public", "kube-system", "monitoring", "platform", "vault",
     }
 )  # fmt: skip
@@ -84,8 +84,8 @@ NAMESPACE_PLATFORM = "platform"
 NAMESPACE_VAULT = "vault"
 
 PLATFORM_NAMESPACES = (
-    NAMESPACE_ARGOCD, NAMESPACE_CERT_MANAGER, NAMESPACE_EDGE, NAMESPACE_GPU_OPERATOR, NAMESPACE_KARPENTER, NAMESPACE_KNATIVE,
-    NAMESPACE_KSERVE, NAMESPACE_KUBERNETES, NAMESPACE_MESH, NAMESPACE_MONITORING, NAMESPACE_PLATFORM, NAMESPACE_VAULT,
+    NAMESPACE_ARGOCD, NAMESPACE_CERT_MANAGER, NAMESPACE_EDGE, NAMESPACE_EXTERNAL_DNS, NAMESPACE_GPU_OPERATOR, NAMESPACE_KARPENTER,
+    NAMESPACE_KNATIVE, NAMESPACE_KSERVE, NAMESPACE_KUBERNETES, NAMESPACE_MESH, NAMESPACE_MONITORING, NAMESPACE_PLATFORM, NAMESPACE_VAULT,
 )  # fmt: skip
 """Where the platform's own controllers run; no tenant can have one of these, because they are in `RESERVED_NAMES`."""
 

@@ -25,6 +25,9 @@ TLS_SECRET = "edge-tls"  # noqa: S105 - the name of a Secret, not its content
 _EDGE_OPTIONS, _LOCAL_OPTIONS = "edge-options", "knative-local-options"
 _EDGE_PORT = 443
 
+ANNOTATION_DNS = "external-dns.alpha.kubernetes.io/hostname"
+"""The names that external-dns points at a Service's balancer: the region's own, and every tenant's below it by one record."""
+
 COUNTED_READINESS = r"cluster[.]outbound[|]80[|][|][a-z0-9-]+-health[.].*membership_(healthy|degraded|total)"
 """What a proxy must count for the answer to the region's health check (`health`): Istio leaves it out, and nobody would ever count as ready.
 Without a comma, which would split it."""
@@ -48,9 +51,11 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     replicas = cluster.edge.replicas
     # Istio merges these into what it makes for a Gateway; JSON is YAML, and its key order is ours.
     budget: dict[str, object] = {"podDisruptionBudget": {"spec": {"minAvailable": replicas - 1}}}
-    addresses = list(cluster.edge.addresses)
-    service: dict[str, object] = {"service": {"spec": {"externalIPs": addresses}}} if addresses else {}
-    yield _options(_EDGE_OPTIONS, {"deployment": _deployment(replicas, _EDGE_PORT), **budget, **service})
+    if addresses := list(cluster.edge.addresses):
+        service: dict[str, object] = {"spec": {"externalIPs": addresses}}
+    else:
+        service = {"metadata": {"annotations": {ANNOTATION_DNS: f"{cluster.domain},*.{cluster.domain}"}}}
+    yield _options(_EDGE_OPTIONS, {"deployment": _deployment(replicas, _EDGE_PORT), **budget, "service": service})
     yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, ports.KNATIVE_PROBE_PORT), **budget})
     yield _edge(cluster)
     yield _local()

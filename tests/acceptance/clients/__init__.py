@@ -1,0 +1,1 @@
+"""The programs of callers, each as its library's users write it. None of them knows the platform."""
