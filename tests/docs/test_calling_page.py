@@ -6,6 +6,7 @@ import re
 
 from clusters.components.network import http_protocol, paths, replies, request_log
 from clusters.workloads import verified_model
+from tests.acceptance.clients.programs import CLIENTS
 from tests.root import ROOT
 
 PAGE = (ROOT / "docs/calling-models.md").read_text(encoding="utf-8")
@@ -45,3 +46,7 @@ def test_headers_and_times_are_those_of_the_programs() -> None:
     assert listed == {"x-request-id", verified_model.MODEL, verified_model.SHA256, verified_model.REVISION}
     assert f"`{request_log.CALLER_REQUEST_ID}`" in PAGE
     assert f"headers within {http_protocol.HEADERS_SECONDS} s and the whole request within {http_protocol.BODY_SECONDS} s" in PAGE
+
+
+def test_clients_are_those_that_are_tried() -> None:
+    assert [name for name, _ in rows("Clients")] == [client.name for client in CLIENTS]
