@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -86,6 +87,19 @@ def test_what_is_beyond_a_models_limit_is_refused_at_once_and_the_rest_is_answer
         assert answered(exchange(port, request(PATH, CALLER)))[0] == 200, "the limit does not pass"
     assert (status, body["reason"], headers["retry-after"]) == (503, "model_busy", "2")
     assert took < 1, "it waited instead"
+
+
+def test_server_sees_no_request_whose_body_is_still_arriving(edge: int) -> None:
+    """So Knative's autoscaler, which counts what reaches a pod, does not count it either."""
+    whole = request(PATH, CALLER, body="x" * 1000)
+    Behind.seen = {}
+    with socket.create_connection(("127.0.0.1", edge), timeout=10) as connection:
+        connection.sendall(whole[:-1])
+        time.sleep(0.5)
+        assert Behind.seen == {}
+        connection.sendall(whole[-1:])
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert Behind.seen["content-length"] == "1000"
 
 
 def limit_of(platform: Platform, tenant: str) -> Any:
