@@ -83,7 +83,8 @@ def bootstrap(platform: Platform, ports: tuple[int, int, int], *, ready: bool, l
     edge_port, local_port, behind = ports
     shared = gateway_patches.of(cross_origin.objects(platform, platform.clusters[CLUSTER]))
     limits = gateway_patches.of(rate_limits.objects(platform.clusters[CLUSTER], list(platform.tenants.values())))
-    filters = [*shared.filters, checked, _tokens(), _denial(), _admission(), *(_slowly(one, limit) for one in limits.filters), _router()]
+    last = [*shared.filters, *(_slowly(one, limit) for one in limits.filters), _router()]
+    filters = [*shared.first, checked, _tokens(), _denial(), _admission(), *last]
     watched = {name: [behind] if ready or name != NOBODY else [] for name in checked["typed_config"]["cluster_min_healthy_percentages"]}
     clusters = {"local-gateway": [local_port], "server": [behind], **watched}
     onward = [{"match": {"prefix": "/"}, "route": {"cluster": "server", "timeout": "2s"}}]

@@ -11,8 +11,9 @@ from clusters.objects.istio import EnvoyFilter
 
 @dataclass(frozen=True, slots=True)
 class Patches:
-    """Filters in their order, fields of the table of routes, and fields of single hosts."""
+    """Filters before all others and those before the router, fields of the table of routes, and fields of single hosts."""
 
+    first: list[Any] = field(default_factory=list[Any])
     filters: list[Any] = field(default_factory=list[Any])
     of_all_hosts: dict[str, object] = field(default_factory=dict[str, object])
     of_host: dict[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
@@ -25,7 +26,7 @@ def of(found: Iterable[EnvoyFilter]) -> Patches:
         for patch in cast("list[Any]", one["spec"]["configPatches"]):
             value = patch["patch"]["value"]
             if patch["applyTo"] == "HTTP_FILTER":
-                patches.filters.append(value)
+                (patches.first if patch["patch"]["operation"] == "INSERT_FIRST" else patches.filters).append(value)
             elif patch["applyTo"] == "ROUTE_CONFIGURATION":
                 patches.of_all_hosts.update(value)
             else:

@@ -79,7 +79,7 @@ def buckets(limiter: Any) -> dict[tuple[str, ...], int]:
 def test_callers_are_asked_before_their_tenants_whatever_is_older(platform: Platform) -> None:
     """Istio puts filters in by priority, then by age: what a caller is refused must take nothing of the tenant's."""
     callers, tenants = limiters(platform)
-    assert buckets(callers) == {("assistant", PORTAL): 4, ("assistant", DESK): 2}, "a third of 10 and 5 a second"
+    assert buckets(callers) == {("assistant", PORTAL): 5, ("assistant", DESK): 2}, "a third of 15 and 5 a second"
     assert buckets(tenants)[("assistant",)] == 7
     assert ("fraud", "card-authorisation") not in buckets(callers), "the only caller may take the whole rate"
 
