@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from clusters import provenance
 from clusters.components.admission import policies
-from clusters.components.network import body_limits, edge_limits, gateways, health, http_protocol, ingress_probes, isolation, mesh, routes
+from clusters.components.network import (
+    body_limits,
+    cross_origin,
+    edge_limits,
+    gateways,
+    health,
+    http_protocol,
+    in_flight,
+    ingress_probes,
+    isolation,
+    mesh,
+    routes,
+)
 from clusters.components.nodes import cpu_pools, gpu_pools, gpu_sharing, prepull, warm_floor
 from clusters.components.serving import dense_pool, model, runtimes
 from clusters.components.tenancy import availability, catalogue, monitors, priorities, tenant
@@ -113,6 +125,9 @@ def _parts(platform: Platform, cluster: Cluster) -> Iterator[_Part]:
     yield _Part(gateways.COMPONENT, facts, list(gateways.objects(cluster)))
     yield _Part(gateways.COMPONENT, facts, list(http_protocol.objects(cluster)))
     yield _Part(gateways.COMPONENT, tenants, [*health.objects(platform, cluster), *body_limits.objects(platform, cluster)])
+    yield _Part(gateways.COMPONENT, tenants, list(cross_origin.objects(platform, cluster)))
+    for rule in in_flight.objects(platform, cluster):
+        yield _Part(gateways.COMPONENT, tenant_source(in_flight.names_tenant(name_of(rule))), [rule])
     for manifest in edge_limits.objects(platform, cluster):
         yield _Part(gateways.COMPONENT, facts if manifest["kind"] == "RequestAuthentication" else tenants, [manifest])
     for route in routes.objects(platform, cluster):

@@ -118,6 +118,7 @@ class EnvoyFilterSpec(TypedDict):
 
     targetRefs: NotRequired[list[TargetRef]]
     workloadSelector: NotRequired[dict[Literal["labels"], dict[str, str]]]
+    priority: NotRequired[int]
     configPatches: list[dict[str, object]]
 
 

@@ -20,7 +20,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from clusters.components.network import body_limits, health, http_protocol, paths
+from clusters.components.network import body_limits, cross_origin, health, http_protocol, in_flight, paths, rate_limits
+from tests.clusters import gateway_patches
 from tests.clusters.workloads.dense_pool.programs import free_ports
 from tests.measure.bench.edge_rules import started
 from tidegate.facts import names
@@ -28,7 +29,9 @@ from tidegate.facts.platform import Platform
 
 CLUSTER = "live-1"
 _ISSUER = "https://login.example.com/tidegate"
-HOST = "fraud.live-1.models.example.com"
+HOST, MOVING_HOST = HOSTS = ("fraud.live-1.models.example.com", "fraud.models.example.com")
+OTHER_CALLER = "checkout"
+ADMITTED = ("card-authorisation", OTHER_CALLER)
 _FILTERS = "type.googleapis.com/envoy.extensions.filters"
 _HTTP = f"{_FILTERS}.http"
 NOBODY = "outbound|80||decision-health.tenant-credit.svc.cluster.local"
@@ -39,15 +42,22 @@ class Behind(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     status = 200
+    headers_of_its_own: ClassVar[dict[str, str]] = {}
+    asked = 0
+    held: ClassVar[threading.Event | None] = None
     seen: ClassVar[dict[str, str]] = {}
 
     def do_POST(self) -> None:
         """The status that is set, and what a model would say."""
         Behind.seen = {name.lower(): value for name, value in self.headers.items()}
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        Behind.asked += 1
         body = json.dumps({"error": "the model's own words"} if Behind.status >= 400 else {"outputs": []}).encode()
         self.send_response(Behind.status)
-        self.send_header("Content-Length", str(len(body)))
+        if Behind.held:
+            Behind.held.wait(20)
+        for name, value in {"Content-Length": str(len(body)), **Behind.headers_of_its_own}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
@@ -67,43 +77,65 @@ def rendered(platform: Platform) -> tuple[dict[str, Any], dict[str, Any], dict[s
     return edge, local, cast("Any", filters)["spec"]["configPatches"][0]["patch"]["value"]
 
 
-def bootstrap(platform: Platform, ports: tuple[int, int, int], *, ready: bool, limit: int) -> dict[str, object]:
+def bootstrap(platform: Platform, ports: tuple[int, int, int], *, ready: bool, limit: Mapping[str, int]) -> dict[str, object]:
     """Envoy's configuration: the edge on the first port, the local gateway on the second, the server behind on the third."""
     edge, local, checked = rendered(platform)
     edge_port, local_port, behind = ports
-    filters: list[object] = [checked, _tokens(), _denial(), _admission(), _limit(limit), _router()]
+    shared = gateway_patches.of(cross_origin.objects(platform, platform.clusters[CLUSTER]))
+    limits = gateway_patches.of(rate_limits.objects(platform.clusters[CLUSTER], list(platform.tenants.values())))
+    last = [*shared.filters, *(_slowly(one, limit) for one in limits.filters), _router()]
+    filters = [*shared.first, checked, _tokens(), _denial(), _admission(), *last]
     watched = {name: [behind] if ready or name != NOBODY else [] for name in checked["typed_config"]["cluster_min_healthy_percentages"]}
     clusters = {"local-gateway": [local_port], "server": [behind], **watched}
+    onward = [{"match": {"prefix": "/"}, "route": {"cluster": "server", "timeout": "2s"}}]
+    inward = [
+        {"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": "local-gateway", "timeout": "2s", "prefix_rewrite": "/"}}
+    ]
+    hosts = [{"name": host, "domains": [host], "routes": inward, **shared.of_host.get(host, {})} for host in HOSTS]
+    at_edge = {**shared.of_all_hosts, "virtual_hosts": [*hosts, {"name": "rest", "domains": ["*"], "routes": inward}]}
+    at_local = {"virtual_hosts": [{"name": "one", "domains": ["*"], "routes": onward}]}
     return {
         "static_resources": {
             "listeners": [
-                _listener(edge_port, edge, filters, "local-gateway"),
-                _listener(local_port, local, [_body_limit(platform), _router()], "server"),
+                _listener(edge_port, edge, filters, at_edge, is_edge=True),
+                _listener(local_port, local, [_body_limit(platform), _router()], at_local, is_edge=False),
             ],
-            "clusters": [_upstream(name, found) for name, found in clusters.items()],
+            "clusters": [_upstream(name, found, _at_once(platform) if name == "server" else {}) for name, found in clusters.items()],
         }
     }
 
 
-def _listener(port: int, settings: Mapping[str, Any], filters: list[object], cluster: str) -> dict[str, object]:
-    route = {"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": cluster, "timeout": "2s", "prefix_rewrite": "/"}}
-    onward = {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "2s"}}
-    manager = {
-        **settings,
-        "stat_prefix": "edge",
-        "use_remote_address": cluster != "server",
-        "http_filters": filters,
-        "route_config": {
-            "virtual_hosts": [{"name": "one", "domains": ["*"], "routes": [onward if cluster == "server" else route]}],
-        },
-    }
+def _listener(
+    port: int, settings: Mapping[str, Any], filters: list[Any], routes: Mapping[str, object], *, is_edge: bool
+) -> dict[str, object]:
+    manager = {**settings, "stat_prefix": "edge", "use_remote_address": is_edge, "http_filters": filters, "route_config": routes}
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
-    return {"name": cluster, "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}, "filter_chains": [chain]}
+    return {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}, "filter_chains": [chain]}
 
 
-def _upstream(name: str, found: list[int]) -> dict[str, object]:
+def _at_once(platform: Platform) -> dict[str, object]:
+    """As Istio writes the rule for Envoy."""
+    (rule,) = (one for one in in_flight.objects(platform, platform.clusters[CLUSTER]) if one["metadata"]["name"] == "in-flight-fraud")
+    pool = cast("Any", rule)["spec"]["trafficPolicy"]["connectionPool"]["http"]
+    return {
+        "circuit_breakers": {
+            "thresholds": [{"max_requests": pool["http2MaxRequests"], "max_pending_requests": pool["http1MaxPendingRequests"]}]
+        }
+    }
+
+
+def _slowly(limiter: Any, limit: Mapping[str, int]) -> object:
+    """The rendered limiter with other buckets, which nobody fills again while a test runs."""
+    for one in limiter["typed_config"]["descriptors"]:
+        tokens = limit["tenant" if len(one["entries"]) == 1 else "caller"]
+        one["token_bucket"] = {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "600s"}
+    return limiter
+
+
+def _upstream(name: str, found: list[int], settings: Mapping[str, object]) -> dict[str, object]:
     points = [{"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}} for port in found]
     return {
+        **settings,
         "name": name,
         "type": "STATIC",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": points}] if points else []},
@@ -113,9 +145,9 @@ def _upstream(name: str, found: list[int]) -> dict[str, object]:
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def token(subject: str) -> str:
+def token(subject: str, tenant: str = "fraud") -> str:
     """What the edge believes."""
-    return jwt.encode({"iss": _ISSUER, "sub": subject, "exp": time.time() + 600}, _KEY, algorithm="RS256")
+    return jwt.encode({"iss": _ISSUER, "sub": subject, "tenant": tenant, "exp": time.time() + 600}, _KEY, algorithm="RS256")
 
 
 def _tokens() -> dict[str, object]:
@@ -123,7 +155,10 @@ def _tokens() -> dict[str, object]:
     provider = {
         "issuer": _ISSUER,
         "local_jwks": {"inline_string": json.dumps(keys)},
-        "claim_to_headers": [{"header_name": names.HEADER_SUBJECT, "claim_name": "sub"}],
+        "claim_to_headers": [
+            {"header_name": names.HEADER_SUBJECT, "claim_name": "sub"},
+            {"header_name": names.HEADER_TENANT, "claim_name": "tenant"},
+        ],
     }
     missing: dict[str, object] = {}
     rules = [
@@ -146,8 +181,8 @@ def _denial() -> dict[str, object]:
 
 
 def _admission() -> dict[str, object]:
-    who = {"header": {"name": names.HEADER_SUBJECT, "string_match": {"exact": "card-authorisation"}}}
-    return _rbac("ALLOW", {"tenants": {"permissions": [{"any": True}], "principals": [who]}})
+    who = [{"header": {"name": names.HEADER_SUBJECT, "string_match": {"exact": one}}} for one in ADMITTED]
+    return _rbac("ALLOW", {"tenants": {"permissions": [{"any": True}], "principals": who}})
 
 
 def _rbac(action: str, policies: dict[str, object]) -> dict[str, object]:
@@ -155,15 +190,6 @@ def _rbac(action: str, policies: dict[str, object]) -> dict[str, object]:
         "name": "envoy.filters.http.rbac",
         "typed_config": {"@type": f"{_HTTP}.rbac.v3.RBAC", "rules": {"action": action, "policies": policies}},
     }
-
-
-def _limit(requests: int) -> dict[str, object]:
-    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
-    config = {
-        "@type": f"{_HTTP}.local_ratelimit.v3.LocalRateLimit", "stat_prefix": "tenants", "filter_enabled": always, "filter_enforced": always,
-        "token_bucket": {"max_tokens": requests, "tokens_per_fill": requests, "fill_interval": "600s"},
-    }  # fmt: skip
-    return {"name": "envoy.filters.http.local_ratelimit", "typed_config": config}
 
 
 def _body_limit(platform: Platform) -> dict[str, object]:
@@ -176,11 +202,13 @@ def _router() -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, platform: Platform, *, ready: bool = True, limit: int = 1000) -> Generator[int]:
-    """The port of the edge, which lets `limit` requests in. `ready` False takes the replicas of one watched model away."""
+def running(folder: Path, platform: Platform, *, ready: bool = True, limit: int = 1000, of_caller: int | None = None) -> Generator[int]:
+    """The port of the edge, which lets `limit` requests in, or `of_caller` of each caller. `ready` False takes the replicas of one watched
+    model away."""
     ports = cast("tuple[int, int, int]", tuple(free_ports(3)))
     config = folder / f"envoy-{ready}.json"
-    config.write_text(json.dumps(bootstrap(platform, ports, ready=ready, limit=limit)), encoding="utf-8")
+    limits = {"tenant": limit, "caller": limit if of_caller is None else of_caller}
+    config.write_text(json.dumps(bootstrap(platform, ports, ready=ready, limit=limits)), encoding="utf-8")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", ports[2]), Behind)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     try:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.clusters.edge_proxies import CONTINUE, HOST, Behind, exchange, running, token
+from tests.clusters.edge_requests import CALLER, PATH, after_continue, answered, request
 from tests.root import ROOT
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
-
-PATH, CALLER = "/scorer/v2/models/scorer/infer", f"Authorization: Bearer {token('card-authorisation')}"
-
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 REGION = "live-1.models.example.com"
@@ -32,29 +28,7 @@ def usual() -> None:
     Behind.status, Behind.seen = 200, {}
 
 
-def request(path: str = PATH, *headers: str, method: str = "POST", body: str = "{}", version: str = "1.1", host: str = HOST) -> bytes:
-    lines = [f"{method} {path} HTTP/{version}", f"Host: {host}", *headers, f"Content-Length: {len(body)}", "Connection: close"]
-    return "\r\n".join([*lines, "", body]).encode()
-
-
-def after_continue(answer: bytes) -> bytes:
-    """The final answer."""
-    return answer.partition(b"\r\n\r\n")[2] if answer.startswith(CONTINUE) else answer
-
-
 HEALTH = request("/healthz/ready", method="GET", body="", host=REGION)
-
-
-def answered(answer: bytes) -> tuple[int, dict[str, str], Any]:
-    """Status, headers in lower case, and the body as JSON (the text where it is none)."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    try:
-        document = json.loads(body)
-    except ValueError:
-        document = body.decode()
-    return int(first.split(" ")[1]), headers, document
 
 
 def test_a_good_request_reaches_the_model_with_an_id_of_ours_and_the_callers(edge: int) -> None:

@@ -8,9 +8,9 @@ from typing import Any, cast
 from clusters.components.network import edge_limits
 from tidegate.checkout import find_checkout
 from tidegate.facts import inventory
+from tidegate.facts.callers import Caller
 from tidegate.facts.models.dense_pool import PoolAccess
 from tidegate.facts.platform import Platform
-from tidegate.facts.tenant import Caller
 
 PLATFORM = inventory.load(find_checkout().root)
 HOST = "merchants.live-1.models.example.com"

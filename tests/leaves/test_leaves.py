@@ -48,6 +48,8 @@ VALUES: dict[str, tuple[object, ...]] = {
     "tenant: namespace": ("payments",),
     "tenant: host": ("pay.example.com",),
     "tenant: callers[].tenant": ("merchants",),
+    "tenant: callers[].requests_per_second": (7,),
+    "tenant: in_flight_per_model": (7,),
     "tenant: models.*.slo.p99_ms": (200_000.0,),
     "tenant: models.*.slo.time_to_first_token_ms": (700.0,),
     "tenant: models.*.max_body_mib": (7,),

@@ -206,7 +206,10 @@ def meaning_of(status: int, tenant: Tenant, model: str) -> tuple[str, str]:
         401: ("the edge refused the token: its signature, issuer or end is wrong", "do issuer and keys agree? `tidegate local logs internet/issuer`"),
         403: (f"the caller is none of {tenant.name}'s", f"name the subject among the callers in {source}, `tidegate render`, commit"),
         404: ("no route leads to this model, or the server knows no such path", explain),
-        429: (f"the rate limit of the edge is used up ({tenant.requests_per_second} requests per second)", f"wait a second, or raise it in {source}"),
+        429: (
+            f"the rate limit of the edge is used up ({tenant.requests_per_second} requests per second, of which each caller has its share)",
+            f"wait a second, or raise it in {source}",
+        ),
         500: ("the model's server failed", explain),
         502: ("the model's server broke the connection off", explain),
         503: ("nobody is ready to answer", explain),

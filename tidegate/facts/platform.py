@@ -15,6 +15,7 @@ from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.prices.tables import price_findings
 from tidegate.facts.rules.anti_patterns import anti_pattern_findings
 from tidegate.facts.rules.hosting import hosting_findings
+from tidegate.facts.rules.origins import origin_findings
 from tidegate.facts.rules.pools import most_turns
 from tidegate.facts.rules.room import room_findings, room_warnings
 from tidegate.facts.signature import ModelCatalogue
@@ -74,6 +75,7 @@ def check(platform: Platform) -> list[Finding]:
         findings += room_findings(source, tenant, {name: most_turns(clusters, model) for name, model in tenant.models.items()})
         findings += anti_pattern_findings(source, tenant)
         stages = {cluster.stage for cluster in clusters}
+        findings += origin_findings(source, tenant, stages)
         for name, model in tenant.models.items():
             findings += tier_findings(source, tenant.tier, name, model, stages)
             findings += _stage_findings(tenant, name, model, stages)

@@ -8,11 +8,13 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.facts import names
-from tidegate.facts.fact import Cpu, Email, Fact, MemoryGib, Subject, refuse
+from tidegate.facts.callers import LOCAL_PAGES, Caller, Origin, rates
+from tidegate.facts.fact import Cpu, Email, Fact, MemoryGib, refuse
 from tidegate.facts.github import GithubTeam
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.names import ClusterName, Host, Namespace, ServedModelName, TenantName
 from tidegate.facts.nodes.accelerators import ReplicaResources
+from tidegate.facts.stage import Stage
 
 
 class Tier(StrEnum):
@@ -42,21 +44,6 @@ class Quota(Fact):
     """By extended resource name, such as `nvidia.com/mig-1g.10gb: 4`."""
 
 
-class Caller(Fact):
-    """Somebody who may call this tenant's models: a subject of the token issuer, or another tenant in the mesh."""
-
-    subject: Subject | None = None
-    """The `sub` of a token, exactly; no wildcards."""
-    tenant: TenantName | None = None
-    """A tenant whose pods may call from inside the mesh."""
-
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
-        if (self.subject is None) == (self.tenant is None):
-            raise refuse("caller-ambiguous", "a caller is either a subject or a tenant", "write exactly one of the two")
-        return self
-
-
 class Tenant(Fact):
     """One tenant in all its clusters."""
 
@@ -76,7 +63,13 @@ class Tenant(Fact):
     budget_usd_per_month: Annotated[float, Field(gt=0, le=10_000_000)]
     callers: Annotated[tuple[Caller, ...], Field(min_length=1)]
     requests_per_second: Annotated[int, Field(ge=1, le=100_000)]
-    """Rate limit at the edge, per cluster."""
+    """Rate limit at the edge, per cluster, for all callers and all hosts of the tenant together."""
+    in_flight_per_model: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """The most requests that one model is sent at once, per cluster; one more is answered 503 at once. Absent means four times as many as all
+    replicas of the largest model answer at once, at least 300."""
+    cors_origins: Annotated[tuple[Origin, ...], Field(max_length=32)] = ()
+    """The web pages whose scripts may call this tenant from a browser, such as `https://app.example.com`; absent means none. A token is
+    needed all the same."""
     log_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
     models: Annotated[dict[ServedModelName, ServedModel], Field(min_length=1)]
 
@@ -86,9 +79,26 @@ class Tenant(Fact):
             ("clusters-twice", self.clusters),
             ("owners-twice", self.owners),
             ("callers-twice", tuple(caller.subject or caller.tenant or "" for caller in self.callers)),
+            ("cors-origins-twice", self.cors_origins),
         ):
             if len(set(listed)) != len(listed):
-                raise refuse(rule, "an entry is listed twice", "list each once", at=rule.removesuffix("-twice"), value=", ".join(listed))
+                raise refuse(
+                    rule,
+                    "an entry is listed twice",
+                    "list each once",
+                    at=rule.removesuffix("-twice").replace("-", "_"),
+                    value=", ".join(listed),
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _callers_stay_within(self) -> Self:
+        for number, caller in enumerate(self.callers):
+            if caller.requests_per_second and caller.requests_per_second > self.requests_per_second:
+                raise refuse(
+                    "caller-rate-above-tenant", f"is above the tenant's own rate, {self.requests_per_second}", "lower it, or raise the tenant's",
+                    at=f"callers[{number}].requests_per_second", value=caller.requests_per_second,
+                )  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -121,6 +131,28 @@ class Tenant(Fact):
     def hosts_in(self, cluster_domain: str, zone_name: str) -> list[str]:
         """Every host that a cluster's edge answers at: its own first, then the one that the failover records point to a region."""
         return list(dict.fromkeys((self.host_in(cluster_domain), self.host_in(zone_name))))
+
+    @property
+    def caller_rates(self) -> dict[str, int]:
+        """Requests per second of each subject in force, per cluster."""
+        return rates(self.callers, self.requests_per_second)
+
+    def origins_in(self, stage: Stage) -> list[str]:
+        """The origins that clusters of `stage` admit."""
+        return [one for one in self.cors_origins if stage is not Stage.PRODUCTION or not one.startswith(LOCAL_PAGES)]
+
+    @property
+    def in_flight(self) -> int:
+        """The most requests of one model at once in force, per cluster."""
+        at_once = max(model.scaling.max_replicas * model.scaling.concurrency_target for model in self.models.values())
+        return self.in_flight_per_model or max(IN_FLIGHT_LEAST, IN_FLIGHT_TURNS * at_once)
+
+
+IN_FLIGHT_LEAST = 300
+"""So many requests of a model may wait at once whatever its size, because while it starts from nothing they all do."""
+
+IN_FLIGHT_TURNS = 4
+"""How often all replicas have to answer before the last of the waiting requests has its turn: beyond that, waiting ends in a timeout."""
 
 
 SIDECAR = ReplicaResources(cpu=0.1, memory_gib=0.125)

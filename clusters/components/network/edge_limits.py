@@ -1,15 +1,14 @@
-"""Who may come in at the edge and how often: token, tenant claim, exact subjects, and a rate limit per tenant."""
+"""Who may come in at the edge and how often: token, tenant claim, exact subjects, and rate limits."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypedDict
 
-from clusters.components.network import envoy_filters, paths
+from clusters.components.network import paths, rate_limits
 from clusters.components.network.gateways import metadata, target
 from clusters.components.network.shares import shares
-from clusters.objects.istio import AuthorizationPolicy, EnvoyFilter, Operation, RequestAuthentication, Rule
+from clusters.objects.istio import AuthorizationPolicy, Operation, RequestAuthentication, Rule
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.dense_pool import DensePool
@@ -29,8 +28,6 @@ class _TokenRule(TypedDict):
 
 
 _EDGE = target(names.GATEWAY_EDGE)
-
-_LIMITER = "envoy.filters.http.local_ratelimit"
 
 
 def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
@@ -71,7 +68,7 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
         yield admission
     if tenants:
         yield _paths_served(tenants)
-        yield from _rate_limits(cluster, tenants)
+        yield from rate_limits.objects(cluster, tenants)
 
 
 def _paths_served(tenants: Sequence[Tenant]) -> AuthorizationPolicy:
@@ -143,36 +140,3 @@ def _reached(tenant: Tenant, subject: str) -> Iterator[str]:
 
 def _pooled(pool: DensePool, subject: str) -> tuple[str, ...]:
     return next((one.models for one in pool.access if one.subject == subject), ())
-
-
-def requests_per_proxy(cluster: Cluster, tenant: Tenant) -> int:
-    """A tenant's requests per second at one of the edge's proxies, rounded up, so that the sum is never too low."""
-    return math.ceil(tenant.requests_per_second / cluster.edge.replicas)
-
-
-def _rate_limits(cluster: Cluster, tenants: Sequence[Tenant]) -> Iterator[EnvoyFilter]:
-    """Envoy's local rate limit, a bucket for each tenant's host; Istio offers it through EnvoyFilter only.
-
-    Who may call a host is settled before (`tenants`), so the host says whose limit it is. A bucket holds one second's worth. Requests that
-    no route takes have no host's settings: they share a bucket as large as the smallest tenant's. With 2,000 tenants a limit costs a request
-    5 us at one Envoy, the first tenant's and the last one's alike (tests/measure/bench/edge_rules.py).
-    """
-    rates = {host: requests_per_proxy(cluster, tenant) for tenant in tenants for host in hosts(cluster, tenant)}
-    shared = envoy_filters.http_filter(_LIMITER, _limit(min(rates.values())))
-    own = [envoy_filters.of_host(host, _LIMITER, _limit(rate)) for host, rate in rates.items()]
-    yield from envoy_filters.of_gateway(names.GATEWAY_EDGE, "rate-limits", [shared, *own])
-
-
-def _limit(rate: int) -> dict[str, object]:
-    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
-    return {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
-        "stat_prefix": "tenants",
-        "token_bucket": _bucket(rate),
-        "filter_enabled": always,
-        "filter_enforced": always,
-    }
-
-
-def _bucket(tokens: int) -> dict[str, object]:
-    return {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "1s"}

@@ -7,7 +7,7 @@ from typing import Literal
 
 from clusters.components.network.gateways import metadata, target
 from clusters.components.network.shares import shares
-from clusters.objects.istio import EnvoyFilter
+from clusters.objects.istio import EnvoyFilter, EnvoyFilterSpec
 
 PATCHES_MAX = 512
 """The most patches of one EnvoyFilter: ours, each of some 600 bytes, then stay far below what etcd takes."""
@@ -16,15 +16,16 @@ MANAGER = "envoy.filters.network.http_connection_manager"
 _ROUTER = "envoy.filters.http.router"
 
 
-def of_gateway(gateway: str, name: str, patches: Sequence[dict[str, object]]) -> Iterator[EnvoyFilter]:
-    """As many EnvoyFilters as the patches need: the first is called `name`, the others `<name>-2` and so on."""
+def of_gateway(gateway: str, name: str, patches: Sequence[dict[str, object]], *, priority: int = 0) -> Iterator[EnvoyFilter]:
+    """As many EnvoyFilters as the patches need: the first is called `name`, the others `<name>-2` and so on.
+
+    Istio applies those of a lower `priority` first, and of one priority the oldest: without it a region that grew differs from a new one.
+    """
     for called, share in shares(name, patches, PATCHES_MAX):
-        yield {
-            "apiVersion": "networking.istio.io/v1alpha3",
-            "kind": "EnvoyFilter",
-            "metadata": metadata(called),
-            "spec": {"targetRefs": [target(gateway)], "configPatches": share},
-        }
+        spec: EnvoyFilterSpec = {"targetRefs": [target(gateway)], "configPatches": share}
+        if priority:
+            spec["priority"] = priority
+        yield {"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": metadata(called), "spec": spec}
 
 
 def http_filter(
@@ -46,6 +47,11 @@ def of_host(host: str, name: str, config: dict[str, object]) -> dict[str, object
         "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"domainName": host}}},
         "patch": {"operation": "MERGE", "value": {"typed_per_filter_config": {name: config}}},
     }
+
+
+def of_all_hosts(fields: dict[str, object]) -> dict[str, object]:
+    """Sets fields of every table of routes, which hold for each host of it."""
+    return {"applyTo": "ROUTE_CONFIGURATION", "match": {"context": "GATEWAY"}, "patch": {"operation": "MERGE", "value": fields}}
 
 
 def connection_manager(fields: dict[str, object]) -> dict[str, object]:

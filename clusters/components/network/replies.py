@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from clusters.components.network import paths
+from clusters.components.network import paths, rate_limits
 from tidegate.facts import names
 
 RETRY_SECONDS = 2
@@ -61,21 +61,30 @@ _NO_TOKEN = Reply(
 
 _ADMISSION = Reply("not_admitted", "the caller is not among those of this tenant", _REFUSED, 403)
 
+_RATE = "response.code_details == 'local_rate_limited'"
+_AFTER_A_SECOND = (("Retry-After", str(_RATE_SECONDS)),)
+
+_RATES = (
+    Reply("caller_rate_limited", "this caller sends more requests per second than its own share of the tenant's rate",
+          f"{_RATE} && response.headers['{rate_limits.LIMIT_HEADER}'] == '{rate_limits.OF_CALLER}'", 429, _AFTER_A_SECOND),
+    Reply("rate_limited", "all callers of this tenant together send more requests per second than it may", _RATE, 429, _AFTER_A_SECOND),
+)  # fmt: skip
+
 _OF_EVERY_GATEWAY = (
-    Reply("rate_limited", "more requests per second than this tenant may send", "response.code_details == 'local_rate_limited'", 429,
-          (("Retry-After", str(_RATE_SECONDS)),)),
     Reply("body_too_large", "the body is larger than this model takes", "response.code_details == 'request_payload_too_large'", 413),
     Reply("model_not_found", "no model has this name at this host", "response.code_details == 'route_not_found'", 404),
     Reply("upgrade_refused", "the connection cannot become another protocol", "response.code_details == 'upgrade_failed'", 400),
     Reply("headers_too_large", "the headers are larger than 60 KiB", "response.code == 431"),
     Reply("request_timeout", "the request did not arrive in time", "response.code == 408"),
     Reply("model_timeout", "the model did not answer in time", "response.code == 504"),
+    Reply("model_busy", "as many requests of this model wait as it may have at once", "response.code_details.contains('{overflow}')", 503,
+          (("Retry-After", str(RETRY_SECONDS)),)),
     Reply("model_unavailable", "no replica of the model answers now", "response.code == 503", None, (("Retry-After", str(RETRY_SECONDS)),)),
     Reply("malformed_request", "this is not a request of HTTP", "response.code == 400"),
 )  # fmt: skip
 
 
-EDGE = (_BAD_TOKEN, _PATH, _NO_TOKEN, _ADMISSION, *_OF_EVERY_GATEWAY)
+EDGE = (_BAD_TOKEN, _PATH, _NO_TOKEN, _ADMISSION, *_RATES, *_OF_EVERY_GATEWAY)
 LOCAL_GATEWAY = (_PATH, _ADMISSION, *_OF_EVERY_GATEWAY)
 """What each answers itself; callers of the local gateway have certificates and no tokens."""
 

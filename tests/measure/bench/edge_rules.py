@@ -18,17 +18,19 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from clusters.components.network import edge_limits
+from clusters.components.network import edge_limits, rate_limits
+from tests.clusters import gateway_patches
 from tests.clusters.workloads.dense_pool.programs import free_ports, site
 from tests.measure.bench.many_tenants import CLUSTER, platform_of
 from tidegate import tools
+from tidegate.facts import names
 from tidegate.facts.platform import Platform
 
 REQUESTS = 4000
 _FILTERS = "type.googleapis.com/envoy.extensions.filters"
-_ISSUER, _TENANT, _SUBJECT = "https://login.example.com/tidegate", "x-tidegate-tenant", "x-tidegate-subject"
+_TENANT, _SUBJECT = names.HEADER_TENANT, names.HEADER_SUBJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +49,16 @@ def hosts(platform: Platform) -> list[str]:
 
 
 def bootstrap(platform: Platform, port: int, *, limits: bool, rules: bool) -> dict[str, object]:
-    """Envoy's configuration: a virtual host for each tenant that answers `/scorer` itself, with the rendered limits put where Istio puts them."""
+    """Envoy's configuration: a virtual host for each tenant that answers `/scorer` itself, with the rendered limits before it."""
     filters: list[object] = [_rules(platform)] if rules else []
-    per_host: dict[str, Mapping[str, object]] = {}
     if limits:
-        for patch in _patches(platform):
-            if patch["applyTo"] == "HTTP_FILTER":
-                filters.append(patch["patch"]["value"])
-            else:
-                per_host[patch["match"]["routeConfiguration"]["vhost"]["domainName"]] = patch["patch"]["value"]
+        filters += gateway_patches.of(rate_limits.objects(platform.clusters[CLUSTER], platform.tenants_of(CLUSTER))).filters
     filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_FILTERS}.http.router.v3.Router"}})
     route = {"match": {"path_separated_prefix": "/scorer"}, "direct_response": {"status": 200}}
-    virtual = [{"name": host, "domains": [host], "routes": [route], **per_host.get(host, {})} for host in hosts(platform)]
+    cluster = platform.clusters[CLUSTER]
+    virtual = [
+        {"name": tenant.name, "domains": edge_limits.hosts(cluster, tenant), "routes": [route]} for tenant in platform.tenants_of(CLUSTER)
+    ]
     manager = {
         "@type": f"{_FILTERS}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "edge", "codec_type": "HTTP1", "http_filters": filters, "route_config": {"virtual_hosts": virtual},
@@ -68,18 +68,13 @@ def bootstrap(platform: Platform, port: int, *, limits: bool, rules: bool) -> di
     return {"static_resources": {"listeners": [{"address": address, "filter_chains": [chain]}]}}
 
 
-def _patches(platform: Platform) -> list[Any]:
-    found = cast("list[Any]", list(edge_limits.objects(platform, platform.clusters[CLUSTER])))
-    return [patch for one in found if one["kind"] == "EnvoyFilter" for patch in one["spec"]["configPatches"]]
-
-
 def _rules(platform: Platform) -> object:
     policies: dict[str, object] = {}
     for name, tenant in sorted(platform.tenants.items()):
         host = tenant.host_in(platform.clusters[CLUSTER].domain)
         spelt = [{"exact": host, "ignore_case": True}, {"prefix": f"{host}:", "ignore_case": True}]
         asked = {"or_rules": {"rules": [{"header": {"name": ":authority", "string_match": one}} for one in spelt]}}
-        subjects = [{"exact": f"{_ISSUER}/{subject}"} for subject in edge_limits.subjects(tenant)]
+        subjects = [{"exact": subject} for subject in edge_limits.subjects(tenant)]
         who = {"or_ids": {"ids": [{"header": {"name": _SUBJECT, "string_match": one}} for one in subjects]}}
         claim = {"header": {"name": _TENANT, "string_match": {"exact": name}}}
         policies[name] = {"permissions": [{"and_rules": {"rules": [asked]}}], "principals": [{"and_ids": {"ids": [who, claim]}}]}
@@ -98,10 +93,10 @@ class Proxy:
     def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
         self.process, self._connection = process, connection
 
-    def ask(self, host: str, path: str = "/scorer", count: int = 1) -> Counter[int]:
-        """How often each status came, of `count` requests one after the other."""
+    def ask(self, host: str, path: str = "/scorer", count: int = 1, subject: str = "card-authorisation") -> Counter[int]:
+        """How often each status came, of `count` requests of one caller one after the other."""
         tenant = host.split(".", maxsplit=1)[0]
-        head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{_TENANT}: {tenant}\r\n{_SUBJECT}: {_ISSUER}/card-authorisation\r\n\r\n".encode()
+        head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{_TENANT}: {tenant}\r\n{_SUBJECT}: {subject}\r\n\r\n".encode()
         statuses: Counter[int] = Counter()
         for _ in range(count):
             self._connection.sendall(head)

@@ -132,6 +132,7 @@ def tenants(draw: st.DrawFn) -> Document:
             )
         ),
         "requests_per_second": draw(st.integers(1, 100_000)),
+        "cors_origins": draw(st.lists(st.sampled_from(["https://app.example.com", "http://localhost:3000"]), max_size=2, unique=True)),
         "models": draw(st.dictionaries(served_model_names, served_models(), min_size=1, max_size=3)),
     }
 

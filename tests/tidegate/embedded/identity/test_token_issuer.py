@@ -32,6 +32,7 @@ def test_every_caller_is_a_client_of_its_tenants(machine: Path) -> None:
     assert {subject: one["tenants"] for subject, one in clients.items()} == {
         "card-authorisation": ["fraud"], "loan-origination": ["credit"], "merchant-monitoring": ["merchants"], "nightly-batch": ["scoring"],
         "staff-portal": ["assistant"],
+        "support-desk": ["assistant"],
     }  # fmt: skip
     for subject, one in clients.items():
         secret = token_issuer.secret_of(machine, subject)
