@@ -31,7 +31,7 @@ from tidegate.facts.tenant import Tenant
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import look, look_up
 from tidegate.live.observed import Application, InferenceService
-from tidegate.live.served import is_executed
+from tidegate.live.states import is_executed
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 

@@ -23,7 +23,7 @@ from tidegate.embedded.machines.facts import SupervisedPrograms
 from tidegate.facts import inventory
 from tidegate.facts.embedded import Sizes
 from tidegate.facts.inventory.read import read_fact
-from tidegate.live.served import SCHEDULED_ONLY, is_executed
+from tidegate.live.states import SCHEDULED_ONLY, is_executed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 START = (ROOT / "docs" / "first-start.md").read_text(encoding="utf-8")

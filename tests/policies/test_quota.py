@@ -11,7 +11,7 @@ from tests.admission_server import ApiServer
 from tests.policies.cases import Case, object_of
 from tests.policies.tenant_objects import with_status
 from tidegate.facts.platform import Platform
-from tidegate.live.causes import Inquiry, refusal
+from tidegate.live.refusals import Refused, refusal
 
 CARD = "nvidia.com/mig-1g.10gb"
 
@@ -32,7 +32,7 @@ def test_quota_breach_names_what_is_left(api: ApiServer, tree: Mapping[str, dict
     assert answer.code == 403
     told = f"exceeded quota: quota, requested: requests.{CARD}=2, used: requests.{CARD}=6, limited: requests.{CARD}=7"
     assert told in answer.message
-    inquiry = Inquiry(platform.tenants["credit"], "decision", lambda _pod, _status: "", lambda _pod: ())
-    cause = refusal(inquiry, answer.message)
+    cause = refusal(Refused(platform.tenants["credit"], "decision"), answer.message)
     assert cause
     assert f"requested: requests.{CARD}=2, used: requests.{CARD}=6, limited: requests.{CARD}=7" in cause.text
+    assert cause.next_step.startswith(f"raise quota.accelerators[{CARD}], or lower models.decision.accelerator.count or ")

@@ -17,7 +17,7 @@ from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import Look, look
 from tidegate.live.observed import Observed, ReadPart
 from tidegate.live.observed_pods import KNATIVE_LABEL_REVISION
-from tidegate.live.served import is_executed
+from tidegate.live.states import is_executed
 
 
 class _ServiceSpec(ReadPart):

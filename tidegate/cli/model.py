@@ -133,7 +133,7 @@ def explain(
 ) -> None:
     """Tell where each value of a served model comes from, and where a region runs, why it answers or does not."""
     from tidegate.checkout import find_checkout
-    from tidegate.cli.serving import diagnose, show_diagnosis
+    from tidegate.cli.serving import diagnose, refuse_unknown, show_diagnosis
     from tidegate.repository import explain_model as explanation
 
     screen = Screen(json)
@@ -141,10 +141,13 @@ def explain(
     rows = explanation.explain_model(checkout, reference)
     screen.table(reference, ["value", "is", "from", "why"], [(row.path, row.value, row.source, row.why) for row in rows])
     live: list[explanation.ExplainedValue] = []
+    unreachable: list[str] = []
     for region, diagnosis in diagnose(screen, checkout, reference):
         show_diagnosis(screen, region, diagnosis)
         live += explanation.explain_diagnosis(region, diagnosis)
+        unreachable += [] if diagnosis.known else [f"{region}: {diagnosis.cause}"]
     screen.answer([*rows, *live])
+    refuse_unknown(unreachable)
 
 
 def _signer(key_id: str, path: Path | None) -> KeyFile:

@@ -124,7 +124,7 @@ def down(json: Json = False, wait: Wait = False) -> None:
 def status(json: Json = False) -> None:
     """Show what runs: the cloud, the regions, what Argo CD applied, the models."""
     from tidegate.checkout import find_checkout
-    from tidegate.cli.serving import models_of, show_regions
+    from tidegate.cli.serving import models_of, refuse_unknown, show_regions
     from tidegate.embedded.cloud_status import read_status
     from tidegate.embedded.regions import read_running_regions
 
@@ -142,6 +142,7 @@ def status(json: Json = False) -> None:
     else:
         screen.text("Regions: down")
     screen.answer({"cloud": found.cloud, "rendered_objects": found.rendered_objects, "regions": regions, "models": models_of(regions)})
+    refuse_unknown(region.unreachable for region in regions)
 
 
 def show_left_out(screen: Screen, left_out: tuple[LeftOut, ...]) -> None:

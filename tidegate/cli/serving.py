@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidegate.checkout import Checkout
     from tidegate.embedded.region_status import RegionState
     from tidegate.live.diagnosis import Diagnosis
-    from tidegate.live.served import ApplicationState, ModelState
+    from tidegate.live.states import ModelState
 
 
 def predict(
@@ -66,7 +66,7 @@ def show_regions(screen: Screen, regions: Sequence[RegionState]) -> None:
             for one in regions
         ],
     )  # fmt: skip
-    applications = [_application_row(one, region.name) for region in regions for one in region.applications]
+    applications = [row for region in regions for row in _application_rows(region)]
     if applications:
         screen.table("Add-ons and tenants", ["application", "region", "sync", "health", "problem"], applications)
     models = [_model_row(one) for region in regions for one in region.models]
@@ -75,25 +75,48 @@ def show_regions(screen: Screen, regions: Sequence[RegionState]) -> None:
         screen.table("Models", columns, models)
 
 
+def refuse_unknown(unreachable: Iterable[str]) -> None:
+    """Ends the command with exit code 1 when something that was asked for is unknown. To be called when all that is known is shown."""
+    from tidegate.endings import ExitCode
+
+    reasons = [one for one in unreachable if one]
+    for reason in reasons:
+        Screen().note(f"unknown: {reason}; see `tidegate local ps`, or run `tidegate up`")
+    if reasons:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
 def models_of(regions: Sequence[RegionState]) -> list[ModelState]:
     """The `models` of the JSON answer."""
     return [one for region in regions for one in region.models]
 
 
 def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[str, Diagnosis]]:
-    """The diagnosis of a model in each region that runs and that its tenant is in; nothing when none runs."""
+    """The diagnosis of a model in each region that its tenant is in, unknown where that does not run; nothing when none runs."""
     from tidegate.embedded.builds.go_programs import build
     from tidegate.embedded.fleet.bring_up import cluster_of, open_local
     from tidegate.embedded.fleet.machine_view import running_regions
     from tidegate.embedded.prediction import find_model
+    from tidegate.errors import ToolError
+    from tidegate.live.diagnosis import unknown
     from tidegate.live.explanation import explain_live
+    from tidegate.live.log_lines import one_line
 
     local = open_local(checkout)
     tenant, name, _ = find_model(local, model)
-    regions = [region for region in running_regions(local) if region in tenant.clusters]
-    programs = build(checkout, screen.progress, ["kubectl"]) if regions else {}
-    for region in regions:
-        yield region, explain_live(cluster_of(local, region, programs), tenant, name)
+    running = running_regions(local)
+    if not running:
+        return
+    stopped = [region for region in local.regions if region not in running]
+    programs = build(checkout, screen.progress, ["kubectl"])
+    for region in (one for one in (*running, *stopped) if one in tenant.clusters):
+        if region in stopped:
+            yield region, unknown(f"the machine of {region} does not run", "`tidegate up`")
+            continue
+        try:
+            yield region, explain_live(cluster_of(local, region, programs), tenant, name)
+        except ToolError as error:  # it answered a moment ago
+            yield region, unknown(f"the API server of {region} has gone away: {one_line(error.stderr)}", "`tidegate local ps`")
 
 
 def show_diagnosis(screen: Screen, region: str, diagnosis: Diagnosis) -> None:
@@ -102,15 +125,22 @@ def show_diagnosis(screen: Screen, region: str, diagnosis: Diagnosis) -> None:
     screen.text(diagnosis.summary)
 
 
-def _application_row(application: ApplicationState, region: str) -> tuple[str, str, str, str, str]:
-    return application.name, region, application.sync, application.health, application.problem
+def _application_rows(region: RegionState) -> list[tuple[str, str, str, str, str]]:
+    if region.unreachable:
+        return [("all", region.name, "unknown", "unknown", region.unreachable)]
+    return [(one.name, region.name, one.sync, one.health, one.problem) for one in region.applications]
 
 
 def _model_row(model: ModelState) -> tuple[str, ...]:
+    if not model.known:
+        return model.name, model.region, model.url, model.shown_version, "", "unknown", "", model.execution, model.problem
     traffic = ", ".join(f"{revision}: {percent} %" for revision, percent in sorted(model.traffic.items()))
     replicas = f"{model.ready_replicas}/{model.replicas}"
     ready = "ready" if model.ready else "not ready"
-    return model.name, model.region, model.url, model.version, replicas, ready, traffic, model.execution, model.problem
+    if model.restarts:
+        # On lines of its own, because the widest columns are the first to be folded.
+        ready += f"\nrestarts: {model.restarts}" + ("\nOOMKilled" if model.out_of_memory_at else "")
+    return model.name, model.region, model.url, model.shown_version, replicas, ready, traffic, model.execution, model.problem
 
 
 def _share(ready: Iterable[bool]) -> str:

@@ -16,7 +16,7 @@ from tidegate.embedded.fleet.bring_up import Local, cluster_of
 from tidegate.embedded.region_status import RegionState, read_region
 from tidegate.errors import MachineError
 from tidegate.live.kubernetes import Kubernetes
-from tidegate.live.served import is_executed
+from tidegate.live.states import is_executed
 from tidegate.tools.waiting import Obstacle, wait_until
 
 ANSWER_PATIENCE_SECONDS = 300

@@ -20,7 +20,7 @@ from tidegate.facts.embedded import path_served_here
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import tenant_source
 from tidegate.facts.tenant import Tenant
-from tidegate.live.served import SCHEDULED_ONLY, is_executed
+from tidegate.live.states import SCHEDULED_ONLY, is_executed
 
 TOLERANCE = 1e-6
 """How far an answer may be from what scikit-learn or LightGBM gives in process: single precision on the way is not seen, a wrong model is."""

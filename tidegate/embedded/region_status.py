@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tidegate.embedded.fleet.bring_up import Local, cluster_of
 from tidegate.embedded.machines import cgroups
 from tidegate.live.kubernetes import Kubernetes
-from tidegate.live.served import ApplicationState, ModelState, observe
+from tidegate.live.served import observe
+from tidegate.live.states import ApplicationState, ModelState, unread_models
 
 
 @dataclass(frozen=True, slots=True)
 class RegionState:
-    """One region. `memory_gib` is what its machine and all its pods hold; `nodes` and `fake_nodes` tell which are ready."""
+    """One region. `memory_gib` is what its machine and all its pods hold; `nodes` and `fake_nodes` tell which are ready.
+
+    Of one whose API server does not answer, the models are those of its files, each unknown.
+    """
 
     name: str
     running: bool
@@ -36,6 +40,13 @@ class RegionState:
         return pending + [one.name for one in self.models if one.executed and not one.ready]
 
     @property
+    def unreachable(self) -> str:
+        """Why nothing is known of it; empty when its API server answers."""
+        if self.api_ready:
+            return ""
+        return f"the API server of {self.name} does not answer" if self.running else f"the machine of {self.name} does not run"
+
+    @property
     def told(self) -> list[str]:
         """What is waited for, each with its reason where one is known."""
         reasons = {one.name: f"{one.sync}, {one.health}" + (f": {one.problem}" if one.problem else "") for one in self.applications}
@@ -51,7 +62,7 @@ def read_regions(local: Local, programs: Mapping[str, Path]) -> list[RegionState
 
 
 def read_region(local: Local, name: str, programs: Mapping[str, Path]) -> RegionState:
-    """The state of one region; a region that is down has everything false and empty."""
+    """The state of one region; of a region that is down everything is false and empty, and its models are unknown."""
     return read_region_through(cluster_of(local, name, programs), local, name)
 
 
@@ -61,7 +72,8 @@ def read_region_through(cluster: Kubernetes, local: Local, name: str) -> RegionS
     memory_gib = round(cgroups.memory_bytes(local.instance, name) / 2**30, 2)
     observed = observe(cluster, local.platform, name) if running else None
     if observed is None:
-        return RegionState(name, running, False, {}, {}, memory_gib, (), ())
+        state = RegionState(name, running, False, {}, {}, memory_gib, (), ())
+        return replace(state, models=unread_models(local.platform, name, f"unknown: {state.unreachable}"))
     nodes, applications, models = observed
     ready = {node.metadata.name: node.status.is_true("Ready") for node in nodes}
     return RegionState(

@@ -6,6 +6,7 @@ misses is a model that never comes up. Who has measured a model writes it into i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tidegate.facts import numerals
@@ -46,11 +47,14 @@ START_SECONDS = {
 LOAD_GIB_PER_SECOND = 0.5
 """From the volume's cache into the server's or the card's memory."""
 
-GPU_DEADLINE_SECONDS = 1800
-"""How long Knative waits for a GPU model's first pod. Its default gave up on them (kserve issues 1247 and 3795)."""
+DEADLINE_FACTOR = 2
+"""How many times its budget a model may take: the disk and the registry are others' too. Knative gives up for good, so less would be dear."""
 
 DEFAULT_DEADLINE_SECONDS = 600
-"""Knative's own `progress-deadline`."""
+"""Knative's own `progress-deadline`, and the least: it gave up on models with cards (kserve issues 1247 and 3795)."""
+
+LONGEST_DEADLINE_SECONDS = 1800
+"""A model with a larger budget is refused: nobody would learn in time that it does not come up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +98,18 @@ def cold_start(cluster: Cluster, model: ServedModel) -> ColdStart:
         else PhaseBudget(phase, round(seconds, 1))
         for phase, seconds in planned.items()
     ]
-    return ColdStart(tuple(phases), deadline_seconds(model))
+    return ColdStart(tuple(phases), deadline_of(sum(one.seconds for one in phases)))
 
 
-def deadline_seconds(model: ServedModel) -> int:
-    """How long Knative waits for the first pod of `model`'s predictor."""
-    return GPU_DEADLINE_SECONDS if model.accelerator else DEFAULT_DEADLINE_SECONDS
+def deadline_seconds(cluster: Cluster, model: ServedModel) -> int:
+    """How long Knative waits in `cluster` for the first pod of `model`'s predictor."""
+    return cold_start(cluster, model).deadline_seconds
+
+
+def deadline_of(budget_seconds: float) -> int:
+    """How long Knative waits for a model of that budget: whole minutes, so that a small change of a phase makes no new revision."""
+    wanted = 60 * math.ceil(DEADLINE_FACTOR * budget_seconds / 60)
+    return min(max(wanted, DEFAULT_DEADLINE_SECONDS), LONGEST_DEADLINE_SECONDS)
 
 
 def _node_seconds(cluster: Cluster, model: ServedModel) -> float:

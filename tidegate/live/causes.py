@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from tidegate.facts import names
 from tidegate.facts.platform import tenant_source
 from tidegate.facts.tenant import Tenant
-from tidegate.live.log_lines import last_line, one_line
+from tidegate.live.cause import Cause
+from tidegate.live.log_lines import last_error_line, one_line
+from tidegate.live.observed import Observed
 from tidegate.live.observed_pods import ContainerStatus, Pod, Terminated
 from tidegate.live.observed_routes import Event, ReplicaSet, Revision
+from tidegate.live.refusals import PLATFORM_IMAGE_STEP, Refused, refusal
 
 STORAGE_INITIALIZER = "storage-initializer"
 """KServe's init container that copies the model files."""
@@ -19,27 +23,16 @@ STORAGE_INITIALIZER = "storage-initializer"
 QUEUE_PROXY = "queue-proxy"
 """Knative's container beside every server; it is never ready before the server is."""
 
+SERVER = "kserve-container"
+"""The container that answers, whatever runs beside it."""
+
 _IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CREATION_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-_POLICY = re.compile(r"admission webhook|ValidatingAdmissionPolicy|violates PodSecurity|denied (the )?request")
 _REFUSED = "Model refused: "
 """How the model verifier begins its one line (clusters/workloads/model_verifier)."""
 
 _NOT_LISTED = re.compile(r"not in the catalogue|approved as|not told what it may load|public key is not known")
 _UNREACHABLE = re.compile(r"Service Unavailable|Could not connect|timed out|Name or service not known|reset by peer", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One reason and what to do about it. `may_pass` when waiting alone may help."""
-
-    text: str
-    next_step: str
-    may_pass: bool = False
-
-    def during_canary(self, newest: str, serving: str) -> Cause:
-        """The same, when it keeps a new revision from taking over from an older one."""
-        return replace(self, text=f"canary {newest} is not ready, {serving} keeps serving: {self.text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +42,13 @@ class Inquiry:
     tenant: Tenant
     model: str
     last_log_line: Callable[[Pod, ContainerStatus], str]
-    warnings_about: Callable[[Pod], Sequence[Event]]
+    warnings_about: Callable[[Observed], Sequence[Event]]
+    on_cpu: bool = False
+    """Whether it runs as its `also_on_cpu` says."""
+
+    def refused(self, part: str = "") -> Refused:
+        """Whose object it is that may have been refused; `part` is empty for the InferenceService."""
+        return Refused(self.tenant, self.model, part, self.on_cpu)
 
     @property
     def source(self) -> str:
@@ -62,40 +61,40 @@ class Inquiry:
         return f"{command} --previous" if previous else command
 
 
-def refusal(inquiry: Inquiry, message: str) -> Cause | None:
-    """The cause when quota, policy or project refused an object; None when `message` tells of something else."""
-    said = one_line(message)
-    if "exceeded quota" in said:
-        return Cause(
-            f"quota exceeded: {said.partition('exceeded quota: ')[2] or said}",
-            f"raise quota in {inquiry.source} or lower the replicas, then commit",
-        )
-    if "is not permitted in project" in said:
-        return Cause(
-            f"refused by the tenant's Argo CD project: {said}", f"remove that object from what {inquiry.source} renders, then commit"
-        )
-    if _POLICY.search(said):
-        return Cause(f"refused by policy: {said}", f"change {inquiry.source} as the message asks, then commit")
-    return None
+def failed_sets(replica_sets: Sequence[ReplicaSet]) -> list[ReplicaSet]:
+    """Those that cannot make the pods they want."""
+    return [one for one in replica_sets if one.status.is_true("ReplicaFailure")]
+
+
+def set_cause(inquiry: Inquiry, replica_set: ReplicaSet) -> Cause:
+    """Why a ReplicaSet cannot make its pods."""
+    message = replica_set.status.find("ReplicaFailure").message
+    unknown = Cause(
+        f"pods cannot be created: {one_line(message)}",
+        f"kubectl -n {inquiry.tenant.namespace_name} describe replicaset {replica_set.metadata.name}",
+    )
+    return refusal(inquiry.refused(replica_set.metadata.labels.get(names.KSERVE_LABEL_PART, "")), message) or unknown
+
+
+def warned_refusal(inquiry: Inquiry, about: Observed) -> Cause | None:
+    """The newest refusal among the warnings about an object: its controller may say it nowhere else."""
+    part = about.metadata.labels.get(names.KSERVE_LABEL_PART, "")
+    newest_first = sorted(inquiry.warnings_about(about), key=lambda event: event.last_seen, reverse=True)
+    found = (refusal(inquiry.refused(part), event.message) for event in newest_first)
+    return next((cause for cause in found if cause), None)
 
 
 def revision_cause(inquiry: Inquiry, revision: Revision, replica_sets: Sequence[ReplicaSet]) -> Cause | None:
     """Why a revision has no pods that could be looked at."""
-    for replica_set in replica_sets:
-        failure = replica_set.status.find("ReplicaFailure")
-        if failure.status == "True":
-            said = one_line(failure.message)
-            unknown = Cause(
-                f"pods cannot be created: {said}",
-                f"kubectl -n {inquiry.tenant.namespace_name} describe replicaset {replica_set.metadata.name}",
-            )
-            return refusal(inquiry, failure.message) or unknown
+    for replica_set in failed_sets(replica_sets):
+        return set_cause(inquiry, replica_set)
     judged = [revision.status.find(kind) for kind in ("Ready", "ContainerHealthy", "ResourcesAvailable")]
     said = next((one_line(one.message) for one in judged if one.status == "False" and one.message), "")
     if "Unable to fetch image" in said:
         return Cause(f"image cannot be resolved: {said}", _image_step(inquiry, revision.metadata.labels.get(names.KSERVE_LABEL_PART, "")))
     if said:
-        return refusal(inquiry, said) or Cause(
+        part = revision.metadata.labels.get(names.KSERVE_LABEL_PART, "")
+        return refusal(inquiry.refused(part), said) or Cause(
             f"revision {revision.metadata.name} failed: {said}",
             f"kubectl -n {inquiry.tenant.namespace_name} describe revision {revision.metadata.name}",
         )
@@ -109,13 +108,20 @@ def pod_cause(inquiry: Inquiry, pod: Pod) -> Cause | None:
     scheduled = pod.status.find("PodScheduled")
     if scheduled.status == "False":
         return _unscheduled(inquiry, pod, one_line(scheduled.message or scheduled.reason))
-    # What runs beside a server waits for it, so the server is asked first.
-    servers = sorted(pod.status.containers, key=lambda one: one.name == QUEUE_PROXY)
-    for container in (*pod.status.init_containers, *servers):
+    for container in sorted((*pod.status.init_containers, *pod.status.containers), key=partial(_rank, pod)):
         found = _container_cause(inquiry, pod, container)
         if found:
             return found
-    return _not_ready(inquiry, pod, servers)
+    return _not_ready(inquiry, pod, sorted(pod.status.containers, key=partial(_rank, pod)))
+
+
+def _rank(pod: Pod, container: ContainerStatus) -> int:
+    """Nearest to the cause first: what a server needs before it starts, the servers, then whatever runs beside them and waits for them."""
+    if container.name == STORAGE_INITIALIZER:
+        return 0
+    if container.name == QUEUE_PROXY:
+        return 3
+    return 1 if container in pod.status.containers else 2
 
 
 def _unscheduled(inquiry: Inquiry, pod: Pod, said: str) -> Cause:
@@ -134,16 +140,25 @@ def _container_cause(inquiry: Inquiry, pod: Pod, container: ContainerStatus) -> 
     if waiting and waiting.reason in _CREATION_REASONS:
         step = f"kubectl -n {pod.metadata.namespace} describe pod {pod.metadata.name}"
         return Cause(f"container {name} cannot be started: {one_line(waiting.message or waiting.reason)}", step)
-    return _ended_badly(inquiry, pod, container, container.failure) if container.failure else None
+    # A server that ends by itself without an error does not serve either; an init container does its work and ends.
+    ended = container.ended if container in pod.status.containers else container.failure
+    return _ended(inquiry, pod, container, ended) if ended else None
 
 
-def _ended_badly(inquiry: Inquiry, pod: Pod, container: ContainerStatus, failure: Terminated) -> Cause:
+def memory_step(inquiry: Inquiry, pod: Pod, container: str) -> str:
+    """Where the limit is that a container died of."""
+    if container == STORAGE_INITIALIZER:
+        return "raise its memory limit in clusters/addons/kserve.py (_adapt_storage), `tidegate render`, then commit"
+    if container == QUEUE_PROXY:
+        return "raise queue-sidecar-memory-limit in clusters/addons/knative.py, `tidegate render`, then commit"
+    return f"raise {inquiry.refused(pod.part).resource('memory_gib')} in {inquiry.source}, then commit"
+
+
+def _ended(inquiry: Inquiry, pod: Pod, container: ContainerStatus, failure: Terminated) -> Cause:
     name = container.name
-    if failure.reason == "OOMKilled":
-        return Cause(
-            f"container {name} needs more memory than its limit (OOMKilled)", f"raise memory_gib of models.{inquiry.model} in {inquiry.source}",
-        )  # fmt: skip
-    line = inquiry.last_log_line(pod, container) or last_line(failure.message) or "it left no log"
+    if failure.is_out_of_memory:
+        return Cause(f"container {name} needs more memory than its limit (OOMKilled)", memory_step(inquiry, pod, name))
+    line = inquiry.last_log_line(pod, container) or last_error_line(failure.message) or "it left no log"
     if name == STORAGE_INITIALIZER and _REFUSED in line:
         return _refused_model(inquiry, line.partition(_REFUSED)[2])
     if name == STORAGE_INITIALIZER:
@@ -155,7 +170,8 @@ def _ended_badly(inquiry: Inquiry, pod: Pod, container: ContainerStatus, failure
         return Cause(text, step)
     # Without --previous kubectl shows the attempt that ended last, unless the next one runs already.
     command = inquiry.log_command(pod, name, previous=container.state.running is not None)
-    return Cause(f"container {name} crashes (exit code {failure.exit_code}, {container.restart_count} restarts): {line}", command)
+    does = "crashes" if failure.exit_code else "ends by itself"
+    return Cause(f"container {name} {does} (exit code {failure.exit_code}, {container.restart_count} restarts): {line}", command)
 
 
 def _refused_model(inquiry: Inquiry, reason: str) -> Cause:
@@ -195,4 +211,4 @@ def _not_ready(inquiry: Inquiry, pod: Pod, servers: Sequence[ContainerStatus]) -
 def _image_step(inquiry: Inquiry, part: str) -> str:
     if part in {"transformer", "explainer"}:
         return f"push the image, or correct models.{inquiry.model}.{part}.image in {inquiry.source}, then commit"
-    return "push the runtime's image to the registry, or correct it in clusters/components/serving/images.py, then `tidegate render` and commit"
+    return PLATFORM_IMAGE_STEP

@@ -16,14 +16,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The way of a served model in one region. `cause` is empty when nothing is wrong; it may also name what is fine."""
+    """The way of a served model in one region. `cause` is empty when nothing is wrong; it may also name what is fine.
+
+    `known` is False when the region did not answer: then nothing is known of the model.
+    """
 
     ready: bool
     steps: tuple[Step, ...]
     cause: str
     next_step: str
+    known: bool = True
 
     @property
     def summary(self) -> str:
         """The last line."""
         return f"cause: {self.cause}; next: {self.next_step}" if self.cause else "ready; nothing to do"
+
+
+def unknown(cause: str, next_step: str) -> Diagnosis:
+    """Of a model in a region that does not answer."""
+    return Diagnosis(False, (Step("API server", "unknown", cause),), cause, next_step, known=False)

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from tidegate.facts import names
 from tidegate.facts.platform import tenant_source
 from tidegate.facts.tenant import Tenant
-from tidegate.live.causes import Cause, Inquiry, pod_cause, refusal, revision_cause
-from tidegate.live.diagnosis import Diagnosis, Step
+from tidegate.live.cause import Cause
+from tidegate.live.causes import Inquiry, failed_sets, memory_step, pod_cause, revision_cause, set_cause, warned_refusal
+from tidegate.live.diagnosis import Diagnosis, Step, unknown
+from tidegate.live.given_up import delete_command, given_up_text, is_given_up
 from tidegate.live.kubernetes import Condition, Kubernetes
 from tidegate.live.log_lines import one_line
 from tidegate.live.observation import Look, event_reader, log_reader, look, look_up
 from tidegate.live.observed import Application, InferenceService, Judged, Node
 from tidegate.live.observed_pods import Pod
 from tidegate.live.observed_routes import Gateway, HttpRoute, KnativeService, ReplicaSet, Revision
-from tidegate.live.served import SCHEDULED_ONLY, most_telling, said_by_kserve
+from tidegate.live.refusals import refusal
+from tidegate.live.restarts import out_of_memory, restarted
+from tidegate.live.served import is_on_cpu, most_telling, said_by_kserve
+from tidegate.live.states import SCHEDULED_ONLY
 
 _LOOK_AGAIN = "look again in a few seconds"
 
+_NOT_MADE = "Revision creation failed"
+"""How a Knative Service begins to tell that the API server refused its newest revision."""
 
-def explain_live(cluster: Kubernetes, tenant: Tenant, name: str) -> Diagnosis:
+
+def explain_live(cluster: Kubernetes, tenant: Tenant, name: str, now: datetime | None = None) -> Diagnosis:
     """Walks the model `name` of `tenant` in a region. Raises `ToolError` when the API server goes away meanwhile."""
     if not cluster.is_ready():
-        steps = (Step("API server", "down", "does not answer"),)
-        return Diagnosis(False, steps, "the region's API server does not answer", "`tidegate local ps`, then `tidegate local logs`")
+        return unknown("the region's API server does not answer", "`tidegate local ps`, then `tidegate local logs`")
     namespace = tenant.namespace_name
     label = f"--selector={names.LABEL_SERVED_MODEL}={name}"
     model = look(cluster, [InferenceService, KnativeService, Revision, ReplicaSet, Pod], f"--namespace={namespace}", label)
     pods = [pod for pod in model.of(Pod) if not pod.is_leaving and pod.status.phase not in {"Succeeded", "Failed"}]
     application = names.tenant_application(tenant.name)
     nodes = sorted({pod.spec.node_name for pod in pods if pod.spec.node_name})
+    on_cpu = is_on_cpu(tenant.models[name], model.named(InferenceService, name))
     walk = _Walk(
-        Inquiry(tenant, name, log_reader(cluster), event_reader(cluster)), model, pods,
+        Inquiry(tenant, name, log_reader(cluster), event_reader(cluster), on_cpu), model, pods, now or datetime.now(UTC),
         look_up(cluster, [(Application, application)], namespace=names.NAMESPACE_ARGOCD).named(Application, application),
         look(cluster, [HttpRoute], f"--namespace={names.NAMESPACE_EDGE}", f"--selector={names.LABEL_TENANT}={tenant.name}").of(HttpRoute),
         look_up(cluster, [(Gateway, names.GATEWAY_EDGE)], namespace=names.NAMESPACE_EDGE).named(Gateway, names.GATEWAY_EDGE),
@@ -47,6 +56,7 @@ class _Walk:
     inquiry: Inquiry
     seen: Look
     pods: Sequence[Pod]
+    now: datetime
     application: Application | None
     routes: Sequence[HttpRoute]
     """The tenant's; beyond 16 rules it has several."""
@@ -62,15 +72,18 @@ class _Walk:
         self._application(service)
         if service is not None:
             self._service(service)
+            self._restarts()
             for part in self._parts():
                 self._part(part, service)
         self._gateway()
         ready = service is not None and service.status.is_true("Ready") and not service.is_leaving
         lasting = [cause for cause in self.causes if not cause.may_pass]
         told = [*lasting, *self.causes]
-        if not told and not ready:
+        if not lasting and not ready:
             said = said_by_kserve(service) if service else ""
-            told = [Cause(f"KServe has not finished: {said or 'it has said nothing yet'}", _LOOK_AGAIN)]
+            unfinished = Cause(f"KServe has not finished: {said or 'it has said nothing yet'}", _LOOK_AGAIN, may_pass=True)
+            refused = refusal(self.inquiry.refused(), said)
+            told = [refused] if refused else told or [unfinished]
         first = next(iter([*told, *self.notes]), None)
         return Diagnosis(ready and not told, tuple(self.steps), first.text if first else "", first.next_step if first else "")
 
@@ -86,7 +99,7 @@ class _Walk:
             return
         self.steps.append(Step(f"Application {name}", f"{found.status.sync.status}, {found.status.health.status}", one_line(found.problem)))
         refused = "; ".join(one_line(each) for each in found.refusals)
-        by_rule = refusal(self.inquiry, refused) if refused else None
+        by_rule = refusal(self.inquiry.refused(), refused)
         if service is None:
             self.steps.append(Step(f"InferenceService {self.inquiry.model}", "missing"))
             why = refused or f"the Application is {found.status.sync.status}, {found.status.health.status}"
@@ -95,12 +108,8 @@ class _Walk:
             )
             self.causes.append(by_rule or fallback)
         elif refused:
-            self.notes.append(
-                Cause(
-                    f"serving, but Git's newest is not applied: {by_rule.text if by_rule else refused}",
-                    f"correct {self.inquiry.source} and commit",
-                )
-            )
+            newest = by_rule or Cause(refused, f"correct {self.inquiry.source} and commit")
+            self.notes.append(replace(newest, text=f"serving, but Git's newest is not applied: {newest.text}"))
 
     def _service(self, service: InferenceService) -> None:
         self.steps.append(
@@ -115,6 +124,19 @@ class _Walk:
                 Cause("the InferenceService is being deleted", f"commit {self.inquiry.source} again if it is to stay", may_pass=False)
             )
 
+    def _restarts(self) -> None:
+        """What a ready model hides: containers that ended of late."""
+        found = restarted(self.pods, self.now)
+        if not found:
+            return
+        killed, last = out_of_memory(found), found[0]
+        if killed:
+            step = memory_step(self.inquiry, killed.pod, killed.container)
+        else:
+            step = self.inquiry.log_command(last.pod, last.container, previous=True)
+        told = killed or last
+        self.notes.append(Cause(f"ready, but {told.told(self.now)} (pod {told.pod.metadata.name})", step))
+
     def _parts(self) -> list[str]:
         model = self.inquiry.tenant.models[self.inquiry.model]
         companions = {"transformer": model.transformer, "explainer": model.explainer}
@@ -122,7 +144,8 @@ class _Walk:
 
     def _part(self, part: str, service: InferenceService) -> None:
         if self.inquiry.tenant.models[self.inquiry.model].scaling.mode == "standard":
-            self._pods([pod for pod in self.pods if pod.part == part])
+            sets = [one for one in self.seen.of(ReplicaSet) if one.metadata.labels.get(names.KSERVE_LABEL_PART) == part]
+            self._standard([pod for pod in self.pods if pod.part == part], sets)
             return
         name = names.inference_part(self.inquiry.model, part)
         knative = self.seen.named(KnativeService, name)
@@ -131,21 +154,34 @@ class _Walk:
             said = most_telling(service.status)
             step = "kubectl -n kserve logs deployment/kserve-controller-manager"
             made_none = Cause(f"KServe has made no Knative Service {name}: {said or 'it has said nothing yet'}", step, may_pass=not said)
-            self.causes.append(refusal(self.inquiry, said) or made_none)
+            # KServe writes into no status what refused it, only into an event.
+            refused = refusal(self.inquiry.refused(part), said) or warned_refusal(self.inquiry, service)
+            self.causes.append(refused or made_none)
             return
         newest, serving = knative.status.latest_created, knative.status.latest_ready
         self.steps.append(Step(f"Knative Service {name}", _state(knative.status), one_line(most_telling(knative.status))))
         # First the one that callers reach: its failure is worse than a canary's.
         for revision in dict.fromkeys(each for each in (serving, newest) if each):
-            found = self._revision(revision)
+            found = self._revision(revision, serving)
             if found:
                 self.causes.append(found.during_canary(newest, serving) if serving and revision != serving else found)
+        self._configuration(part, knative)
         routed = knative.status.find("RoutesReady")
         if newest == serving and routed.status == "False":
             step = "kubectl -n knative-serving logs deployment/net-gateway-api-controller"
             self.causes.append(Cause(f"Knative's route of {name} is not ready: {one_line(routed.message or routed.reason)}", step))
 
-    def _revision(self, name: str) -> Cause | None:
+    def _configuration(self, part: str, knative: KnativeService) -> None:
+        """What kept Knative from making the newest revision."""
+        configured, serving = knative.status.find("ConfigurationsReady"), knative.status.latest_ready
+        if configured.status != "False" or _NOT_MADE not in configured.message:
+            return
+        said = one_line(configured.message)
+        step = f"kubectl -n {self.inquiry.tenant.namespace_name} describe configuration {knative.metadata.name}"
+        cause = refusal(self.inquiry.refused(part), said) or Cause(f"Knative cannot make the newest revision: {said}", step)
+        self.causes.append(cause.during_canary("of the newest revision", serving) if serving else cause)
+
+    def _revision(self, name: str, serving: str) -> Cause | None:
         revision = self.seen.named(Revision, name)
         if revision is None:
             self.steps.append(Step(f"Revision {name}", "missing"))
@@ -167,13 +203,33 @@ class _Walk:
         sets = [one for one in self.seen.of(ReplicaSet) if one.metadata.name.startswith(f"{name}-deployment")]
         cause = self._pods_cause(own)
         if revision.status.is_true("Ready") and any(pod.is_ready for pod in own):
+            self._fewer(sets)
             return None  # one replica of several may start or leave at any time
-        return cause if cause and not cause.may_pass else revision_cause(self.inquiry, revision, sets) or cause
+        if is_given_up(revision, serving, self.pods):
+            return self._given_up(revision)
+        told = cause if cause and not cause.may_pass else revision_cause(self.inquiry, revision, sets)
+        return told or cause or warned_refusal(self.inquiry, revision)
 
-    def _pods(self, pods: Sequence[Pod]) -> None:
+    def _given_up(self, revision: Revision) -> Cause:
+        name, said = revision.metadata.name, one_line(revision.status.find("Ready").message)
+        refused = refusal(self.inquiry.refused(revision.metadata.labels.get(names.KSERVE_LABEL_PART, "")), said)
+        mend = f"`{delete_command(name, self.inquiry.tenant.namespace_name)}`, and Knative makes it anew"
+        text = given_up_text(name, refused.text if refused else said)
+        return Cause(text, f"{refused.next_step}; when that is applied, {mend}" if refused else mend)
+
+    def _standard(self, pods: Sequence[Pod], sets: Sequence[ReplicaSet]) -> None:
         cause = self._pods_cause(pods)
-        if cause and not any(pod.is_ready for pod in pods):
-            self.causes.append(cause)
+        if any(pod.is_ready for pod in pods):
+            self._fewer(sets)
+            return
+        refused = [set_cause(self.inquiry, one) for one in failed_sets(sets)]
+        self.causes += [*refused, *([cause] if cause else [])]
+
+    def _fewer(self, sets: Sequence[ReplicaSet]) -> None:
+        """What keeps a ready model from having more replicas."""
+        for one in failed_sets(sets):
+            cause = set_cause(self.inquiry, one)
+            self.notes.append(replace(cause, text=f"ready, but with fewer replicas than wanted: {cause.text}"))
 
     def _pods_cause(self, pods: Sequence[Pod]) -> Cause | None:
         found = [cause for pod in pods if (cause := self._pod(pod))]
@@ -187,7 +243,8 @@ class _Walk:
         if node and not node.status.is_true("Ready"):
             said = one_line(node.status.find("Ready").message)
             cause = Cause(f"node {node.metadata.name} of pod {name} is not ready: {said}", "`tidegate local ps`")
-        self.steps.append(Step(f"Pod {name}", "Ready" if pod.is_ready else pod.status.phase or "new", cause.text if cause else ""))
+        why = cause.text if cause else "; ".join(one.told(self.now) for one in restarted([pod], self.now))
+        self.steps.append(Step(f"Pod {name}", "Ready" if pod.is_ready else pod.status.phase or "new", why))
         if node:
             state = "Ready" if node.status.is_true("Ready") else "not ready"
             step = Step(f"Node {node.metadata.name}", state, SCHEDULED_ONLY if node.is_fake else "")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tidegate.errors import ToolError
 from tidegate.live.kubernetes import Kubernetes
-from tidegate.live.log_lines import last_line
+from tidegate.live.log_lines import last_error_line
 from tidegate.live.observed import Observed
 from tidegate.live.observed_pods import ContainerStatus, Pod
 from tidegate.live.observed_routes import Event
@@ -55,17 +55,17 @@ def look_up(cluster: Kubernetes, wanted: Sequence[tuple[type[Observed], str]], *
 
 
 def log_reader(cluster: Kubernetes) -> Callable[[Pod, ContainerStatus], str]:
-    """Gives the last line that a container said before it ended, empty when nothing is left of it."""
+    """Gives the last error that a container told of before it ended, empty when nothing is left of it."""
 
     def read(pod: Pod, container: ContainerStatus) -> str:
-        failure = container.failure
-        if failure and failure.message:
-            return last_line(failure.message)  # kubelet has kept the end of the log
-        options = ["logs", pod.metadata.name, f"--namespace={pod.metadata.namespace}", f"--container={container.name}", "--tail=20"]
+        ended = container.ended
+        if ended and ended.message:
+            return last_error_line(ended.message)  # kubelet has kept the end of the log
+        options = ["logs", pod.metadata.name, f"--namespace={pod.metadata.namespace}", f"--container={container.name}", "--tail=50"]
         now, before = options, [*options, "--previous"]
         for command in (before, now) if container.state.running else (now, before):
             try:
-                line = last_line(cluster.run(*command, timeout_seconds=15))
+                line = last_error_line(cluster.run(*command, timeout_seconds=15))
             except ToolError:  # kubelet forgets old attempts
                 continue
             if line:
@@ -75,12 +75,12 @@ def log_reader(cluster: Kubernetes) -> Callable[[Pod, ContainerStatus], str]:
     return read
 
 
-def event_reader(cluster: Kubernetes) -> Callable[[Pod], Sequence[Event]]:
-    """Gives the warnings about a pod."""
+def event_reader(cluster: Kubernetes) -> Callable[[Observed], Sequence[Event]]:
+    """Gives the warnings about an object."""
 
-    def read(pod: Pod) -> Sequence[Event]:
-        about = f"--field-selector=involvedObject.name={pod.metadata.name},type=Warning"
-        return look(cluster, [Event], f"--namespace={pod.metadata.namespace}", about).of(Event)
+    def read(about: Observed) -> Sequence[Event]:
+        chosen = f"--field-selector=involvedObject.kind={about.KIND},involvedObject.name={about.metadata.name},type=Warning"
+        return look(cluster, [Event], f"--namespace={about.metadata.namespace}", chosen).of(Event)
 
     return read
 

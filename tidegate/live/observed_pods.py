@@ -7,6 +7,9 @@ from pydantic import Field
 from tidegate.facts import names
 from tidegate.live.observed import Judged, Observed, ReadPart
 
+KSERVE_ANNOTATION_SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
+"""What a predictor loads; KServe writes it on each revision, and Knative passes it on to the pods."""
+
 KNATIVE_LABEL_REVISION = "serving.knative.dev/revision"
 """Knative puts it on every pod of a Revision."""
 
@@ -31,6 +34,12 @@ class Terminated(ReadPart):
     reason: str = ""
     message: str = ""
     exit_code: int = Field(default=0, alias="exitCode")
+    finished_at: str = Field(default="", alias="finishedAt")
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """Whether the kernel killed it for its memory."""
+        return self.reason == "OOMKilled"
 
 
 class ContainerState(ReadPart):
@@ -53,10 +62,14 @@ class ContainerStatus(ReadPart):
     last_state: ContainerState = Field(default=ContainerState(), alias="lastState")
 
     @property
+    def ended(self) -> Terminated | None:
+        """How it ended: just now, or last time if it has not been well since."""
+        return self.state.terminated or (None if self.ready else self.last_state.terminated)
+
+    @property
     def failure(self) -> Terminated | None:
         """How it ended badly: just now, or last time if it has not been well since."""
-        ended = self.state.terminated or (None if self.ready else self.last_state.terminated)
-        return ended if ended and ended.exit_code else None
+        return self.ended if self.ended and self.ended.exit_code else None
 
 
 class PodStatus(Judged):

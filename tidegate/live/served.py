@@ -2,70 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from tidegate.errors import ToolError
 from tidegate.facts import names
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
+from tidegate.live.causes import Inquiry, pod_cause
+from tidegate.live.given_up import delete_command, given_up_text, is_given_up
 from tidegate.live.kubernetes import Kubernetes
-from tidegate.live.observation import look
+from tidegate.live.observation import log_reader, look
 from tidegate.live.observed import Application, InferenceService, Judged, Node, ServiceComponent
 from tidegate.live.observed_pods import Pod
-
-SCHEDULED_ONLY = "scheduled, not executed"
-"""How a model is called whose pods are on pretended nodes: nothing answers for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationState:
-    """An Argo CD Application: is it applied, is it well, and if not, why."""
-
-    name: str
-    sync: str
-    health: str
-    problem: str
-
-    @property
-    def is_live(self) -> bool:
-        """Whether all it names is applied and healthy."""
-        return self.sync == "Synced" and self.health == "Healthy"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelState:
-    """A served model in one region.
-
-    `executed` says whether a real server answers, or pods are scheduled only; `instead_of` names the accelerator that a
-    CPU stands in for; `replicas` counts the predictor's pods, those that are leaving left out; `traffic` is percent by
-    revision; `problem` is empty when it is ready.
-    """
-
-    name: str
-    region: str
-    url: str
-    version: str
-    runtime: str
-    instead_of: str
-    replicas: int
-    ready_replicas: int
-    ready: bool
-    executed: bool
-    traffic: Mapping[str, int]
-    problem: str
-
-    @property
-    def execution(self) -> str:
-        """`executed` in words."""
-        if not self.executed:
-            return SCHEDULED_ONLY
-        return f"CPU instead of {self.instead_of}" if self.instead_of else "yes"
+from tidegate.live.observed_routes import Revision
+from tidegate.live.refusals import refusal
+from tidegate.live.restarts import out_of_memory, restarted
+from tidegate.live.states import ApplicationState, ModelState, unread
+from tidegate.live.versions import serving_version, wanted_version
 
 
 def observe(
-    cluster: Kubernetes, platform: Platform, region: str,
+    cluster: Kubernetes, platform: Platform, region: str, now: datetime | None = None,
 ) -> tuple[list[Node], tuple[ApplicationState, ...], tuple[ModelState, ...]] | None:  # fmt: skip
     """What the API server of `region` knows; None when it does not answer."""
     if not cluster.is_ready():
@@ -73,9 +34,9 @@ def observe(
     try:
         with ThreadPoolExecutor(2) as threads:
             # Two calls, because a selector holds for all kinds of a call and most pods are nobody's model.
-            serving = threads.submit(look, cluster, [Pod], "--all-namespaces", f"--selector={names.KSERVE_LABEL_MODEL}")
+            serving = threads.submit(look, cluster, [Pod, Revision], "--all-namespaces", f"--selector={names.KSERVE_LABEL_MODEL}")
             seen = look(cluster, [Node, Application, InferenceService])
-            pods = serving.result().of(Pod)
+            of_models = serving.result()
     except ToolError:  # it was ready a moment ago: somebody is stopping it
         return None
     applications = tuple(
@@ -85,8 +46,11 @@ def observe(
         for one in seen.of(Application)
     )
     nodes = seen.of(Node)
-    fake = {node.metadata.name for node in nodes if node.is_fake}
-    return nodes, applications, tuple(_models(platform, region, seen.of(InferenceService), pods, fake))
+    region_seen = _Seen(
+        cluster, region, platform, seen.of(InferenceService), of_models.of(Pod), of_models.of(Revision),
+        {node.metadata.name for node in nodes if node.is_fake}, now or datetime.now(UTC),
+    )  # fmt: skip
+    return nodes, applications, tuple(region_seen.models())
 
 
 def _application_problem(application: Application) -> str:
@@ -95,62 +59,111 @@ def _application_problem(application: Application) -> str:
     return application.problem
 
 
-def _models(platform: Platform, region: str, services: Sequence[InferenceService], pods: Sequence[Pod], fake: set[str]) -> list[ModelState]:
-    by_name = {(one.metadata.namespace, one.metadata.name): one for one in services}
-    domain = platform.clusters[region].domain
-    states: list[ModelState] = []
-    for tenant in platform.tenants_of(region):
-        for name, model in tenant.models.items():
-            own = [
-                pod for pod in pods
-                if pod.metadata.namespace == tenant.namespace_name and pod.metadata.labels.get(names.KSERVE_LABEL_MODEL) == name
-                and pod.part == "predictor" and not pod.is_leaving and pod.status.phase not in {"Succeeded", "Failed"}
-            ]  # fmt: skip
-            url = f"https://{tenant.host_in(domain)}/{name}"
-            service = by_name.get((tenant.namespace_name, name))
-            executed = is_executed(model) and not any(pod.spec.node_name in fake for pod in own)
-            states.append(_model(f"{tenant.name}/{name}", model, service, own, region=region, url=url, executed=executed))
-    return states
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One look at a region."""
+
+    cluster: Kubernetes
+    region: str
+    platform: Platform
+    services: Sequence[InferenceService]
+    pods: Sequence[Pod]
+    revisions: Sequence[Revision]
+    fake: set[str]
+    now: datetime
+
+    def models(self) -> Iterator[ModelState]:
+        """Every model that Git places here."""
+        by_name = {(one.metadata.namespace, one.metadata.name): one for one in self.services}
+        for tenant in self.platform.tenants_of(self.region):
+            for name in tenant.models:
+                yield self._model(tenant, name, by_name.get((tenant.namespace_name, name)))
+
+    def _model(self, tenant: Tenant, name: str, service: InferenceService | None) -> ModelState:
+        of_model = names.KSERVE_LABEL_MODEL
+        here = [
+            pod for pod in self.pods
+            if pod.metadata.namespace == tenant.namespace_name and pod.metadata.labels.get(of_model) == name
+            and not pod.is_leaving and pod.status.phase not in {"Succeeded", "Failed"}
+        ]  # fmt: skip
+        own = [pod for pod in here if pod.part == "predictor"]
+        revisions = [
+            one for one in self.revisions if one.metadata.namespace == tenant.namespace_name and one.metadata.labels.get(of_model) == name
+        ]
+        shares = _shares(service)
+        again = restarted(here, self.now)
+        killed = out_of_memory(again)
+        state = unread(self.platform, self.region, tenant, name, problem="")
+        executed = state.executed and not any(pod.spec.node_name in self.fake for pod in own)
+        given_up = [one for one in revisions if _is_given_up(one, service, here)]
+        return replace(
+            state,
+            known=True,
+            version=serving_version(shares, revisions, own),
+            wanted_version=wanted_version(service),
+            replicas=len(own),
+            ready_replicas=sum(pod.is_ready for pod in own),
+            ready=bool(service and not service.is_leaving and service.status.is_true("Ready")),
+            executed=executed,
+            traffic=shares,
+            restarts=sum(one.count for one in again),
+            out_of_memory_at=killed.ended.finished_at if killed else "",
+            given_up=tuple(one.metadata.name for one in given_up),
+            problem=self._problem(tenant, name, service, here if executed else [], given_up),
+        )
+
+    def _problem(
+        self, tenant: Tenant, name: str, service: InferenceService | None, pods: Sequence[Pod], given_up: Sequence[Revision],
+    ) -> str:  # fmt: skip
+        if service is None:
+            return "not applied yet"
+        if service.is_leaving:
+            return "is being deleted"
+        inquiry = Inquiry(tenant, name, log_reader(self.cluster), lambda _about: (), is_on_cpu(tenant.models[name], service))
+        newest = [pod for pod in pods if not pod.is_ready and pod.revision == _component(service, pod.part).latest_created]
+        failing = next((cause for pod in newest if (cause := pod_cause(inquiry, pod)) and not cause.may_pass), None)
+        said = said_by_kserve(service)
+        if given_up:
+            judged = given_up[0].status.find("Ready")
+            command = delete_command(given_up[0].metadata.name, tenant.namespace_name)
+            said = f"{given_up_text(given_up[0].metadata.name, ' '.join(judged.message.split()))}; `{command}` makes it anew"
+        elif failing:
+            said = failing.text
+        if refused := refusal(inquiry.refused(), said):
+            said = f"{refused.text}; {refused.next_step}"
+        if not service.status.is_true("Ready"):
+            return said or "not judged yet"
+        is_behind = service.status.is_refused or any(_is_behind(service, pod.part) for pod in newest if failing) or bool(given_up)
+        return f"the version before serves on; the new one: {said}" if is_behind else ""
 
 
-def _model(
-    name: str, model: ServedModel, service: InferenceService | None, pods: Sequence[Pod], *, region: str, url: str, executed: bool,
-) -> ModelState:  # fmt: skip
-    alternative = model.also_on_cpu
-    traffic = service.status.components.get("predictor", ServiceComponent()).traffic if service else ()
+def _component(service: InferenceService, part: str) -> ServiceComponent:
+    return service.status.components.get(part, ServiceComponent())
+
+
+def _is_behind(service: InferenceService, part: str) -> bool:
+    """Whether an older revision of a part serves on."""
+    component = _component(service, part)
+    return bool(component.latest_ready) and component.latest_ready != component.latest_created
+
+
+def _is_given_up(revision: Revision, service: InferenceService | None, pods: Sequence[Pod]) -> bool:
+    component = _component(service, revision.metadata.labels.get(names.KSERVE_LABEL_PART, "")) if service else ServiceComponent()
+    return revision.metadata.name == component.latest_created and is_given_up(revision, component.latest_ready, pods)
+
+
+def _shares(service: InferenceService | None) -> dict[str, int]:
     shares: dict[str, int] = {}
-    for one in traffic:
+    for one in _component(service, "predictor").traffic if service else ():
         # A revision stands there twice, once by its tag, while a canary is judged.
         shares[one.revision] = shares.get(one.revision, 0) + one.percent
-    return ModelState(
-        name=name,
-        region=region,
-        url=url,
-        version=service.spec.predictor.model.storage_uri.rstrip("/").rpartition("/")[2] if service else "",
-        runtime=str(alternative.runtime if alternative else model.runtime),
-        instead_of=str(model.accelerator.accelerator) if model.accelerator and alternative else "",
-        replicas=len(pods),
-        ready_replicas=sum(pod.is_ready for pod in pods),
-        ready=bool(service and not service.is_leaving and service.status.is_true("Ready")),
-        executed=executed,
-        traffic={revision: percent for revision, percent in shares.items() if percent},
-        problem=_problem(service),
-    )
+    return {revision: percent for revision, percent in shares.items() if percent}
 
 
-def is_executed(model: ServedModel) -> bool:
-    """Whether the embedded region can run it: on CPU, by itself or in place of an accelerator."""
-    return model.accelerator is None or model.also_on_cpu is not None
-
-
-def _problem(service: InferenceService | None) -> str:
-    if service is None:
-        return "not applied yet"
-    if service.is_leaving:
-        return "is being deleted"
-    if service.status.is_true("Ready"):
-        return f"the version before serves on; the new one: {said_by_kserve(service)}" if service.status.is_refused else ""
-    return said_by_kserve(service) or "not judged yet"
+def is_on_cpu(model: ServedModel, service: InferenceService | None) -> bool:
+    """Whether a cluster runs `model` as its `also_on_cpu` says."""
+    alternative = model.also_on_cpu
+    return bool(service and alternative and service.spec.predictor.model.runtime == names.serving_runtime(alternative.runtime))
 
 
 def said_by_kserve(service: InferenceService) -> str:

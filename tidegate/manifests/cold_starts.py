@@ -37,7 +37,7 @@ def cold_start_findings(platform: Platform, cluster: str, objects: Sequence[Plac
                 RULE, at,
                 f"from nothing the model takes {numerals.seconds(budget.seconds)} ({budget}), and Knative gives up after {deadline}",
                 "state the weights' size_gib or measured phases in the tenant's file, make the model smaller, or raise "
-                "GPU_DEADLINE_SECONDS in tidegate/facts/cold_start.py",
+                "LONGEST_DEADLINE_SECONDS in tidegate/facts/cold_start.py",
                 annotated,
             )  # fmt: skip
 

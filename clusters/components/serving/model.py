@@ -12,7 +12,7 @@ from clusters.objects.kserve import InferenceService, Part, Predictor, Resources
 from clusters.objects.placement import placement, priority_class
 from tidegate.facts import cloud_names, names, numerals
 from tidegate.facts.cluster import Cluster
-from tidegate.facts.cold_start import deadline_seconds
+from tidegate.facts.cold_start import DEFAULT_DEADLINE_SECONDS, deadline_seconds
 from tidegate.facts.models.knative_limits import TIMEOUT_SECONDS_DEFAULT, timeout_seconds
 from tidegate.facts.models.protocols import PROTOCOLS
 from tidegate.facts.models.served_model import Companion, ServedModel
@@ -45,6 +45,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
             "resources": _resources(cluster, model.resources, model.accelerator),
         },
     }
+    predictor["annotations"] |= _deadline(cluster, model)
     if protocols := PROTOCOLS.get(model.runtime):
         predictor["model"]["protocolVersion"] = protocols[0]
     if model.dense_pool:
@@ -121,9 +122,14 @@ def _pod_annotations(tenant: Tenant, model: ServedModel, *, part: str, floor: in
     if tenant.tier.is_hot:
         # Warm calls go straight to the pods: through the activator the median rose from 1.3 to 3.9 ms in a trial.
         annotations["autoscaling.knative.dev/target-burst-capacity"] = "0"
-    if model.accelerator and part == "predictor":
-        annotations["serving.knative.dev/progress-deadline"] = f"{deadline_seconds(model)}s"
     return annotations
+
+
+def _deadline(cluster: Cluster, model: ServedModel) -> dict[str, str]:
+    """How long Knative waits for the predictor, which follows from what its start takes; nobody waits in Standard mode."""
+    seconds = deadline_seconds(cluster, model)
+    needs_more = model.scaling.mode == "knative" and seconds != DEFAULT_DEADLINE_SECONDS
+    return {"serving.knative.dev/progress-deadline": f"{seconds}s"} if needs_more else {}
 
 
 def _spread(name: str, part: str, topology_key: str) -> TopologySpread:

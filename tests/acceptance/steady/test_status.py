@@ -13,7 +13,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.embedded.region_status import RegionState
 from tidegate.facts.embedded import served_here
-from tidegate.live.served import SCHEDULED_ONLY
+from tidegate.live.states import SCHEDULED_ONLY
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(asks=[])]
 

@@ -15,7 +15,7 @@ from tests.measure.bench.entries import put
 from tidegate.facts.storm import START_AT_ONCE, Storm, StormResult, simulate
 
 WEIGHTS_GIB = (12.0, 24.0)
-"""Of one model: of the smaller ones none misses its deadline in either case, of the larger ones all do without waves."""
+"""Of one model: without waves the smaller ones miss their deadline once each, the larger ones at every attempt."""
 
 SHARES = (0.1, 0.5, 1.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from tests.tidegate.live.canned_cluster import (  # fmt: skip
@@ -33,8 +34,8 @@ STORAGE_LOG = (
 )
 
 
-def explain(*objects: Object, logs: dict[str, str] | None = None, **options: Any) -> Diagnosis:
-    return explain_live(CannedCluster(objects, logs, **options), platform().tenants["fraud"], "scorer")
+def explain(*objects: Object, logs: dict[str, str] | None = None, now: datetime | None = None, **options: Any) -> Diagnosis:
+    return explain_live(CannedCluster(objects, logs, **options), platform().tenants["fraud"], "scorer", now)
 
 
 def starting(*objects: Object) -> list[Object]:

@@ -24,6 +24,7 @@ from tests.tidegate.live.canned_cluster import (  # fmt: skip
     node,
     platform,
     pod,
+    revision,
 )
 from tidegate.checkout import Checkout
 from tidegate.cli.screen import Screen
@@ -35,7 +36,8 @@ from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import look, look_up
 from tidegate.live.observed import Application, InferenceService, Node
 from tidegate.live.observed_pods import Pod
-from tidegate.live.served import ApplicationState, ModelState, observe
+from tidegate.live.served import observe
+from tidegate.live.states import ApplicationState, ModelState
 
 KUBECTL = """#!/bin/sh
 # Stands for kubectl: an API server that knows nodes and pods, and no add-on yet.
@@ -70,10 +72,11 @@ def shares(*traffic: tuple[str, int, str]) -> Object:
 
 
 def test_ready_model_with_its_url_version_replicas_and_traffic() -> None:
-    found = models(shares((FIRST, 90, ""), (SECOND, 10, "")), pod(ready=True), pod("scorer-2", SECOND), node())["fraud/scorer"]
+    found = models(shares((FIRST, 100, "")), pod(ready=True), pod("scorer-2"), node(), revision())["fraud/scorer"]
     assert found == ModelState(
-        name="fraud/scorer", region="live-1", url="https://fraud.live-1.models.example.com/scorer", version="1", runtime="mlserver-lightgbm",
-        instead_of="", replicas=2, ready_replicas=1, ready=True, executed=True, traffic={FIRST: 90, SECOND: 10}, problem="",
+        name="fraud/scorer", region="live-1", url="https://fraud.live-1.models.example.com/scorer", version="1", wanted_version="1",
+        runtime="mlserver-lightgbm", instead_of="", replicas=2, ready_replicas=1, ready=True, executed=True, traffic={FIRST: 100},
+        restarts=0, out_of_memory_at="", given_up=(), problem="",
     )  # fmt: skip
 
 
@@ -206,6 +209,10 @@ def test_region_that_just_started_is_read_through_kubectl(kubectl: Kubernetes, t
     assert ([one.metadata.name for one in nodes], none_yet, len(all_models)) == (["fake-1", "live-1-node-1"], (), 6)
     calls = (tmp_path / "calls").read_text().splitlines()
     assert "get nodes,applications.argoproj.io,inferenceservices.serving.kserve.io --all-namespaces --output=json --chunk-size=0" in calls
+    assert (
+        "get pods,revisions.serving.knative.dev --all-namespaces --selector=serving.kserve.io/inferenceservice --output=json --chunk-size=0"
+        in calls
+    )
     assert "get nodes --all-namespaces --output=json --chunk-size=0" in calls
 
 
@@ -223,18 +230,20 @@ def test_objects_looked_up_by_name_may_be_missing() -> None:
 
 def test_regions_that_do_not_run_are_down(tmp_path: Path) -> None:
     local = Local(Checkout(tmp_path), platform(), read_addresses(Checkout(ROOT)))
-    assert read_regions(local, {"kubectl": Path("never-asked")}) == [
-        RegionState(name, False, False, {}, {}, 0.0, (), ()) for name in ("live-1", "live-2")
-    ]
+    for state, name in zip(read_regions(local, {"kubectl": Path("never-asked")}), ("live-1", "live-2"), strict=True):
+        assert replace(state, models=()) == RegionState(name, False, False, {}, {}, 0.0, (), ())
+        assert {(one.known, one.ready, one.problem) for one in state.models} == {
+            (False, False, f"unknown: the machine of {name} does not run")
+        }
     assert read_region(local, "live-1", {"kubectl": Path("never-asked")}).waiting_for == ["API server"]
 
 
 def region(**changes: Any) -> RegionState:
     cpu = ModelState(
-        "assistant/chat", "live-1", "https://assistant.live-1.models.example.com/chat", "1", "ngram", "nvidia-l4", 1, 1, True, True,
-        {FIRST: 90, SECOND: 10}, "",
+        "assistant/chat", "live-1", "https://assistant.live-1.models.example.com/chat", "1", "1", "ngram", "nvidia-l4", 1, 1, True, True,
+        {FIRST: 90, SECOND: 10}, 0, "", (), "",
     )  # fmt: skip
-    scheduled = ModelState("scoring/batch", "live-1", "https://x/batch", "1", "torchserve", "", 1, 1, False, False, {}, "")
+    scheduled = ModelState("scoring/batch", "live-1", "https://x/batch", "1", "1", "torchserve", "", 1, 1, False, False, {}, 0, "", (), "")
     unready = ApplicationState("tenant-fraud", "OutOfSync", "Healthy", "differ from Git: Gateway edge")
     state: dict[str, Any] = {
         "name": "live-1", "running": True, "api_ready": True, "nodes": {"live-1-node-1": True}, "fake_nodes": {"f": False},
@@ -275,5 +284,14 @@ def test_json_lists_every_key_of_a_model(capsys: pytest.CaptureFixture[str]) -> 
     Screen(as_json=True).answer({"models": models_of([region()])})
     first = json.loads(capsys.readouterr().out)["models"][0]
     assert list(first) == [
-        "name", "region", "url", "version", "runtime", "instead_of", "replicas", "ready_replicas", "ready", "executed", "traffic", "problem",
+        "name", "region", "url", "version", "wanted_version", "runtime", "instead_of", "replicas", "ready_replicas", "ready", "executed", "traffic",
+        "restarts", "out_of_memory_at", "given_up", "problem", "known",
     ]  # fmt: skip
+
+
+def test_table_tells_the_version_that_answers_and_what_was_started_again(capsys: pytest.CaptureFixture[str]) -> None:
+    killed = replace(region().models[1], wanted_version="2", restarts=3, out_of_memory_at="2026-11-21T11:54:12Z")
+    show_regions(Screen(), [region(models=(killed,))])
+    shown = capsys.readouterr().out
+    for expected in ("1 (2 wanted)", "restarts: 3", "OOMKilled"):
+        assert expected in shown

@@ -41,13 +41,17 @@ def test_storm_of_large_models_never_ends_without_waves() -> None:
 
 
 def test_waves_bring_the_first_early_and_the_last_late() -> None:
-    """Of smaller models none is given up; then waves cost the last ones time, which is their price."""
+    """Smaller models are given up once each without waves; with them the last ones come a little later, which is their price."""
     storm = Storm(weights_gib=12)
     without, with_waves = simulate(storm), simulate(storm, START_AT_ONCE)
-    assert without.given_up == with_waves.given_up == 0
-    assert with_waves.share_up_by(0.1) < without.share_up_by(0.1) / 2
+    assert (without.given_up, with_waves.given_up) == (200, 0)
+    assert with_waves.share_up_by(0.1) < without.share_up_by(0.1) / 3
     assert with_waves.share_up_by(0.5) <= without.share_up_by(0.5)
-    assert with_waves.share_up_by(1) > without.share_up_by(1)
+    assert without.share_up_by(1) < with_waves.share_up_by(1) < 1.1 * without.share_up_by(1)
+
+
+def test_deadline_of_a_storms_models_follows_their_budget() -> None:
+    assert (Storm(weights_gib=12).deadline_seconds, Storm(weights_gib=24).deadline_seconds) == (1260, 1500)
 
 
 def test_nothing_is_fetched_twice_unless_it_was_given_up() -> None:

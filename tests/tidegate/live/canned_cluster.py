@@ -93,8 +93,9 @@ def _is_wanted(one: Object, wanted: Sequence[tuple[str, str]], options: Mapping[
     key, _, value = options.get("selector", "").partition("=")
     if key and (key not in metadata.get("labels", {}) or value not in {"", metadata["labels"][key]}):
         return False
-    about = options.get("field-selector", "")
-    return not about or f"involvedObject.name={one['involvedObject']['name']}," in f"{about},"
+    asked = [part.partition("=") for part in options.get("field-selector", "").split(",")]
+    about = {field.removeprefix("involvedObject."): value for field, _, value in asked if field.startswith("involvedObject.")}
+    return all(one["involvedObject"].get(field) == value for field, value in about.items())
 
 
 def condition(kind: str, status: bool | None, reason: str = "", message: str = "") -> Object:
@@ -139,14 +140,26 @@ def knative(*, newest: str = FIRST, serving: str | None = FIRST, routes: Object 
     return make("serving.knative.dev/v1", "Service", "scorer-predictor", metadata={"labels": PARTS}, status=status)
 
 
-def revision(name: str = FIRST, *conditions: Object) -> Object:
+def loads(version: str) -> Object:
+    """The annotation by which KServe says what a revision and its pods load."""
+    return {"internal.serving.kserve.io/storage-initializer-sourceuri": f"s3://tidegate-live-1-models-1/fraud/scorer/{version}"}
+
+
+def revision(name: str = FIRST, *conditions: Object, version: str = "1") -> Object:
     return make(
         "serving.knative.dev/v1",
         "Revision",
         name,
-        metadata={"labels": PARTS},
+        metadata={"labels": PARTS, "annotations": loads(version)},
         status={"conditions": list(conditions or [condition("Ready", True)])},
     )
+
+
+GIVEN_UP = (
+    condition("Ready", False, "ProgressDeadlineExceeded", "Initial scale was never achieved"),
+    condition("Active", False, "TimedOut", "The target could not be activated."),
+)
+"""Of a revision that was not up before its deadline: Knative has taken its pods away and makes no others."""
 
 
 def replica_set(message: str) -> Object:
@@ -193,7 +206,8 @@ def gateway(*, programmed: bool = True) -> Object:
 
 
 def event(
-    message: str, *, about: str = "scorer-1", field: str = "spec.containers{queue-proxy}", at: str = "2026-11-21T11:56:00Z"
-) -> Object:
-    involved = {"kind": "Pod", "name": about, "fieldPath": field}
-    return make("v1", "Event", f"{about}.{at}", involvedObject=involved, reason="Unhealthy", message=message, lastTimestamp=at)
+    message: str, *, about: str = "scorer-1", kind: str = "Pod", field: str = "spec.containers{queue-proxy}",
+    reason: str = "Unhealthy", at: str = "2026-11-21T11:56:00Z",
+) -> Object:  # fmt: skip
+    involved = {"kind": kind, "name": about, "fieldPath": field}
+    return make("v1", "Event", f"{about}.{at}", involvedObject=involved, reason=reason, message=message, lastTimestamp=at)

@@ -19,6 +19,7 @@ from tests.tidegate.embedded.canned_models import (
 )
 from tests.tidegate.live.canned_cluster import (  # fmt: skip
     FIRST,
+    GIVEN_UP,
     PARTS,
     SECOND,
     Object,
@@ -37,6 +38,8 @@ from tests.tidegate.live.canned_cluster import (  # fmt: skip
 )
 
 REFUSED = {"reason": "Error", "exitCode": 65}
+KILLED = {"reason": "OOMKilled", "exitCode": 137}
+DONE = {"reason": "Completed", "exitCode": 0}
 QUOTA = 'pods "scorer-1" is forbidden: exceeded quota: tenant, requested: requests.cpu=2, used: requests.cpu=63, limited: requests.cpu=64'
 POLICY = "ValidatingAdmissionPolicy 'require-digest' with binding 'require-digest' denied request: images are named by digest"
 PULL = 'Back-off pulling image "registry.example.com/tidegate/mlserver@sha256:0": not found'
@@ -55,7 +58,7 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
     ),
     "application-refused-by-policy": (
         [sync_failed(POLICY), *EDGE], {}, "refused by policy: InferenceService scorer: ValidatingAdmissionPolicy 'require-digest'",
-        "change gitops/tenants/fraud.yaml as the message asks",
+        "change what the message names in gitops/tenants/fraud.yaml",
     ),
     "application-refused-by-project": (
         [sync_failed("resource :ClusterRole is not permitted in project tenant-fraud"), *EDGE], {},
@@ -67,7 +70,7 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
     ),
     "knative-service-refused": (
         [application(), inference_service(ready=False, conditions=[condition("PredictorReady", False, "", 'admission webhook "x" denied the request: no')]), *EDGE], {},
-        'refused by policy: admission webhook "x" denied the request: no', "as the message asks",
+        'refused by policy: admission webhook "x" denied the request: no', "what the message names",
     ),
     "knative-service-not-made": (
         [application(), inference_service(ready=False, conditions=[condition("PredictorReady", False, "", "no runtime found")]), *EDGE], {},
@@ -112,7 +115,71 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
     ),
     "out-of-memory": (
         starting(pod(status={"containerStatuses": [waiting("kserve-container", "CrashLoopBackOff", last={"reason": "OOMKilled", "exitCode": 137})]})), {},
-        "container kserve-container needs more memory than its limit (OOMKilled)", "raise memory_gib of models.scorer",
+        "container kserve-container needs more memory than its limit (OOMKilled)", "raise models.scorer.resources.memory_gib in gitops/tenants/fraud.yaml",
+    ),
+    "out-of-memory-of-a-companion": (
+        starting(pod(metadata={"labels": {**PARTS, "component": "transformer", "serving.knative.dev/revision": FIRST}}, status={"containerStatuses": [waiting("kserve-container", "CrashLoopBackOff", last=KILLED)]})), {},
+        "container kserve-container needs more memory than its limit (OOMKilled)", "raise models.scorer.transformer.resources.memory_gib in",
+    ),
+    "out-of-memory-of-what-fetches": (
+        starting(initializing(terminated=KILLED)), {}, "container storage-initializer needs more memory than its limit", "clusters/addons/kserve.py",
+    ),
+    "server-ends-without-an-error": (
+        starting(pod(status={"containerStatuses": [waiting("queue-proxy", "CrashLoopBackOff", last=CRASHED), waiting("kserve-container", "CrashLoopBackOff", last=DONE)]})),
+        {"scorer-1/kserve-container": "serving\nERROR: no model of that name\nbye\n"},
+        "container kserve-container ends by itself (exit code 0, 4 restarts): ERROR: no model of that name", "logs scorer-1 -c kserve-container",
+    ),
+    "server-ended-a-moment-ago": (
+        starting(pod(status={"containerStatuses": [container("queue-proxy", last=CRASHED, restarts=1), container("kserve-container", terminated=DONE)]})),
+        {"scorer-1/kserve-container": "serving\n"}, "container kserve-container ends by itself (exit code 0, 0 restarts): serving", "logs scorer-1 -c kserve-container",
+    ),
+    "server-ended-and-runs-again": (
+        starting(pod(status={"containerStatuses": [container(restarts=1, last=DONE), container("queue-proxy")]})),
+        {"scorer-1/kserve-container": "serving", "scorer-1/kserve-container --previous": "Segmentation fault"},
+        "container kserve-container ends by itself (exit code 0, 1 restarts): Segmentation fault", "logs scorer-1 -c kserve-container --previous",
+    ),
+    "server-ended-and-so-did-the-meshs-sidecar": (
+        starting(pod(status={
+            "initContainerStatuses": [container("storage-initializer", ready=True, terminated=DONE), waiting("istio-proxy", "CrashLoopBackOff", last=CRASHED)],
+            "containerStatuses": [waiting("kserve-container", "CrashLoopBackOff", last=CRASHED), container("queue-proxy")],
+        })),
+        {"scorer-1/kserve-container": TRACEBACK}, "container kserve-container crashes (exit code 1, 4 restarts): ModuleNotFoundError", "logs scorer-1 -c kserve-container",
+    ),
+    "sidecar-fails-and-the-server-waits": (
+        starting(pod(status={
+            "initContainerStatuses": [container("storage-initializer", ready=True, terminated=DONE), waiting("istio-proxy", "CrashLoopBackOff", last=CRASHED)],
+            "containerStatuses": [waiting("kserve-container", "PodInitializing"), waiting("queue-proxy", "PodInitializing")],
+        })),
+        {"scorer-1/istio-proxy": "no certificate"}, "container istio-proxy crashes (exit code 1, 4 restarts): no certificate", "logs scorer-1 -c istio-proxy",
+    ),
+    "error-comes-before-the-last-words": (
+        starting(pod(status={"containerStatuses": [waiting("kserve-container", "CrashLoopBackOff", last=CRASHED)]})),
+        {"scorer-1/kserve-container": f"{TRACEBACK}INFO: shutting down\n"}, "container kserve-container crashes (exit code 1, 4 restarts): ModuleNotFoundError", "logs",
+    ),
+    "given-up": (
+        starting(revision(FIRST, *GIVEN_UP)), {},
+        "Knative gave up on revision scorer-predictor-00001 at its progress deadline and tries it no more: Initial scale was never achieved",
+        "`kubectl delete revisions.serving.knative.dev scorer-predictor-00001 --namespace=tenant-fraud --cascade=foreground`, and Knative makes it anew",
+    ),
+    "given-up-after-crashes": (
+        starting(revision(FIRST, condition("Ready", False, "ExitCode1", "Container failed with: no model"), condition("Active", False, "NoTraffic", ""))), {},
+        "Knative gave up on revision scorer-predictor-00001 at its progress deadline and tries it no more: Container failed with: no model", "--cascade=foreground",
+    ),
+    "given-up-for-a-quota": (
+        starting(revision(FIRST, condition("Ready", False, "FailedCreate", QUOTA), GIVEN_UP[1])), {},
+        "Knative gave up on revision scorer-predictor-00001 at its progress deadline and tries it no more: quota exceeded: tenant, requested: requests.cpu=2",
+        "then commit; when that is applied, `kubectl delete revisions.serving.knative.dev",
+    ),
+    "canary-given-up": (
+        [*OLDER, revision(SECOND, *GIVEN_UP)], {},
+        f"canary {SECOND} is not ready, {FIRST} keeps serving: Knative gave up on revision {SECOND}", f"kubectl delete revisions.serving.knative.dev {SECOND} ",
+    ),
+    "failed-but-still-tried": (
+        starting(revision(FIRST, condition("Ready", False, "ContainerMissing", FETCH), condition("Active", None))), {}, "image cannot be resolved", "push",
+    ),
+    "failed-with-a-pod": (
+        starting(revision(FIRST, *GIVEN_UP), pod(status={"containerStatuses": [waiting("kserve-container", "CrashLoopBackOff", last=CRASHED)]})),
+        {"scorer-1/kserve-container": TRACEBACK}, "container kserve-container crashes", "logs scorer-1",
     ),
     "container-not-created": (
         starting(pod(status={"containerStatuses": [waiting("kserve-container", "CreateContainerConfigError", 'secret "s3" not found')]})), {},
@@ -142,9 +209,9 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
         f"GPU pool l4-whole has no room for pod scorer-1: {INSUFFICIENT}", "raise gpu_pools.l4-whole.max_gpus",
     ),
     "quota-exceeded": (
-        starting(replica_set(QUOTA)), {}, "quota exceeded: tenant, requested: requests.cpu=2, used: requests.cpu=63, limited: requests.cpu=64", "raise quota in gitops/tenants/fraud.yaml",
+        starting(replica_set(QUOTA)), {}, "quota exceeded: tenant, requested: requests.cpu=2, used: requests.cpu=63, limited: requests.cpu=64", "raise quota.cpu, or lower models.scorer.resources.cpu or",
     ),
-    "pod-refused-by-policy": (starting(replica_set(f'pods "scorer-1" is forbidden: {POLICY}')), {}, "refused by policy: pods", "as the message asks"),
+    "pod-refused-by-policy": (starting(replica_set(f'pods "scorer-1" is forbidden: {POLICY}')), {}, "refused by policy: pods", "what the message names"),
     "pod-not-created": (starting(replica_set("service account not found")), {}, "pods cannot be created: service account not found", "describe replicaset"),
     "revision-failed": (
         starting(revision(FIRST, condition("Ready", False, "ProgressDeadlineExceeded", "Initial scale was never achieved"))), {},

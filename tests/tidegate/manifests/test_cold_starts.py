@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 
+from clusters.components.serving.model import inference_service
 from tests.root import ROOT
 from tidegate.facts import inventory
-from tidegate.facts.cold_start import IMAGE_GIB, NODE_SECONDS, START_SECONDS, cold_start, deadline_seconds
+from tidegate.facts.cold_start import (
+    DEFAULT_DEADLINE_SECONDS,
+    IMAGE_GIB,
+    LONGEST_DEADLINE_SECONDS,
+    NODE_SECONDS,
+    START_SECONDS,
+    cold_start,
+    deadline_seconds,
+)
 from tidegate.facts.models.served_model import MeasuredPhase, Runtime, ServedModel
 from tidegate.facts.nodes.accelerators import Accelerator
 from tidegate.facts.platform import Platform
@@ -60,7 +69,7 @@ def test_every_served_model_is_up_before_its_deadline(platform: Platform) -> Non
         assert [str(finding) for finding in cold_start_findings(platform, name, objects)] == []
         for tenant in platform.tenants_of(name):
             for model in tenant.models.values():
-                assert cold_start(platform.clusters[name], model).seconds <= deadline_seconds(model)
+                assert cold_start(platform.clusters[name], model).seconds <= deadline_seconds(platform.clusters[name], model)
 
 
 def test_over_budget_is_refused_phase_by_phase(platform: Platform, chat: Placed) -> None:
@@ -69,9 +78,39 @@ def test_over_budget_is_refused_phase_by_phase(platform: Platform, chat: Placed)
         (
             f"{CHAT}: spec.predictor.annotations[{DEADLINE}] = 1800s: from nothing the model takes 2033.3 s (node 180 s, image 183.3 s, weights "
             "1250 s, load 420 s), and Knative gives up after 1800; state the weights' size_gib or measured phases in the tenant's file, make the "
-            "model smaller, or raise GPU_DEADLINE_SECONDS in tidegate/facts/cold_start.py [cold-start-over-deadline]"
+            "model smaller, or raise LONGEST_DEADLINE_SECONDS in tidegate/facts/cold_start.py [cold-start-over-deadline]"
         )
     ]
+
+
+def test_deadline_follows_the_budget_between_knatives_own_and_the_longest(platform: Platform) -> None:
+    live = platform.clusters["live-1"]
+
+    def both(model: ServedModel) -> tuple[float, int]:
+        return cold_start(live, model).seconds, deadline_seconds(live, model)
+
+    assert both(platform.tenants["assistant"].models["chat"]) == (607.3, 1260), "twice the budget, in whole minutes"
+    assert both(platform.tenants["fraud"].models["scorer"])[1] == DEFAULT_DEADLINE_SECONDS
+    assert both(large(platform, 100))[1] == both(large(platform, 10_000))[1] == LONGEST_DEADLINE_SECONDS
+    fast = tuple(MeasuredPhase(phase=phase, seconds=160, measured_on="2026-11-21") for phase in ("node", "image", "weights", "load"))
+    assert both(large(platform, 24, cold_start=fast)) == (640, 1320)
+
+
+@pytest.mark.parametrize(("mode", "gib", "deadline"), [("knative", 12, "1260s"), ("knative", 60, "1800s"), ("standard", 12, None)])
+def test_rendered_deadline_is_the_models_own(platform: Platform, mode: str, gib: float, deadline: str | None) -> None:
+    model = large(platform, gib)
+    scaled = model.model_copy(update={"scaling": model.scaling.model_copy(update={"mode": mode, "min_replicas": 1})})
+    tenant = platform.tenants["assistant"].model_copy(update={"models": {"chat": scaled}})
+    rendered = inference_service(platform.clusters["live-1"], tenant, "chat", scaled)
+    assert rendered["spec"]["predictor"]["annotations"].get(DEADLINE) == deadline
+
+
+def test_large_model_on_a_cpu_has_a_longer_deadline_too(platform: Platform) -> None:
+    tenant = platform.tenants["fraud"]
+    model = tenant.models["scorer"]
+    huge = model.model_copy(update={"artefact": model.artefact.model_copy(update={"size_gib": 40})})
+    rendered = inference_service(platform.clusters["live-1"], tenant.model_copy(update={"models": {"scorer": huge}}), "scorer", huge)
+    assert rendered["spec"]["predictor"]["annotations"][DEADLINE] == "1140s"
 
 
 def test_measured_phase_takes_the_tables_place(platform: Platform, chat: Placed) -> None:
