@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from clusters.components.serving import dense_pool
 from clusters.components.serving.runtimes import DENSE_POOL, MODEL_FORMATS, container_security
-from clusters.objects.kserve import InferenceService, Part, Predictor, Resources, TopologySpread
+from clusters.objects.kserve import Companions, InferenceService, ModelOptions, Part, Predictor, Resources, TopologySpread
 from clusters.objects.placement import placement, priority_class
 from tidegate.facts import cloud_names, names, numerals
 from tidegate.facts.cluster import Cluster
@@ -34,22 +34,32 @@ CPU_TARGET_PERCENT = 60
 
 
 def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> InferenceService:
-    """The InferenceService of `model` in one cluster."""
+    """The InferenceService of `model` in one cluster.
+
+    `storageUri` is the last line of its file, and admission demands it: of a file that ends early nothing is applied (decision 0045).
+    """
+    options: ModelOptions = {}
+    if protocols := PROTOCOLS.get(model.runtime):
+        options["protocolVersion"] = protocols[0]
+    if model.dense_pool:
+        options["env"] = dense_pool.environment(tenant, name, model.dense_pool)
     predictor: Predictor = {
         **_part(tenant, name, model, part="predictor", floor=model.scaling.min_replicas, ceiling=model.scaling.max_replicas),
         **placement(cluster, model),
         "model": {
             "modelFormat": {"name": MODEL_FORMATS[model.runtime]},
             "runtime": names.serving_runtime(DENSE_POOL if model.dense_pool else model.runtime),
-            "storageUri": cloud_names.in_models_bucket(model.artefact_in(cluster.stage).uri, cluster.name, cluster.account_id),
             "resources": _resources(cluster, model.resources, model.accelerator),
+            **options,
+            "storageUri": cloud_names.in_models_bucket(model.artefact_in(cluster.stage).uri, cluster.name, cluster.account_id),
         },
     }
-    if protocols := PROTOCOLS.get(model.runtime):
-        predictor["model"]["protocolVersion"] = protocols[0]
-    if model.dense_pool:
-        predictor["model"]["env"] = dense_pool.environment(tenant, name, model.dense_pool)
-    service: InferenceService = {
+    companions: Companions = {}
+    if model.transformer:
+        companions["transformer"] = _companion(cluster, tenant, name, model, part="transformer", companion=model.transformer)
+    if model.explainer:
+        companions["explainer"] = _companion(cluster, tenant, name, model, part="explainer", companion=model.explainer)
+    return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
         "metadata": {
@@ -63,13 +73,8 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
             },
             "annotations": _annotations(cluster, tenant, name, model),
         },
-        "spec": {"predictor": predictor},
+        "spec": {**companions, "predictor": predictor},
     }
-    if model.transformer:
-        service["spec"]["transformer"] = _companion(cluster, tenant, name, model, part="transformer", companion=model.transformer)
-    if model.explainer:
-        service["spec"]["explainer"] = _companion(cluster, tenant, name, model, part="explainer", companion=model.explainer)
-    return service
 
 
 def _annotations(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> dict[str, str]:
@@ -87,7 +92,8 @@ def _annotations(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel
     if model.scaling.mode == "standard":
         annotations["serving.kserve.io/autoscalerClass"] = "hpa"
     if tenant.tier.is_hot:
-        annotations["argocd.argoproj.io/sync-options"] = "Prune=confirm,Delete=confirm"
+        # No `Prune=confirm`: a sync that waits for it keeps the commit waiting that restores the file.
+        annotations["argocd.argoproj.io/sync-options"] = "Delete=confirm"
     return annotations
 
 
