@@ -96,6 +96,7 @@ def bootstrap_objects(platform: Platform) -> Iterator[RenderedObject]:
 def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iterator[Manifest]:
     """Guard rails and served models of one tenant in one cluster."""
     yield from tenant.guard_rails(cluster, served)
+    yield from tenant.removal_rights(served, platform.removed_models(served.name, cluster.name))
     yield from isolation.guard_rails(platform, cluster, served)
     yield from routes.grants(served)
     yield from health.guard_rails(served)

@@ -2,7 +2,7 @@
 
 A tenant's folder is applied by two Applications. `guard-rails-<tenant>` (project `platform`) owns everything that fences the
 tenant; `tenant-<tenant>`, in a project that names one namespace and one kind, owns its served models only. Of a tenant with a
-tombstone both stay, to delete what they applied (decision 0020).
+tombstone both stay, to delete what they applied (decision 0020). A model is deleted by a tombstone only (decision 0045).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from clusters.objects.argo_cd import Application, AppProject, ChartSource, Desti
 from tidegate.facts import names
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
-from tidegate.facts.tombstone import Tombstone
+from tidegate.facts.tombstone import ANNOTATION_HOLDS, Tombstone
 from tidegate.manifests.layout import RENDERED, component_folder, delivery_folder, tenant_folder
 from tidegate.manifests.yaml_text import Manifest
 
@@ -45,6 +45,8 @@ FIRST_OF_TENANT, LAST_OF_TENANT = 0, 10
 
 _FOR_EVER = "9999-12-31T23:59:59Z"
 """Argo CD counts an approval from before its sync began as none. This one holds as long as the tombstone is there."""
+
+_BACKOFF = {"duration": "5s", "factor": 2}
 
 _SERVED_MODELS = {"include": "inferenceservice-*.yaml"}
 _ALL_BUT_SERVED_MODELS = {"exclude": _SERVED_MODELS["include"]}
@@ -134,9 +136,16 @@ def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iter
         yield application
     for tenant in platform.tenants_of(cluster):
         labels = names.tenant_labels(tenant.name, tenant.tier)
-        yield _project(repository_url, tenant, labels, f"Served models of tenant {tenant.name}.")
+        namespace, account = tenant.namespace_name, names.deploy_service_account(tenant.name)
+        accounts: list[DestinationServiceAccount] = [{"server": SERVER, "namespace": namespace, "defaultServiceAccount": account}]
+        yield _project(repository_url, tenant, labels, f"Served models of tenant {tenant.name}.", accounts)
         yield _guard_rails(repository_url, cluster, tenant, labels)
-        yield _served_models(repository_url, cluster, tenant, labels)
+        served = _served_models(repository_url, cluster, tenant, labels)
+        served["metadata"].setdefault("annotations", {})[ANNOTATION_HOLDS] = " ".join(sorted(tenant.models))
+        # Without a tombstone Argo CD deletes no model: it cannot tell a removed file from one that it could not read (decision 0045).
+        prune = bool(platform.removed_models(tenant.name, cluster))
+        served["spec"]["syncPolicy"]["automated"] = {"prune": prune, "selfHeal": True, "allowEmpty": False}
+        yield served
 
 
 def removal_objects(platform: Platform, cluster: str, tombstone: Tombstone) -> Iterator[Manifest]:
@@ -147,8 +156,9 @@ def removal_objects(platform: Platform, cluster: str, tombstone: Tombstone) -> I
     description = (
         f"Tenant {tombstone.name}, removed on {tombstone.removed_on} at the request of {tombstone.requested_by}: {tombstone.reason}"
     )
-    yield _project(repository_url, tombstone, labels, description)
-    # Models first: Argo CD deletes them as an account, and they run within fences, that are guard rails.
+    # As itself: the tenant's account may not delete its models, and is deleted itself.
+    yield _project(repository_url, tombstone, labels, description, as_itself([tombstone.namespace_name]))
+    # Models first: they run within fences, that are guard rails.
     for application in (
         _served_models(repository_url, cluster, tombstone, labels, wave=FIRST_OF_TENANT, directory=_NOTHING),
         _guard_rails(repository_url, cluster, tombstone, labels, wave=LAST_OF_TENANT, directory=_NOTHING),
@@ -158,7 +168,9 @@ def removal_objects(platform: Platform, cluster: str, tombstone: Tombstone) -> I
         yield application
 
 
-def _project(repository_url: str, tenant: Tenant | Tombstone, labels: dict[str, str], description: str) -> AppProject:
+def _project(
+    repository_url: str, tenant: Tenant | Tombstone, labels: dict[str, str], description: str, accounts: list[DestinationServiceAccount],
+) -> AppProject:  # fmt: skip
     """One namespace, one repository, one kind; no cluster-scoped kind, no pattern anywhere."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -168,9 +180,7 @@ def _project(repository_url: str, tenant: Tenant | Tombstone, labels: dict[str, 
             "description": description,
             "sourceRepos": [repository_url],
             "destinations": [{"server": SERVER, "namespace": tenant.namespace_name}],
-            "destinationServiceAccounts": [
-                {"server": SERVER, "namespace": tenant.namespace_name, "defaultServiceAccount": names.deploy_service_account(tenant.name)}
-            ],
+            "destinationServiceAccounts": accounts,
             "clusterResourceWhitelist": [],
             "namespaceResourceWhitelist": [{"group": "serving.kserve.io", "kind": "InferenceService"}],
         },
@@ -198,6 +208,8 @@ def _served_models(
     served["spec"]["ignoreDifferences"] = [
         {"group": "serving.kserve.io", "kind": "InferenceService", "jsonPointers": ["/spec/predictor/canaryTrafficPercent"]}
     ]
+    # A commit that corrects a refused file waits for the next attempt: one every ten seconds, for as long as all others are made.
+    served["spec"]["syncPolicy"]["retry"] = {"limit": 15, "refresh": True, "backoff": {**_BACKOFF, "maxDuration": "10s"}}
     return served
 
 
@@ -230,7 +242,7 @@ def application(
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True, "allowEmpty": False},
                 # `refresh` retries the newest revision; without it a failed sync repeats the old one for minutes.
-                "retry": {"limit": 5, "refresh": True, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}},
+                "retry": {"limit": 5, "refresh": True, "backoff": {**_BACKOFF, "maxDuration": "3m"}},
                 # InferenceService definitions exceed the size of the client-side annotation.
                 "syncOptions": [
                     "ServerSideApply=true",

@@ -88,14 +88,19 @@ class Part(Placement):
     containers: NotRequired[list[Container]]
 
 
-class Model(TypedDict):
+class ModelOptions(TypedDict):
+    """What only some model servers have."""
+
+    protocolVersion: NotRequired[str]
+    env: NotRequired[list[EnvVar]]
+
+
+class Model(ModelOptions):
     """`spec.predictor.model`."""
 
     modelFormat: dict[str, str]
     runtime: str
     storageUri: str
-    protocolVersion: NotRequired[str]
-    env: NotRequired[list[EnvVar]]
     resources: Resources
 
 
@@ -105,12 +110,17 @@ class Predictor(Part):
     model: Model
 
 
-class InferenceServiceSpec(TypedDict):
+class Companions(TypedDict):
+    """The parts beside the one that holds the model."""
+
+    transformer: NotRequired[Part]
+    explainer: NotRequired[Part]
+
+
+class InferenceServiceSpec(Companions):
     """`canaryTrafficPercent` is absent on purpose: the release controller owns it."""
 
     predictor: Predictor
-    transformer: NotRequired[Part]
-    explainer: NotRequired[Part]
 
 
 class InferenceService(TypedDict):

@@ -14,9 +14,9 @@ TO_EVERYBODY = {
 
 DEPLOYS = {
     (verb, "serving.kserve.io", "inferenceservices")
-    for verb in ("get", "list", "watch", "create", "update", "patch", "delete")
+    for verb in ("get", "list", "watch", "create", "update", "patch")
 }  # fmt: skip
-"""All that a tenant's deploy account may do, in its own namespace; its other accounts may do nothing."""
+"""All that a tenant's deploy account may do, in its own namespace; its other accounts may do nothing. It deletes by tombstone only."""
 
 
 def is_wanted(account: Account, question: Question) -> bool:

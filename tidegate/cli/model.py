@@ -1,4 +1,4 @@
-"""Commands about models: explained, signed, verified and listed."""
+"""Commands about models: explained, signed, verified, listed and removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidegate.cli.screen import Screen
 if TYPE_CHECKING:
     from tidegate.signing.keys import KeyFile
 
-model = typer.Typer(help="Explain models, sign and verify them, and list those that may be served.", no_args_is_help=True)
+model = typer.Typer(help="Explain models, sign and verify them, list those that may be served, and remove them.", no_args_is_help=True)
 
 
 class Place(StrEnum):
@@ -148,6 +148,28 @@ def explain(
         unreachable += [] if diagnosis.known else [f"{region}: {diagnosis.cause}"]
     screen.answer([*rows, *live])
     refuse_unknown(unreachable)
+
+
+@model.command("remove")
+def remove(
+    reference: Annotated[str, typer.Argument(metavar="MODEL", help="<tenant>/<name>, such as scoring/batch.")],
+    requested_by: Annotated[str, typer.Option(help="Mail address of who answers for the removal.")],
+    reason: Annotated[str, typer.Option(help="Why, in one line.")],
+    json: Json = False,
+    wait: Wait = False,
+) -> None:
+    """Take a model out of its tenant's file and write its tombstone, which deletes it once it is rendered and committed."""
+    from datetime import UTC, datetime
+
+    from tidegate.checkout import find_checkout
+    from tidegate.repository.remove_model import remove_model
+
+    screen = Screen(json)
+    checkout = find_checkout()
+    with at_work(screen, checkout, f"model remove {reference}", wait):
+        removed = remove_model(checkout, reference, requested_by, reason, datetime.now(UTC).date())
+    screen.text(f"Changed {removed.changed} and wrote {removed.written}. `tidegate render` and the commit of both confirm the deletion.")
+    screen.answer(removed)
 
 
 def _signer(key_id: str, path: Path | None) -> KeyFile:

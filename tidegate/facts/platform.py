@@ -51,7 +51,12 @@ class Platform:
 
     def tombstones_of(self, cluster: str) -> list[Tombstone]:
         """The tenants that are to be gone from `cluster`, by name."""
-        return [tombstone for _, tombstone in sorted(self.tombstones.items()) if cluster in tombstone.clusters]
+        return [one for _, one in sorted(self.tombstones.items()) if cluster in one.clusters and not one.models]
+
+    def removed_models(self, tenant: str, cluster: str) -> tuple[str, ...]:
+        """The models of a living tenant that are to be gone from `cluster`."""
+        tombstone = self.tombstones.get(tenant)
+        return tombstone.models if tombstone and cluster in tombstone.clusters else ()
 
 
 def cluster_source(name: str) -> str:

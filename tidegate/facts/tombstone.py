@@ -1,4 +1,4 @@
-"""A tombstone: a tenant that is to be gone from its clusters. The file is `gitops/tombstones/<name>.yaml`."""
+"""A tombstone: a tenant, or models of it, that are to be gone from clusters. The file is `gitops/tombstones/<tenant>.yaml`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from pydantic import Field, StringConstraints, model_validator
 from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.fact import Email, Fact, refuse
-from tidegate.facts.names import ClusterName, Namespace, TenantName
+from tidegate.facts.names import ClusterName, Namespace, ServedModelName, TenantName
 from tidegate.facts.tenant import Tenant
 
 REASON_MAX = 300
 """Characters; it is copied into what Argo CD shows."""
 
+ANNOTATION_HOLDS = "tidegate.dev/holds"
+"""On the Application of a tenant's models: their names, by which is seen that Git has lost one (decision 0045)."""
+
 
 class Tombstone(Fact):
-    """The order to remove one tenant, and its confirmation: the platform deletes no tenant whose file merely vanished."""
+    """The order to remove a tenant or some of its models, and its confirmation: nothing is deleted because a file merely vanished."""
 
     name: TenantName
     namespace: Namespace | None = None
     """Default `tenant-<name>`; write what the tenant's file said."""
     clusters: Annotated[tuple[ClusterName, ...], Field(min_length=1)]
-    """Where the tenant ran; it is removed there."""
+    """Where it ran; it is removed there. A tenant may live on in other clusters."""
+    models: tuple[ServedModelName, ...] = ()
+    """The models that go, of a tenant that lives on. Without it the tenant itself goes, with all its models."""
     requested_by: Email
     """Who answers for the removal."""
     reason: Annotated[str, StringConstraints(pattern=r"^\S([^\n]*\S)?$", max_length=REASON_MAX)]
@@ -34,10 +39,10 @@ class Tombstone(Fact):
     """The day of the request, in quotes: `"2026-11-21"`. What it says changes nothing about when objects are deleted."""
 
     @model_validator(mode="after")
-    def _each_cluster_once(self) -> Self:
-        if len(set(self.clusters)) != len(self.clusters):
-            listed = ", ".join(self.clusters)
-            raise refuse("clusters-twice", "an entry is listed twice", "list each once", at="clusters", value=listed)
+    def _each_once(self) -> Self:
+        for field, entries in (("clusters", self.clusters), ("models", self.models)):
+            if len(set(entries)) != len(entries):
+                raise refuse(f"{field}-twice", "an entry is listed twice", "list each once", at=field, value=", ".join(entries))
         return self
 
     @property
@@ -51,14 +56,38 @@ def tombstone_source(name: str) -> str:
     return f"gitops/tombstones/{name}.yaml"
 
 
+def removal_role(tenant: str) -> str:
+    """The Role, and its binding, by which Argo CD may delete a tenant's models that have a tombstone."""
+    return f"{names.deploy_service_account(tenant)}-removal"
+
+
 def life_findings(tombstone: Tombstone, living: Mapping[str, Tenant]) -> Iterator[Finding]:
     """Why the tombstone cannot stand beside the tenants that live."""
     source = tombstone_source(tombstone.name)
-    if tombstone.name in living:
-        remedy = f"delete gitops/tenants/{tombstone.name}.yaml to remove the tenant, or this file to keep it"
-        yield Finding(source, "name", "tombstone-of-living-tenant", "the tenant has a file of its own", remedy, tombstone.name)
+    if tombstone.models:
+        yield from _model_findings(tombstone, living.get(tombstone.name))
         return
     for tenant in living.values():
-        if tenant.namespace_name == tombstone.namespace_name and set(tenant.clusters) & set(tombstone.clusters):
+        shared = ", ".join(sorted(set(tenant.clusters) & set(tombstone.clusters)))
+        if not shared:
+            continue
+        if tenant.name == tombstone.name:
+            remedy = f"delete gitops/tenants/{tombstone.name}.yaml to remove the tenant, or this file to keep it"
+            if set(tenant.clusters) > set(tombstone.clusters):
+                remedy = f"take {shared} out of clusters in gitops/tenants/{tombstone.name}.yaml to remove it there, or delete this file"
+            yield Finding(source, "name", "tombstone-of-living-tenant", "the tenant has a file of its own", remedy, tombstone.name)
+        elif tenant.namespace_name == tombstone.namespace_name:
             problem, remedy = f"{tenant.name} lives there", f"write the namespace that {tombstone.name} had"
             yield Finding(source, "namespace", "tombstone-of-living-namespace", problem, remedy, tombstone.namespace_name)
+
+
+def _model_findings(tombstone: Tombstone, tenant: Tenant | None) -> Iterator[Finding]:
+    source = tombstone_source(tombstone.name)
+    if tenant is None:
+        problem, remedy = "the tenant has no file, so all of it goes", "remove models from this file"
+        yield Finding(source, "models", "tombstone-of-models-alone", problem, remedy, ", ".join(tombstone.models))
+        return
+    for index, model in enumerate(tombstone.models):
+        if model in tenant.models:
+            remedy = f"take it out of gitops/tenants/{tenant.name}.yaml to remove the model, or out of this list to keep it"
+            yield Finding(source, f"models[{index}]", "tombstone-of-living-model", "the tenant's file has it", remedy, model)

@@ -98,6 +98,12 @@ class _Walk:
                 self.causes.append(Cause(f"not applied: Argo CD has no Application {name}", step))
             return
         self.steps.append(Step(f"Application {name}", f"{found.status.sync.status}, {found.status.health.status}", one_line(found.problem)))
+        lost = self.inquiry.model in found.lost
+        if lost:
+            file = f"inferenceservice-{self.inquiry.model}.yaml"
+            text = f"Git has lost {file}: it is missing, empty or cut short, and no tombstone removes the model"
+            step = "`tidegate render` writes the file again; commit it"
+            (self.notes if service else self.causes).append(Cause(f"serving, but {text}" if service else f"not applied: {text}", step))
         refused = "; ".join(one_line(each) for each in found.refusals)
         by_rule = refusal(self.inquiry.refused(), refused)
         if service is None:
@@ -106,7 +112,8 @@ class _Walk:
             fallback = Cause(
                 f"not applied by Argo CD: {why}", f"correct {self.inquiry.source}, `tidegate render`, commit; or wait for the sync"
             )
-            self.causes.append(by_rule or fallback)
+            if not lost:
+                self.causes.append(by_rule or fallback)
         elif refused:
             newest = by_rule or Cause(refused, f"correct {self.inquiry.source} and commit")
             self.notes.append(replace(newest, text=f"serving, but Git's newest is not applied: {newest.text}"))

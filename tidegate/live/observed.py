@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 
 from pydantic import Field, model_validator
 
+from tidegate.facts.tombstone import ANNOTATION_HOLDS
 from tidegate.live.kubernetes import Condition, Metadata, Read
 
 FAKE_NODE_ANNOTATION = "kwok.x-k8s.io/node"
@@ -95,6 +96,7 @@ class SyncedObject(ReadPart):
     name: str = ""
     status: str = ""
     message: str = ""
+    is_not_in_git: bool = Field(default=False, alias="requiresPruning")
 
 
 class SyncResult(ReadPart):
@@ -130,8 +132,16 @@ class Application(Observed):
 
     @property
     def is_live(self) -> bool:
-        """Whether all it names is applied and healthy."""
-        return self.status.sync.status == "Synced" and self.status.health.status == "Healthy"
+        """Whether all it names is applied and healthy, and Git has lost nothing that it holds."""
+        return self.status.sync.status == "Synced" and self.status.health.status == "Healthy" and not self.lost
+
+    @property
+    def lost(self) -> list[str]:
+        """The models that it holds by its own list and that Git does not, for which a file that is cut short is enough (decision 0045)."""
+        if self.status.sync.status not in {"Synced", "OutOfSync"}:
+            return []  # Argo CD could not read the folder, and says so
+        in_git = {one.name for one in self.status.resources if one.kind == InferenceService.KIND and not one.is_not_in_git}
+        return [name for name in self.metadata.annotations.get(ANNOTATION_HOLDS, "").split() if name not in in_git]
 
     @property
     def refusals(self) -> list[str]:
@@ -147,7 +157,8 @@ class Application(Observed):
     @property
     def problem(self) -> str:
         """Why it is not live, in Argo CD's words."""
-        said = [*self.refusals, self.status.health.message]
+        lost = [f"Git has lost InferenceService {name}, which no tombstone removes" for name in self.lost]
+        said = [*lost, *self.refusals, self.status.health.message]
         differing = [f"{one.kind} {one.name}" for one in self.status.resources if one.status == "OutOfSync"]
         if differing and not any(said):
             more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""

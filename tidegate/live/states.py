@@ -24,8 +24,8 @@ class ApplicationState:
 
     @property
     def is_live(self) -> bool:
-        """Whether all it names is applied and healthy."""
-        return self.sync == "Synced" and self.health == "Healthy"
+        """Whether all it names is applied and healthy, and Git has lost none of it."""
+        return self.sync == "Synced" and self.health == "Healthy" and not self.problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from clusters.components.serving import dense_pool
 from clusters.components.serving.runtimes import DENSE_POOL, MODEL_FORMATS, container_security
-from clusters.objects.kserve import InferenceService, Part, Predictor, Resources, TopologySpread
+from clusters.objects.kserve import Companions, InferenceService, ModelOptions, Part, Predictor, Resources, TopologySpread
 from clusters.objects.placement import placement, priority_class
 from tidegate.facts import cloud_names, names, numerals
 from tidegate.facts.cluster import Cluster
@@ -34,23 +34,33 @@ CPU_TARGET_PERCENT = 60
 
 
 def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> InferenceService:
-    """The InferenceService of `model` in one cluster."""
+    """The InferenceService of `model` in one cluster.
+
+    `storageUri` is the last line of its file, and admission demands it: of a file that ends early nothing is applied (decision 0045).
+    """
+    options: ModelOptions = {}
+    if protocols := PROTOCOLS.get(model.runtime):
+        options["protocolVersion"] = protocols[0]
+    if model.dense_pool:
+        options["env"] = dense_pool.environment(tenant, name, model.dense_pool)
     predictor: Predictor = {
         **_part(tenant, name, model, part="predictor", floor=model.scaling.min_replicas, ceiling=model.scaling.max_replicas),
         **placement(cluster, model),
         "model": {
             "modelFormat": {"name": MODEL_FORMATS[model.runtime]},
             "runtime": names.serving_runtime(DENSE_POOL if model.dense_pool else model.runtime),
-            "storageUri": cloud_names.in_models_bucket(model.artefact_in(cluster.stage).uri, cluster.name, cluster.account_id),
             "resources": _resources(cluster, model.resources, model.accelerator),
+            **options,
+            "storageUri": cloud_names.in_models_bucket(model.artefact_in(cluster.stage).uri, cluster.name, cluster.account_id),
         },
     }
-    predictor["annotations"] |= _deadline(cluster, model)
-    if protocols := PROTOCOLS.get(model.runtime):
-        predictor["model"]["protocolVersion"] = protocols[0]
-    if model.dense_pool:
-        predictor["model"]["env"] = dense_pool.environment(tenant, name, model.dense_pool)
-    service: InferenceService = {
+    predictor["annotations"] = {**predictor.get("annotations", {}), **_deadline(cluster, model)}
+    companions: Companions = {}
+    if model.transformer:
+        companions["transformer"] = _companion(cluster, tenant, name, model, part="transformer", companion=model.transformer)
+    if model.explainer:
+        companions["explainer"] = _companion(cluster, tenant, name, model, part="explainer", companion=model.explainer)
+    return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
         "metadata": {
@@ -64,13 +74,8 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
             },
             "annotations": _annotations(cluster, tenant, name, model),
         },
-        "spec": {"predictor": predictor},
+        "spec": {**companions, "predictor": predictor},
     }
-    if model.transformer:
-        service["spec"]["transformer"] = _companion(cluster, tenant, name, model, part="transformer", companion=model.transformer)
-    if model.explainer:
-        service["spec"]["explainer"] = _companion(cluster, tenant, name, model, part="explainer", companion=model.explainer)
-    return service
 
 
 def _annotations(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel) -> dict[str, str]:
@@ -88,7 +93,8 @@ def _annotations(cluster: Cluster, tenant: Tenant, name: str, model: ServedModel
     if model.scaling.mode == "standard":
         annotations["serving.kserve.io/autoscalerClass"] = "hpa"
     if tenant.tier.is_hot:
-        annotations["argocd.argoproj.io/sync-options"] = "Prune=confirm,Delete=confirm"
+        # No `Prune=confirm`: a sync that waits for it keeps the commit waiting that restores the file.
+        annotations["argocd.argoproj.io/sync-options"] = "Delete=confirm"
     return annotations
 
 
@@ -102,7 +108,7 @@ def _part(tenant: Tenant, name: str, model: ServedModel, *, part: str, floor: in
         "serviceAccountName": names.serving_service_account(tenant.name),
         "automountServiceAccountToken": False,
         "priorityClassName": priority_class(tenant, model),
-        "annotations": _pod_annotations(tenant, model, part=part, floor=floor),
+        "annotations": _pod_annotations(tenant, model, floor=floor),
     }
     if knative and (seconds := timeout_seconds(model.slo.p99_ms)) != TIMEOUT_SECONDS_DEFAULT:
         described["timeout"] = seconds
@@ -113,7 +119,7 @@ def _part(tenant: Tenant, name: str, model: ServedModel, *, part: str, floor: in
     return described
 
 
-def _pod_annotations(tenant: Tenant, model: ServedModel, *, part: str, floor: int) -> dict[str, str]:
+def _pod_annotations(tenant: Tenant, model: ServedModel, *, floor: int) -> dict[str, str]:
     annotations = {"sidecar.istio.io/rewriteAppHTTPProbers": "true"}  # STRICT mTLS refuses the kubelet's probes otherwise
     if model.scaling.mode == "standard":
         return annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from clusters.objects.placement import resource_name
@@ -10,11 +10,13 @@ from clusters.objects.wire_form import to_wire
 from tidegate.facts import names, numerals
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.tenant import QUEUE_PROXY, Tenant, replica_parts
+from tidegate.facts.tombstone import removal_role
 from tidegate.manifests.yaml_text import Manifest
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import LimitRangeArgsDict, NamespaceArgsDict, ResourceQuotaArgsDict, ServiceAccountArgsDict
-    from pulumi_kubernetes.rbac.v1 import RoleArgsDict, RoleBindingArgsDict
+    from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+    from pulumi_kubernetes.rbac.v1 import PolicyRuleArgsDict, RoleArgsDict, RoleBindingArgsDict
 
 CONFIRM_DELETION = {"argocd.argoproj.io/sync-options": "Prune=confirm,Delete=confirm"}
 """Argo CD asks a person before it deletes the object: a vanished file must not take a tenant with it."""
@@ -124,26 +126,39 @@ def _limit_range(tenant: Tenant) -> LimitRangeArgsDict:
 
 
 def _deploy_rights(tenant: Tenant) -> Iterator[Manifest]:
-    name, namespace = names.deploy_service_account(tenant.name), tenant.namespace_name
-    labels = names.tenant_labels(tenant.name, tenant.tier)
-    role: RoleArgsDict = {
-        "api_version": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "rules": [
-            {
-                "api_groups": ["serving.kserve.io"],
-                "resources": ["inferenceservices"],
-                "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"],
-            }
-        ],
+    # No `delete`: only a tombstone gives it.
+    verbs = ["get", "list", "watch", "create", "update", "patch"]
+    rule: PolicyRuleArgsDict = {"api_groups": ["serving.kserve.io"], "resources": ["inferenceservices"], "verbs": verbs}
+    yield from _rights(tenant, names.deploy_service_account(tenant.name), rule)
+
+
+def removal_rights(tenant: Tenant, models: Sequence[str]) -> Iterator[Manifest]:
+    """Lets Argo CD, which applies models as the tenant's own account, delete the `models` that have a tombstone (decision 0045)."""
+    if models:
+        rule: PolicyRuleArgsDict = {
+            "api_groups": ["serving.kserve.io"],
+            "resources": ["inferenceservices"],
+            "resource_names": list(models),
+            "verbs": ["delete"],
+        }
+        yield from _rights(tenant, removal_role(tenant.name), rule)
+
+
+def _rights(tenant: Tenant, name: str, rule: PolicyRuleArgsDict) -> Iterator[Manifest]:
+    """A Role of one rule, and its binding to the account that Argo CD applies the tenant's models as."""
+    metadata: ObjectMetaArgsDict = {
+        "name": name,
+        "namespace": tenant.namespace_name,
+        "labels": names.tenant_labels(tenant.name, tenant.tier),
     }
+    role: RoleArgsDict = {"api_version": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": [rule]}
     yield to_wire(role)
+    account = names.deploy_service_account(tenant.name)
     binding: RoleBindingArgsDict = {
         "api_version": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "metadata": metadata,
         "role_ref": {"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": tenant.namespace_name}],
     }
     yield to_wire(binding)
