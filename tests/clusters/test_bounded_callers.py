@@ -18,7 +18,7 @@ from tests.clusters.edge_proxies import CLUSTER, HOST, MOVING_HOST, OTHER_CALLER
 from tests.clusters.edge_requests import CALLER, PATH, answered, request
 from tests.measure.bench.many_tenants import platform_of
 from tests.root import ROOT
-from tidegate.facts.callers import Caller
+from tidegate.facts.callers.caller import Caller
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant

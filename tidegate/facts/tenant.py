@@ -8,7 +8,8 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.facts import names
-from tidegate.facts.callers import LOCAL_PAGES, Caller, Origin, rates
+from tidegate.facts.callers.caller import Caller, rates
+from tidegate.facts.callers.origin import LOCAL_PAGES, Origin
 from tidegate.facts.fact import Cpu, Email, Fact, MemoryGib, refuse
 from tidegate.facts.github import GithubTeam
 from tidegate.facts.models.served_model import Companion, ServedModel
