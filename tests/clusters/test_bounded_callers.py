@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components.network import in_flight
+from clusters.components.network import http_protocol, in_flight
 from tests.clusters.edge_proxies import CLUSTER, HOST, MOVING_HOST, OTHER_CALLER, Behind, exchange, running, token
 from tests.clusters.edge_requests import CALLER, PATH, answered, request
 from tests.measure.bench.many_tenants import platform_of
@@ -100,6 +100,20 @@ def test_server_sees_no_request_whose_body_is_still_arriving(edge: int) -> None:
         connection.sendall(whole[-1:])
         assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
     assert Behind.seen["content-length"] == "1000"
+
+
+@pytest.mark.parametrize(("at", "path"), [(0, PATH), (1, PATH.removeprefix("/scorer"))], ids=["edge", "local-gateway"])
+def test_body_that_arrives_slowly_is_given_up(
+    tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch, at: int, path: str
+) -> None:
+    """The minute that callers have, shortened; callers in the mesh speak to the local gateway."""
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 2)
+    with running(tmp_path, platform, at=at) as port:
+        began = time.monotonic()
+        status, _, body = answered(exchange(port, request(path, CALLER, body="x" * 1000)[:-1]))
+    assert (status, body["reason"]) == (408, "request_timeout")
+    assert 1.5 < time.monotonic() - began < 6
+    assert Behind.asked == 0
 
 
 def limit_of(platform: Platform, tenant: str) -> Any:
