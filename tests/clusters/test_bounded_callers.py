@@ -19,9 +19,7 @@ from tests.clusters.edge_requests import CALLER, PATH, answered, request
 from tests.measure.bench.many_tenants import platform_of
 from tests.root import ROOT
 from tidegate.facts.callers.caller import Caller
-from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
-from tidegate.facts.tenant import Tenant
 
 OTHER = f"Authorization: Bearer {token(OTHER_CALLER)}"
 
@@ -129,17 +127,11 @@ def test_limit_holds_for_every_revision_of_a_tenants_models_at_the_gateways_only
     )
 
 
-def test_usual_limit_follows_from_the_largest_model(platform: Platform) -> None:
-    def tenant(most: int, target: int) -> Tenant:
-        fraud = platform.tenants["fraud"]
-        scorer = fraud.models["scorer"]
-        scaling = scorer.scaling.model_copy(update={"max_replicas": most, "concurrency_target": target})
-        models: dict[str, ServedModel] = {"scorer": scorer.model_copy(update={"scaling": scaling})}
-        return fraud.model_copy(update={"models": models})
-
-    assert tenant(50, 4).in_flight == 800
-    assert tenant(1, 1).in_flight == 300, "while a model starts from nothing all requests wait"
-    assert tenant(50, 4).model_copy(update={"in_flight_per_model": 7}).in_flight == 7
+def test_usual_limit_follows_from_the_tenants_rate(platform: Platform) -> None:
+    fraud = platform.tenants["fraud"]
+    assert fraud.model_copy(update={"requests_per_second": 600}).in_flight == 3000
+    assert fraud.model_copy(update={"requests_per_second": 20}).in_flight == 300, "while a model starts from nothing all requests wait"
+    assert fraud.model_copy(update={"in_flight_per_model": 7}).in_flight == 7
 
 
 def test_tenant_costs_one_small_rule() -> None:
