@@ -202,9 +202,13 @@ def _router() -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, platform: Platform, *, ready: bool = True, limit: int = 1000, of_caller: int | None = None) -> Generator[int]:
-    """The port of the edge, which lets `limit` requests in, or `of_caller` of each caller. `ready` False takes the replicas of one watched
-    model away."""
+def running(
+    folder: Path, platform: Platform, *, ready: bool = True, limit: int = 1000, of_caller: int | None = None, at: int = 0
+) -> Generator[int]:
+    """The port of the edge, which lets `limit` requests in, or `of_caller` of each caller; with `at` 1 that of the local gateway.
+
+    `ready` False takes the replicas of one watched model away.
+    """
     ports = cast("tuple[int, int, int]", tuple(free_ports(3)))
     config = folder / f"envoy-{ready}.json"
     limits = {"tenant": limit, "caller": limit if of_caller is None else of_caller}
@@ -213,7 +217,7 @@ def running(folder: Path, platform: Platform, *, ready: bool = True, limit: int 
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     try:
         with started(config, ports[0]):
-            yield ports[0]
+            yield ports[at]
     finally:
         server.shutdown()
         server.server_close()

@@ -13,15 +13,13 @@ from typing import Any, cast
 
 import pytest
 
-from clusters.components.network import in_flight
+from clusters.components.network import http_protocol, in_flight
 from tests.clusters.edge_proxies import CLUSTER, HOST, MOVING_HOST, OTHER_CALLER, Behind, exchange, running, token
 from tests.clusters.edge_requests import CALLER, PATH, answered, request
 from tests.measure.bench.many_tenants import platform_of
 from tests.root import ROOT
-from tidegate.facts.callers import Caller
-from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.callers.caller import Caller
 from tidegate.facts.platform import Platform
-from tidegate.facts.tenant import Tenant
 
 OTHER = f"Authorization: Bearer {token(OTHER_CALLER)}"
 
@@ -102,6 +100,20 @@ def test_server_sees_no_request_whose_body_is_still_arriving(edge: int) -> None:
     assert Behind.seen["content-length"] == "1000"
 
 
+@pytest.mark.parametrize(("at", "path"), [(0, PATH), (1, PATH.removeprefix("/scorer"))], ids=["edge", "local-gateway"])
+def test_body_that_arrives_slowly_is_given_up(
+    tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch, at: int, path: str
+) -> None:
+    """The minute that callers have, shortened; callers in the mesh speak to the local gateway."""
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 2)
+    with running(tmp_path, platform, at=at) as port:
+        began = time.monotonic()
+        status, _, body = answered(exchange(port, request(path, CALLER, body="x" * 1000)[:-1]))
+    assert (status, body["reason"]) == (408, "request_timeout")
+    assert 1.5 < time.monotonic() - began < 6
+    assert Behind.asked == 0
+
+
 def limit_of(platform: Platform, tenant: str) -> Any:
     (rule,) = (one for one in in_flight.objects(platform, platform.clusters[CLUSTER]) if one["metadata"]["name"] == f"in-flight-{tenant}")
     return cast("Any", rule)["spec"]
@@ -115,17 +127,11 @@ def test_limit_holds_for_every_revision_of_a_tenants_models_at_the_gateways_only
     )
 
 
-def test_usual_limit_follows_from_the_largest_model(platform: Platform) -> None:
-    def tenant(most: int, target: int) -> Tenant:
-        fraud = platform.tenants["fraud"]
-        scorer = fraud.models["scorer"]
-        scaling = scorer.scaling.model_copy(update={"max_replicas": most, "concurrency_target": target})
-        models: dict[str, ServedModel] = {"scorer": scorer.model_copy(update={"scaling": scaling})}
-        return fraud.model_copy(update={"models": models})
-
-    assert tenant(50, 4).in_flight == 800
-    assert tenant(1, 1).in_flight == 300, "while a model starts from nothing all requests wait"
-    assert tenant(50, 4).model_copy(update={"in_flight_per_model": 7}).in_flight == 7
+def test_usual_limit_follows_from_the_tenants_rate(platform: Platform) -> None:
+    fraud = platform.tenants["fraud"]
+    assert fraud.model_copy(update={"requests_per_second": 600}).in_flight == 3000
+    assert fraud.model_copy(update={"requests_per_second": 20}).in_flight == 300, "while a model starts from nothing all requests wait"
+    assert fraud.model_copy(update={"in_flight_per_model": 7}).in_flight == 7
 
 
 def test_tenant_costs_one_small_rule() -> None:

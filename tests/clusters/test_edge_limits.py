@@ -14,7 +14,7 @@ from tests.clusters import gateway_patches
 from tests.measure.bench.edge_rules import Proxy, running
 from tests.measure.bench.many_tenants import CLUSTER, platform_of
 from tests.root import ROOT
-from tidegate.facts.callers import Caller
+from tidegate.facts.callers.caller import Caller
 from tidegate.facts.platform import Platform
 from tidegate.manifests.sizes import json_bytes
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from clusters.components.network import edge_limits
 from tidegate.checkout import find_checkout
 from tidegate.facts import inventory
-from tidegate.facts.callers import Caller
+from tidegate.facts.callers.caller import Caller
 from tidegate.facts.models.dense_pool import PoolAccess
 from tidegate.facts.platform import Platform
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clusters.components.network import http_protocol, paths, replies, request_log
+from clusters.components.network import cross_origin, http_protocol, paths, rate_limits, replies, request_log
 from clusters.workloads import verified_model
 from tests.acceptance.clients.programs import CLIENTS
 from tests.root import ROOT
@@ -43,10 +43,17 @@ def test_paths_are_those_that_are_served() -> None:
 
 def test_headers_and_times_are_those_of_the_programs() -> None:
     listed = {header.strip("`") for header, _ in rows("What an answer carries")}
-    assert listed == {"x-request-id", verified_model.MODEL, verified_model.SHA256, verified_model.REVISION}
+    assert listed == {"x-request-id", verified_model.MODEL, verified_model.SHA256, verified_model.REVISION, rate_limits.LIMIT_HEADER}
     assert f"`{request_log.CALLER_REQUEST_ID}`" in PAGE
     assert f"headers within {http_protocol.HEADERS_SECONDS} s and the whole request within {http_protocol.BODY_SECONDS} s" in PAGE
 
 
 def test_clients_are_those_that_are_tried() -> None:
     assert [name for name, _ in rows("Clients")] == [client.name for client in CLIENTS]
+
+
+def test_what_a_page_may_send_and_read_is_what_the_edge_says() -> None:
+    told = PAGE.partition("\n## From a browser\n")[2].lower()
+    assert [header for header in cross_origin.ALLOWED if not header.startswith("x-stainless-") and f"`{header}`" not in told] == []
+    listed = {header.strip("`") for header, _ in rows("What an answer carries")}
+    assert set(cross_origin.EXPOSED) == listed | {"retry-after", "www-authenticate"}

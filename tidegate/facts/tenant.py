@@ -8,7 +8,8 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.facts import names
-from tidegate.facts.callers import LOCAL_PAGES, Caller, Origin, rates
+from tidegate.facts.callers.caller import Caller, rates
+from tidegate.facts.callers.origin import LOCAL_PAGES, Origin
 from tidegate.facts.fact import Cpu, Email, Fact, MemoryGib, refuse
 from tidegate.facts.github import GithubTeam
 from tidegate.facts.models.served_model import Companion, ServedModel
@@ -65,8 +66,8 @@ class Tenant(Fact):
     requests_per_second: Annotated[int, Field(ge=1, le=100_000)]
     """Rate limit at the edge, per cluster, for all callers and all hosts of the tenant together."""
     in_flight_per_model: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """The most requests that one model is sent at once, per cluster; one more is answered 503 at once. Absent means four times as many as all
-    replicas of the largest model answer at once, at least 300."""
+    """The most requests that one model is sent at once, per cluster; one more is answered 503 at once. Absent means as many as callers may
+    send in five seconds, at least 300."""
     cors_origins: Annotated[tuple[Origin, ...], Field(max_length=32)] = ()
     """The web pages whose scripts may call this tenant from a browser, such as `https://app.example.com`; absent means none. A token is
     needed all the same."""
@@ -144,15 +145,15 @@ class Tenant(Fact):
     @property
     def in_flight(self) -> int:
         """The most requests of one model at once in force, per cluster."""
-        at_once = max(model.scaling.max_replicas * model.scaling.concurrency_target for model in self.models.values())
-        return self.in_flight_per_model or max(IN_FLIGHT_LEAST, IN_FLIGHT_TURNS * at_once)
+        return self.in_flight_per_model or max(IN_FLIGHT_LEAST, IN_FLIGHT_SECONDS * self.requests_per_second)
 
 
 IN_FLIGHT_LEAST = 300
 """So many requests of a model may wait at once whatever its size, because while it starts from nothing they all do."""
 
-IN_FLIGHT_TURNS = 4
-"""How often all replicas have to answer before the last of the waiting requests has its turn: beyond that, waiting ends in a timeout."""
+IN_FLIGHT_SECONDS = 5
+"""So many seconds' worth of a tenant's rate may wait for one model. It follows from the rate and not from the model's replicas, because how far
+a model scales is its team's own to change, and rules of the gateways are not."""
 
 
 SIDECAR = ReplicaResources(cpu=0.1, memory_gib=0.125)

@@ -56,6 +56,8 @@ def _local() -> dict[str, object]:
     return {
         # The edge's id, so that an answer, its line in each log and the pod name one request alike.
         "preserve_external_request_id": True,
+        # Callers in the mesh do not pass the edge, and this gateway keeps a body until it is whole.
+        "request_timeout": f"{BODY_SECONDS}s",
         "always_set_request_id_in_response": True,
         "local_reply_config": replies.configuration(replies.LOCAL_GATEWAY),
     }

@@ -218,7 +218,13 @@ def test_issuer_that_is_down_is_not_taken_for_the_edge(tmp_path: Path, edge: Edg
         (401, "the edge refused the token"),
         (403, "the caller is none of fraud's; name the subject among the callers in gitops/tenants/fraud.yaml"),
         (404, "no route leads to this model"),
-        (429, "the rate limit of the edge is used up (600 requests per second); wait a second, or raise it in gitops/tenants/fraud.yaml"),
+        (
+            429,
+            (
+                "the rate limit of the edge is used up (600 requests per second, of which each caller has its share); "
+                "wait a second, or raise it in gitops/tenants/fraud.yaml"
+            ),
+        ),
         (500, "the model's server failed; `tidegate model explain fraud/scorer`"),
         (503, "nobody is ready to answer; `tidegate model explain fraud/scorer`"),
         (504, "the model's server did not answer in time"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tidegate.facts.callers import Caller, Origin, rates
+from tidegate.facts.callers.caller import Caller, rates
+from tidegate.facts.callers.origin import Origin
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant
 

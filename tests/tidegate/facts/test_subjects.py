@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tidegate.facts.callers import Caller
+from tidegate.facts.callers.caller import Caller
 
 SHAPES = {
     "auth0": "auth0|5f7c8ec7c33c6c004bbafe82",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from tidegate.errors import Finding
-from tidegate.facts.callers import LOCAL_PAGES
+from tidegate.facts.callers.origin import LOCAL_PAGES
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant
 
