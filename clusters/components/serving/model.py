@@ -45,7 +45,7 @@ def inference_service(cluster: Cluster, tenant: Tenant, name: str, model: Served
             "resources": _resources(cluster, model.resources, model.accelerator),
         },
     }
-    predictor["annotations"] |= _deadline(cluster, model)
+    predictor["annotations"] = {**predictor.get("annotations", {}), **_deadline(cluster, model)}
     if protocols := PROTOCOLS.get(model.runtime):
         predictor["model"]["protocolVersion"] = protocols[0]
     if model.dense_pool:
@@ -102,7 +102,7 @@ def _part(tenant: Tenant, name: str, model: ServedModel, *, part: str, floor: in
         "serviceAccountName": names.serving_service_account(tenant.name),
         "automountServiceAccountToken": False,
         "priorityClassName": priority_class(tenant, model),
-        "annotations": _pod_annotations(tenant, model, part=part, floor=floor),
+        "annotations": _pod_annotations(tenant, model, floor=floor),
     }
     if knative and (seconds := timeout_seconds(model.slo.p99_ms)) != TIMEOUT_SECONDS_DEFAULT:
         described["timeout"] = seconds
@@ -113,7 +113,7 @@ def _part(tenant: Tenant, name: str, model: ServedModel, *, part: str, floor: in
     return described
 
 
-def _pod_annotations(tenant: Tenant, model: ServedModel, *, part: str, floor: int) -> dict[str, str]:
+def _pod_annotations(tenant: Tenant, model: ServedModel, *, floor: int) -> dict[str, str]:
     annotations = {"sidecar.istio.io/rewriteAppHTTPProbers": "true"}  # STRICT mTLS refuses the kubelet's probes otherwise
     if model.scaling.mode == "standard":
         return annotations
