@@ -57,13 +57,13 @@ class Watched:
     def wait_until_live(self) -> RegionState:
         """Waits until nothing is missing, telling what is whenever that changes."""
         states: deque[RegionState] = deque(maxlen=2)
-        made_anew: set[tuple[str, str]] = set()
+        made_again: set[tuple[str, str]] = set()
 
         def is_live() -> bool:
             before = states[-1].waiting_for if states else []
             states.append(read_region(self.local, self.name, self.programs))
             self._have_judged(states)
-            self._make_anew(states[-1], made_anew)
+            self._make_again(states[-1], made_again)
             if states[-1].waiting_for and states[-1].waiting_for != before:
                 self.say(f"waits for {_counted(states[-1].waiting_for)}")
             return not states[-1].waiting_for
@@ -87,7 +87,7 @@ class Watched:
         if stuck := sorted(before & now):
             self.cluster.run("annotate", "applications.argoproj.io", *stuck, *git_server.LOOK_AGAIN)
 
-    def _make_anew(self, state: RegionState, made: set[tuple[str, str]]) -> None:
+    def _make_again(self, state: RegionState, made: set[tuple[str, str]]) -> None:
         """Deletes each revision that Knative has given up on, once; Knative then makes another of the same name.
 
         A bring-up that was interrupted leaves models without what they fetch; their deadlines pass, and nobody tries them again.
@@ -98,7 +98,7 @@ class Watched:
                 if (namespace, revision) in made:
                     continue
                 made.add((namespace, revision))
-                self.say(f"{model.name}: Knative gave up on {revision} before, so it is made anew")
+                self.say(f"{model.name}: Knative gave up on {revision} before, so it is made again")
                 self.cluster.run(*delete_arguments(revision, namespace), "--ignore-not-found", "--wait=false")
 
     def prove_answers(self, registry: Path) -> None:

@@ -1,7 +1,7 @@
 """Revisions that Knative has given up on: each was not up before its progress deadline, and no pod of it is made again.
 
 No request can wake such a revision, because its Knative Service has no route to it, and KServe sees nothing to change. Deleted, it is
-made anew under the same name, since the Configuration lacks a revision of its generation (knative.dev/serving v0.48.1,
+made again under the same name, since the Configuration lacks a revision of its generation (knative.dev/serving v0.48.1,
 pkg/reconciler/configuration).
 """
 
@@ -38,10 +38,10 @@ def delete_arguments(revision: str, namespace: str) -> list[str]:
 
 
 def given_up_cause(refused: Refused, revision: Revision) -> Cause:
-    """What became of such a revision, why, and the command that mends it once the reason is gone."""
+    """What became of such a revision, why, and the command that repairs it once the reason is gone."""
     name, said = revision.metadata.name, one_line(revision.status.find("Ready").message)
     by_rule = refusal(refused, said)
-    command = f"`kubectl {' '.join(delete_arguments(name, refused.tenant.namespace_name))}`, and Knative makes it anew"
+    command = f"`kubectl {' '.join(delete_arguments(name, refused.tenant.namespace_name))}`, and Knative makes it again"
     return Cause(
         f"Knative gave up on revision {name} at its progress deadline and tries it no more: {by_rule.text if by_rule else said}",
         f"{by_rule.next_step}; when that is applied, {command}" if by_rule else command,

@@ -127,7 +127,7 @@ class _Seen:
             cause = given_up_cause(inquiry.refused(given_up[0].metadata.labels.get(names.KSERVE_LABEL_PART, "")), given_up[0])
         else:
             cause = failing or refused
-        # A crash is told by its last line; whoever wants the command asks `model explain`.
+        # Of a crash its last line is enough here; `model explain` has the command.
         said = said_by_kserve(service) if cause is None else cause.text if cause is failing else f"{cause.text}; {cause.next_step}"
         is_behind = any(_is_behind(one) for one in service.status.components.values())
         newest_failed = service.status.is_refused or bool(given_up) or (is_behind and cause is not None)

@@ -70,7 +70,7 @@ def test_revision_that_knative_gave_up_is_made_anew_once(monkeypatch: pytest.Mon
     failed = model(ready=False, given_up=(FIRST,))
     calls, said = bring_up(monkeypatch, failed, failed, model(ready=False), model(ready=True))
     assert calls == [GONE]
-    assert f"fraud/scorer: Knative gave up on {FIRST} before, so it is made anew" in said
+    assert f"fraud/scorer: Knative gave up on {FIRST} before, so it is made again" in said
 
 
 def test_canary_that_was_given_up_is_made_anew_though_the_region_is_live(monkeypatch: pytest.MonkeyPatch) -> None:

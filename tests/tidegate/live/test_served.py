@@ -173,7 +173,7 @@ def test_revision_that_knative_gave_up_is_told_with_the_command_that_mends_it() 
     assert found.given_up == (FIRST,)
     assert found.problem == (
         f"Knative gave up on revision {FIRST} at its progress deadline and tries it no more: Initial scale was never achieved; "
-        f"`kubectl delete revisions.serving.knative.dev {FIRST} --namespace=tenant-fraud --cascade=foreground`, and Knative makes it anew"
+        f"`kubectl delete revisions.serving.knative.dev {FIRST} --namespace=tenant-fraud --cascade=foreground`, and Knative makes it again"
     )
     refused = scorer(
         asked_for("1", ready=None, is_ready=False), revision(FIRST, condition("Ready", False, "FailedCreate", QUOTA), GIVEN_UP[1])
