@@ -141,10 +141,10 @@ def test_restart_of_a_ready_model_is_told(platform: Running, broken: Repository)
     def ready_pod() -> str:
         pods = platform.read(CRASHES, "pods", f"--namespace={NAMESPACE}", selector)["items"]
         ready = [
-            one["metadata"]["name"] for one in pods if "deletionTimestamp" not in one["metadata"]
+            (one["metadata"]["creationTimestamp"], one["metadata"]["name"]) for one in pods if "deletionTimestamp" not in one["metadata"]
             and any(each["type"] == "Ready" and each["status"] == "True" for each in one["status"].get("conditions", []))
         ]  # fmt: skip
-        return ready[0] if ready else ""
+        return max(ready, default=("", ""))[1]  # older ones are about to leave
 
     wait_for("a replica is ready", ready_pod, bool, 120, 1)
     end = "import os, signal; os.kill(1, signal.SIGTERM)"
