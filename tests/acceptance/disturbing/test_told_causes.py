@@ -36,9 +36,9 @@ def with_environment(name: str, value: str) -> Callable[[str], str]:
 
 
 def with_deadline(text: str) -> str:
-    """Lets Knative give up after 10 s, and the 30 s that it adds itself."""
+    """Lets Knative give up after 40 s, and the 30 s that it adds itself: as long as the revision has when it is made again."""
     return text.replace(
-        "    annotations:\n      sidecar", '    annotations:\n      serving.knative.dev/progress-deadline: "10s"\n      sidecar', 1
+        "    annotations:\n      sidecar", '    annotations:\n      serving.knative.dev/progress-deadline: "40s"\n      sidecar', 1
     )
 
 
@@ -107,7 +107,7 @@ def test_crash_from_the_start_is_told_within_a_minute(platform: Running, record_
 def test_revision_that_knative_gave_up_is_named_and_the_command_mends_it(
     platform: Running, broken: Repository, record_property: RecordProperty
 ) -> None:
-    wait_for("Knative gives up", lambda: state(platform, REFUSED).given_up, bool, 120, 1)
+    wait_for("Knative gives up", lambda: state(platform, REFUSED).given_up, bool, 150, 1)
     (revision,) = state(platform, REFUSED).given_up
     row = explained(REFUSED)
     command = f"delete revisions.serving.knative.dev {revision} --namespace={NAMESPACE} --cascade=foreground"
@@ -130,7 +130,7 @@ def test_revision_that_knative_gave_up_is_named_and_the_command_mends_it(
         now = state(platform, REFUSED)
         return now.given_up, now.ready, sorted(now.traffic)
 
-    seconds = wait_for("the revision is made anew and serves", serves, lambda seen: seen == ((), True, [revision]), 180, 1)
+    seconds = wait_for("the revision is made again and serves", serves, lambda seen: seen == ((), True, [revision]), 180, 1)
     record_property("mended_after_seconds", seconds)
 
 
