@@ -12,7 +12,13 @@ from tidegate.cli.main import app
 
 def tidegate(*arguments: str, columns: int = 160) -> str:
     """What the command printed on stdout. Raises what it refuses with, a `TidegateError`."""
+    code, printed = ended(*arguments, columns=columns)
+    assert code == 0, printed
+    return printed
+
+
+def ended(*arguments: str, columns: int = 160) -> tuple[int, str]:
+    """The same with its exit code, which may be another than 0."""
     with contextlib.chdir(ROOT):
         done = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, list(arguments), catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.stdout
+    return done.exit_code, done.stdout if done.exit_code == 0 or done.stdout else done.output

@@ -15,6 +15,7 @@ from tidegate.embedded.delivery import git_server
 from tidegate.embedded.fleet.bring_up import Local, cluster_of
 from tidegate.embedded.region_status import RegionState, read_region
 from tidegate.errors import MachineError
+from tidegate.live.given_up import delete_arguments
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.states import is_executed
 from tidegate.tools.waiting import Obstacle, wait_until
@@ -56,11 +57,13 @@ class Watched:
     def wait_until_live(self) -> RegionState:
         """Waits until nothing is missing, telling what is whenever that changes."""
         states: deque[RegionState] = deque(maxlen=2)
+        made_again: set[tuple[str, str]] = set()
 
         def is_live() -> bool:
             before = states[-1].waiting_for if states else []
             states.append(read_region(self.local, self.name, self.programs))
             self._have_judged(states)
+            self._make_again(states[-1], made_again)
             if states[-1].waiting_for and states[-1].waiting_for != before:
                 self.say(f"waits for {_counted(states[-1].waiting_for)}")
             return not states[-1].waiting_for
@@ -83,6 +86,20 @@ class Watched:
         before, now = ({one.name for one in state.applications if one.health == "Unknown"} for state in looks)
         if stuck := sorted(before & now):
             self.cluster.run("annotate", "applications.argoproj.io", *stuck, *git_server.LOOK_AGAIN)
+
+    def _make_again(self, state: RegionState, made: set[tuple[str, str]]) -> None:
+        """Deletes each revision that Knative has given up on, once; Knative then makes another of the same name.
+
+        A bring-up that was interrupted leaves models without what they fetch; their deadlines pass, and nobody tries them again.
+        """
+        for model in state.models:
+            namespace = self.local.platform.tenants[model.name.partition("/")[0]].namespace_name
+            for revision in model.given_up:
+                if (namespace, revision) in made:
+                    continue
+                made.add((namespace, revision))
+                self.say(f"{model.name}: Knative gave up on {revision} before, so it is made again")
+                self.cluster.run(*delete_arguments(revision, namespace), "--ignore-not-found", "--wait=false")
 
     def prove_answers(self, registry: Path) -> None:
         """Asks every executed model through the edge until the answer is the one of training, which `registry` holds.

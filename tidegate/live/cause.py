@@ -1,4 +1,4 @@
-"""Why a served model is not as it must be, in one sentence, and the one step that mends it."""
+"""Why a served model is not as it must be, in one sentence, and the one step that repairs it."""
 
 from __future__ import annotations
 

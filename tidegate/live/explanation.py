@@ -12,7 +12,7 @@ from tidegate.facts.tenant import Tenant
 from tidegate.live.cause import Cause
 from tidegate.live.causes import Inquiry, failed_sets, memory_step, pod_cause, revision_cause, set_cause, warned_refusal
 from tidegate.live.diagnosis import Diagnosis, Step, unknown
-from tidegate.live.given_up import delete_command, given_up_text, is_given_up
+from tidegate.live.given_up import given_up_cause, is_given_up
 from tidegate.live.kubernetes import Condition, Kubernetes
 from tidegate.live.log_lines import one_line
 from tidegate.live.observation import Look, event_reader, log_reader, look, look_up
@@ -213,16 +213,9 @@ class _Walk:
             self._fewer(sets)
             return None  # one replica of several may start or leave at any time
         if is_given_up(revision, serving, self.pods):
-            return self._given_up(revision)
+            return given_up_cause(self.inquiry.refused(revision.metadata.labels.get(names.KSERVE_LABEL_PART, "")), revision)
         told = cause if cause and not cause.may_pass else revision_cause(self.inquiry, revision, sets)
         return told or cause or warned_refusal(self.inquiry, revision)
-
-    def _given_up(self, revision: Revision) -> Cause:
-        name, said = revision.metadata.name, one_line(revision.status.find("Ready").message)
-        refused = refusal(self.inquiry.refused(revision.metadata.labels.get(names.KSERVE_LABEL_PART, "")), said)
-        mend = f"`{delete_command(name, self.inquiry.tenant.namespace_name)}`, and Knative makes it anew"
-        text = given_up_text(name, refused.text if refused else said)
-        return Cause(text, f"{refused.next_step}; when that is applied, {mend}" if refused else mend)
 
     def _standard(self, pods: Sequence[Pod], sets: Sequence[ReplicaSet]) -> None:
         cause = self._pods_cause(pods)

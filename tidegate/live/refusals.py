@@ -94,21 +94,22 @@ class Refused:
 
 def refusal(refused: Refused, message: str) -> Cause | None:
     """The cause when quota, policy, webhook, schema or project refused an object; None when `message` tells of something else."""
-    said = one_line(message)
-    if "exceeded quota" in said:
-        told = said.partition("exceeded quota: ")[2] or said
-        return Cause(f"quota exceeded: {told}", _of_quota(refused, told))
-    if "is not permitted in project" in said:
+    whole = " ".join(message.split())  # a field may be named behind where the line is cut
+    said = one_line(whole)
+    if "exceeded quota" in whole:
+        told = whole.partition("exceeded quota: ")[2] or whole
+        return Cause(f"quota exceeded: {one_line(told)}", _of_quota(refused, told))
+    if "is not permitted in project" in whole:
         return Cause(
             f"refused by the tenant's Argo CD project: {said}", f"remove that object from what {refused.source} renders, then commit"
         )
-    if ranged := _RANGE.findall(said):
+    if ranged := _RANGE.findall(whole):
         fields = [refused.resource("cpu" if one == "cpu" else "memory_gib") for one in dict.fromkeys(ranged)]
         return Cause(f"refused by the namespace's limits: {said}", _step(refused, "lower", fields))
-    if _DENIED.search(said):
-        return Cause(f"refused by policy: {said}", _of_policy(refused, said))
-    if _INVALID.search(said):
-        return Cause(f"refused by the API server: {said}", _of_words(refused, said))
+    if _DENIED.search(whole):
+        return Cause(f"refused by policy: {said}", _of_policy(refused, whole))
+    if _INVALID.search(whole):
+        return Cause(f"refused by the API server: {said}", _of_words(refused, whole))
     return None
 
 

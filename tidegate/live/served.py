@@ -13,7 +13,7 @@ from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.live.causes import Inquiry, pod_cause
-from tidegate.live.given_up import delete_command, given_up_text, is_given_up
+from tidegate.live.given_up import given_up_cause, is_given_up
 from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import log_reader, look
 from tidegate.live.observed import Application, InferenceService, Judged, Node, ServiceComponent
@@ -122,28 +122,28 @@ class _Seen:
         inquiry = Inquiry(tenant, name, log_reader(self.cluster), lambda _about: (), is_on_cpu(tenant.models[name], service))
         newest = [pod for pod in pods if not pod.is_ready and pod.revision == _component(service, pod.part).latest_created]
         failing = next((cause for pod in newest if (cause := pod_cause(inquiry, pod)) and not cause.may_pass), None)
-        said = said_by_kserve(service)
+        refused = refusal(inquiry.refused(), said_by_kserve(service))
         if given_up:
-            judged = given_up[0].status.find("Ready")
-            command = delete_command(given_up[0].metadata.name, tenant.namespace_name)
-            said = f"{given_up_text(given_up[0].metadata.name, ' '.join(judged.message.split()))}; `{command}` makes it anew"
-        elif failing:
-            said = failing.text
-        if refused := refusal(inquiry.refused(), said):
-            said = f"{refused.text}; {refused.next_step}"
-        if not service.status.is_true("Ready"):
-            return said or "not judged yet"
-        is_behind = service.status.is_refused or any(_is_behind(service, pod.part) for pod in newest if failing) or bool(given_up)
-        return f"the version before serves on; the new one: {said}" if is_behind else ""
+            cause = given_up_cause(inquiry.refused(given_up[0].metadata.labels.get(names.KSERVE_LABEL_PART, "")), given_up[0])
+        else:
+            cause = failing or refused
+        # Of a crash its last line is enough here; `model explain` has the command.
+        said = said_by_kserve(service) if cause is None else cause.text if cause is failing else f"{cause.text}; {cause.next_step}"
+        is_behind = any(_is_behind(one) for one in service.status.components.values())
+        newest_failed = service.status.is_refused or bool(given_up) or (is_behind and cause is not None)
+        if service.status.is_true("Ready") and not newest_failed:
+            return ""
+        said = said or "not judged yet"
+        serves_on = service.status.is_true("Ready") or (is_behind and _shares(service))
+        return f"the version before serves on; the new one: {said}" if serves_on else said
 
 
 def _component(service: InferenceService, part: str) -> ServiceComponent:
     return service.status.components.get(part, ServiceComponent())
 
 
-def _is_behind(service: InferenceService, part: str) -> bool:
+def _is_behind(component: ServiceComponent) -> bool:
     """Whether an older revision of a part serves on."""
-    component = _component(service, part)
     return bool(component.latest_ready) and component.latest_ready != component.latest_created
 
 

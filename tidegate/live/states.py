@@ -1,4 +1,4 @@
-"""What is told of a region's Applications and served models, and of those in a region that does not answer."""
+"""What `status` says of a region's Applications and served models, and of those in a region that does not answer."""
 
 from __future__ import annotations
 

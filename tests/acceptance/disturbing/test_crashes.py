@@ -5,14 +5,16 @@ What the callers saw is written to out/times.json; whose death they must not not
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.acceptance.command_line import ended
 from tests.acceptance.edge_client import load
-from tests.acceptance.running_platform import Running, wait_for
+from tests.acceptance.running_platform import MODELS, Running, wait_for
 from tests.root import ROOT
 from tidegate.embedded.fleet.region import NODE_FOLDER
 from tidegate.embedded.machines.facts import SupervisedPrograms
@@ -94,6 +96,22 @@ def test_killed_program_is_started_anew_and_no_caller_notices(platform: Running,
     record_property("callers", seen.told())
     assert seen.sent
     assert not seen.bad, f"callers noticed the death of {program}: {seen.told()}"
+
+
+def test_region_whose_api_server_does_not_answer_keeps_its_rows_as_unknown(platform: Running) -> None:
+    server = platform.supervised(REGION)["kube-apiserver"]
+    platform.inside(REGION, "kill", "-STOP", str(server.pid))
+    try:
+        code, printed = ended("status", "--json")
+    finally:
+        platform.inside(REGION, "kill", "-CONT", str(server.pid))
+    models = [one for one in json.loads(printed)["models"] if one["region"] == REGION]
+    platform.wait_until_live(REGION)
+    assert code == 1
+    assert {one["name"] for one in models} == {reference for region, reference in MODELS if region == REGION}
+    assert {(one["known"], one["ready"], one["problem"]) for one in models} == {
+        (False, False, f"unknown: the API server of {REGION} does not answer")
+    }
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_status_tells_each_model(status: Any, region: str, reference: str) -> No
     tenant, model = model_of(reference)
     host = tenant.host_in(f"{region}.models.example.com")
     assert told["url"] == f"https://{host}/{reference.split('/')[1]}"
-    assert told["version"] == served_here(model).uri.rpartition("/")[2]
+    assert told["version"] == told["wanted_version"] == served_here(model).uri.rpartition("/")[2]
     assert told["ready"] is True, told["problem"]
     assert told["executed"] is ((region, reference) in EXECUTED)
     assert isinstance(told["replicas"], int)
@@ -148,7 +148,10 @@ def test_explanation_walks_to_the_node_and_finds_no_fault(platform: Running, ref
     assert set(causes) == set(REGIONS), f"explain says nothing of {reference} in {set(REGIONS) - set(causes)}"
     for region, cause in causes.items():
         if (region, reference) in EXECUTED:
-            assert cause in {"", "scaled to zero, which is fine"}, f"{reference} in {region}: {cause}"
+            # A test before may have ended a server within the hour, which is told and is no fault.
+            assert cause in {"", "scaled to zero, which is fine"} or cause.startswith("ready, but container "), (
+                f"{reference} in {region}: {cause}"
+            )
         else:
             assert cause.startswith(SCHEDULED_ONLY), f"{reference} in {region}: {cause!r}"
 

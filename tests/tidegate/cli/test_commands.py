@@ -266,5 +266,5 @@ def test_explained_model_shows_its_cold_start_and_what_was_measured(checkout: Pa
     assert rows["live-1.cold_start.load_seconds"]["source"].endswith("assistant.yaml (models.chat.cold_start), measured on 2026-11-21")
     assert (rows["live-2.cold_start.seconds"]["value"], rows["live-2.cold_start.seconds"]["why"]) == (
         "558.8",
-        "Knative gives up after 1800 s",
+        "Knative gives up after 1140 s",
     )

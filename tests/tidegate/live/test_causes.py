@@ -159,7 +159,7 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
     "given-up": (
         starting(revision(FIRST, *GIVEN_UP)), {},
         "Knative gave up on revision scorer-predictor-00001 at its progress deadline and tries it no more: Initial scale was never achieved",
-        "`kubectl delete revisions.serving.knative.dev scorer-predictor-00001 --namespace=tenant-fraud --cascade=foreground`, and Knative makes it anew",
+        "`kubectl delete revisions.serving.knative.dev scorer-predictor-00001 --namespace=tenant-fraud --cascade=foreground`, and Knative makes it again",
     ),
     "given-up-after-crashes": (
         starting(revision(FIRST, condition("Ready", False, "ExitCode1", "Container failed with: no model"), condition("Active", False, "NoTraffic", ""))), {},

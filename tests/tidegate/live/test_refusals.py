@@ -53,6 +53,7 @@ def denied(policy: str, sentence: str = "no; do it otherwise") -> str:
             "ValidatingAdmissionPolicy 'require-catalogued-model' with binding 'require-catalogued-model' denied request: not in the signed catalogue; sign it",
             "predictor", "change models.scorer.artefact", id="policy-of-its-own",
         ),
+        pytest.param(f"{'very ' * 70}long: {QUOTA.format('cpu')}", "predictor", "raise quota.cpu, or lower models.scorer.resources.cpu", id="behind-where-the-line-is-cut"),
         pytest.param(PINNED, "predictor", "change models.scorer.slo.p99_ms", id="knatives-webhook"),
         pytest.param('admission webhook "x" denied the request: minReplicas cannot be above maxReplicas', "predictor", "change models.scorer.scaling.min_replicas", id="kserves-webhook"),
         pytest.param('InferenceService.serving.kserve.io "scorer" is invalid: spec.predictor.maxReplicas: Invalid value: "string"', "predictor", "change models.scorer.scaling.max_replicas", id="schema"),

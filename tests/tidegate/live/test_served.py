@@ -160,13 +160,29 @@ def test_quota_is_told_with_the_field_to_change() -> None:
     )
 
 
+def test_quota_of_the_next_version_is_told_while_the_one_before_serves() -> None:
+    judged = [condition("PredictorReady", False, "", QUOTA)]
+    behind = asked_for("2", newest=SECOND, is_ready=False, conditions=judged)
+    found = scorer(behind, revision(), revision(SECOND, condition("Ready", False), version="2"), pod(ready=True))
+    assert (found.shown_version, found.ready) == ("1 (2 wanted)", False)
+    assert found.problem.startswith("the version before serves on; the new one: quota exceeded: quota, requested: requests.cpu=2")
+
+
 def test_revision_that_knative_gave_up_is_told_with_the_command_that_mends_it() -> None:
     found = scorer(asked_for("1", ready=None, is_ready=False), revision(FIRST, *GIVEN_UP))
     assert found.given_up == (FIRST,)
     assert found.problem == (
         f"Knative gave up on revision {FIRST} at its progress deadline and tries it no more: Initial scale was never achieved; "
-        f"`kubectl delete revisions.serving.knative.dev {FIRST} --namespace=tenant-fraud --cascade=foreground` makes it anew"
+        f"`kubectl delete revisions.serving.knative.dev {FIRST} --namespace=tenant-fraud --cascade=foreground`, and Knative makes it again"
     )
+    refused = scorer(
+        asked_for("1", ready=None, is_ready=False), revision(FIRST, condition("Ready", False, "FailedCreate", QUOTA), GIVEN_UP[1])
+    )
+    assert refused.problem.startswith(
+        f"Knative gave up on revision {FIRST} at its progress deadline and tries it no more: quota exceeded: quota, "
+    )
+    assert "raise quota.cpu, or lower" in refused.problem
+    assert "; when that is applied, `kubectl delete revisions.serving.knative.dev " in refused.problem
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""What keeps a model from coming up is told within a minute, by `status` and by `model explain`, and the step they name mends it.
+
+One region gets a server that crashes from its start, the other a quota with no room and a short deadline, after which Knative gives up.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.command_line import tidegate
+from tests.acceptance.running_platform import Running, wait_for
+from tests.acceptance.served_repository import Repository, model_file
+from tidegate.live.states import ModelState
+from tidegate.manifests.layout import RENDERED, tenant_folder
+
+CRASHES, REFUSED = "live-2", "live-1"
+TENANT, NAME = "scoring", "fraud-shadow"
+MODEL, NAMESPACE = f"{TENANT}/{NAME}", f"tenant-{TENANT}"
+CRASH = r"container kserve-container crashes \(exit code [1-9][0-9]*, [0-9]+ restarts\): ."
+RecordProperty = Callable[[str, object], None]
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[CRASHES, REFUSED], asks=[], tenant=TENANT, alone=False)]
+
+
+def with_environment(name: str, value: str) -> Callable[[str], str]:
+    """Gives the server a variable, which is a new revision."""
+    return lambda text: text.replace(
+        "      protocolVersion:", f"      env:\n        - name: {name}\n          value: {value}\n      protocolVersion:", 1
+    )
+
+
+def with_deadline(text: str) -> str:
+    """Lets Knative give up after 40 s, and the 30 s that it adds itself: as long as the revision has when it is made again."""
+    return text.replace(
+        "    annotations:\n      sidecar", '    annotations:\n      serving.knative.dev/progress-deadline: "40s"\n      sidecar', 1
+    )
+
+
+def state(running: Running, region: str) -> ModelState:
+    return next(one for one in running.state(region).models if one.name == MODEL)
+
+
+def explained(region: str) -> dict[str, Any]:
+    """The row with the cause; its `why` is the next step."""
+    rows = json.loads(tidegate("model", "explain", MODEL, "--json"))
+    return next(row for row in rows if row["path"] == f"{region}.live.cause")
+
+
+@pytest.fixture(scope="module")
+def broken(platform: Running) -> Iterator[Repository]:
+    repository = Repository(platform)
+    quota = f"{RENDERED}/{tenant_folder(REFUSED, TENANT)}/resourcequota-quota.yaml"
+    try:
+        repository.edit(model_file(CRASHES, TENANT, NAME), with_environment("MLSERVER_HTTP_PORT", "none"))
+        repository.edit(quota, lambda text: re.sub(r"(?m)^    pods: .*$", '    pods: "0"', text))
+        repository.commit("Let a server crash, and leave no room for pods")
+
+        def room() -> str:
+            return platform.read(REFUSED, "resourcequotas/quota", f"--namespace={NAMESPACE}")["spec"]["hard"]["pods"]
+
+        wait_for("the quota has no room for a pod", room, lambda pods: pods == "0", 90, 1)
+        repository.edit(model_file(REFUSED, TENANT, NAME), lambda text: with_deadline(with_environment("MLSERVER_DEBUG", '"false"')(text)))
+        repository.commit("Ask for a pod that no quota allows, and give up soon")
+        yield repository
+    finally:
+        repository.close()
+
+
+@pytest.mark.usefixtures("broken")
+def test_quota_is_told_with_the_field_to_change(platform: Running, record_property: RecordProperty) -> None:
+    def told() -> str:
+        return state(platform, REFUSED).problem
+
+    field = r"quota exceeded: .*requested: pods=1.*raise quota\.pods, or lower models\.fraud-shadow\.scaling\.max_replicas"
+    seconds = wait_for("status names quota.pods", told, lambda problem: bool(re.search(field, problem)), 90, 1)
+    record_property("told_after_seconds", seconds)
+    row = explained(REFUSED)
+    assert "quota exceeded" in row["value"]
+    assert "look again" not in row["why"]
+    assert "quota.pods" in row["why"]
+
+
+@pytest.mark.usefixtures("broken")
+def test_crash_from_the_start_is_told_within_a_minute(platform: Running, record_property: RecordProperty) -> None:
+    def problem() -> str:
+        return state(platform, CRASHES).problem
+
+    wait_for("status tells the crash", problem, lambda told: bool(re.search(CRASH, told)), 90, 1)
+    selector = f"--selector=serving.kserve.io/inferenceservice={NAME}"
+    pods = platform.read(CRASHES, "pods", f"--namespace={NAMESPACE}", selector)["items"]
+    newest = max(one["metadata"]["creationTimestamp"] for one in pods)
+    began = time.mktime(time.strptime(newest, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    record_property("told_after_seconds", round(time.time() - began, 1))
+    assert time.time() - began < 60, f"the crashing pod began at {newest}"
+    row = explained(CRASHES)
+    assert re.search(CRASH, row["value"]), row["value"]
+    assert f"kubectl -n {NAMESPACE} logs " in row["why"]
+    assert "-c kserve-container" in row["why"]
+
+
+def test_revision_that_knative_gave_up_is_named_and_the_command_mends_it(
+    platform: Running, broken: Repository, record_property: RecordProperty
+) -> None:
+    wait_for("Knative gives up", lambda: state(platform, REFUSED).given_up, bool, 150, 1)
+    (revision,) = state(platform, REFUSED).given_up
+    row = explained(REFUSED)
+    command = f"delete revisions.serving.knative.dev {revision} --namespace={NAMESPACE} --cascade=foreground"
+    assert f"Knative gave up on revision {revision}" in row["value"], row["value"]
+    assert f"`kubectl {command}`" in row["why"], row["why"]
+
+    quota = f"{RENDERED}/{tenant_folder(REFUSED, TENANT)}/resourcequota-quota.yaml"
+    broken.edit(quota, lambda text: re.sub(r"(?m)^    pods: .*$", '    pods: "50"', text))
+    broken.commit("Leave room for pods again")
+
+    def room() -> str:
+        return platform.read(REFUSED, "resourcequotas/quota", f"--namespace={NAMESPACE}")["spec"]["hard"]["pods"]
+
+    wait_for("the quota has room", room, lambda pods: pods == "50", 90, 1)
+    time.sleep(5)  # the claim: room alone does not bring it back
+    assert state(platform, REFUSED).given_up == (revision,)
+    platform.cluster(REFUSED).run(*command.split(), timeout_seconds=120)
+
+    def serves() -> tuple[tuple[str, ...], bool, list[str]]:
+        now = state(platform, REFUSED)
+        return now.given_up, now.ready, sorted(now.traffic)
+
+    seconds = wait_for("the revision is made again and serves", serves, lambda seen: seen == ((), True, [revision]), 180, 1)
+    record_property("mended_after_seconds", seconds)
+
+
+def test_restart_of_a_ready_model_is_told(platform: Running, broken: Repository) -> None:
+    broken.close()
+    selector = f"--selector=serving.kserve.io/inferenceservice={NAME}"
+
+    def ready_pod() -> str:
+        pods = platform.read(CRASHES, "pods", f"--namespace={NAMESPACE}", selector)["items"]
+        ready = [
+            (one["metadata"]["creationTimestamp"], one["metadata"]["name"]) for one in pods if "deletionTimestamp" not in one["metadata"]
+            and any(each["type"] == "Ready" and each["status"] == "True" for each in one["status"].get("conditions", []))
+        ]  # fmt: skip
+        return max(ready, default=("", ""))[1]  # older ones are about to leave
+
+    wait_for("a replica is ready", ready_pod, bool, 120, 1)
+    end = "import os, signal; os.kill(1, signal.SIGTERM)"
+    platform.cluster(CRASHES).run(
+        "exec", ready_pod(), f"--namespace={NAMESPACE}", "--container=kserve-container", "--", "python3", "-c", end
+    )
+
+    def told() -> tuple[bool, int]:
+        now = state(platform, CRASHES)
+        return now.ready and bool(now.ready_replicas), now.restarts
+
+    wait_for("status tells the restart of a ready model", told, lambda seen: seen == (True, 1), 90, 1)
+    assert explained(CRASHES)["value"].startswith("ready, but container kserve-container was started again once, last after exit code ")
