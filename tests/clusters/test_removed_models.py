@@ -169,7 +169,7 @@ def field(found: Any, *keys: str) -> object:
 
 @pytest.mark.parametrize("path", [path for path in MODELS if "/live-1/" in path])
 def test_file_that_ends_early_lacks_what_admission_demands(path: str) -> None:
-    """`storageUri` must be one of the catalogue's (policies/require-catalogued-model): of a half-read model nothing is applied."""
+    """Without `storageUri` admission refuses it (policies/require-immutable-model/cases/deny-no-uri.yaml)."""
     text = (ROOT / path).read_text(encoding="utf-8")
     whole = parse(text)
     read_as = 0

@@ -65,7 +65,9 @@ def test_file_that_is_cut_short_takes_no_model_away_and_is_named(
     assert running(platform) == before
     assert platform.ask(REGION, REFERENCE).status == 200
     # Between two attempts Argo CD has nothing to say for a moment.
-    wait_for("the explanation names it", lambda: tidegate("model", "explain", REFERENCE, columns=400), lambda told: "serving, but" in told, 30, 1)
+    wait_for(
+        "the explanation names it", lambda: tidegate("model", "explain", REFERENCE, columns=400), lambda told: "serving, but" in told, 30, 1
+    )
     started = time.monotonic()
     repository.revert()
     wait_for("the restored file is live", lambda: platform.tenant_waits_for(REGION, TENANT), lambda waiting: not waiting, 120, 0.5)
