@@ -136,7 +136,7 @@ PARAMETERS = {
     # A wave that never becomes healthy would hold the root for ever, and with it the commit that repairs it. The first round of all
     # waves takes three to four minutes here, and one that was ended for its time is not begun again for the same commit.
     "controller.sync.timeout.seconds": "600",
-    # A folder that cannot be read counts as unchanged for so long; upstream's three minutes look like Synced and Healthy.
+    # A folder that cannot be read counts as unchanged at the first look, and for so long; upstream's 180 s are three looks more.
     "controller.repo.error.grace.period.seconds": "15",
     # Between two waves; upstream's 2 s. An Application that the controller has not seen change by then is judged by how it was before.
     "controller.sync.wave.delay.seconds": "4",

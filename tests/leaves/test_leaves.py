@@ -119,11 +119,12 @@ def base() -> Platform:
     tombstone = Tombstone.model_validate_json(
         '{"name": "retired", "clusters": ["live-1"], "requested_by": "maria@example.com", "reason": "It was sold.", "removed_on": "2026-11-21"}'
     )
+    removed = tombstone.model_copy(update={"name": "credit", "models": ("decision-old",)})
     earlier = ApprovedModel(
         model="credit/decision/7", uri="s3://tidegate-models/credit/decision/7", sha256="7" * 64, key_id="credit-release"
     )
     catalogue = ModelCatalogue(keys={"credit-release": PEM}, models=(earlier,))
-    return Platform({"live-1": live_1, "live-2": live_2}, tenants, {"retired": tombstone}, catalogue)
+    return Platform({"live-1": live_1, "live-2": live_2}, tenants, {"retired": tombstone, "credit": removed}, catalogue)
 
 
 VIEWS: tuple[Callable[[Platform], effects.Effects], ...] = (effects.rendered, effects.stacks, effects.reviewed, effects.rendered_here)

@@ -40,9 +40,11 @@ class Tombstone(Fact):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        for field, entries in (("clusters", self.clusters), ("models", self.models)):
-            if len(set(entries)) != len(entries):
-                raise refuse(f"{field}-twice", "an entry is listed twice", "list each once", at=field, value=", ".join(entries))
+        problem, remedy = "an entry is listed twice", "list each once"
+        if len(set(self.clusters)) != len(self.clusters):
+            raise refuse("clusters-twice", problem, remedy, at="clusters", value=", ".join(self.clusters))
+        if len(set(self.models)) != len(self.models):
+            raise refuse("models-twice", problem, remedy, at="models", value=", ".join(self.models))
         return self
 
     @property

@@ -189,6 +189,15 @@ def test_bad_removal_is_refused_and_nothing_is_changed(checkout: Path, command: 
     assert sorted((checkout / "gitops").rglob("*")) == before
 
 
+def test_removed_model_is_a_tombstone_from_then_on(checkout: Path) -> None:
+    command = [TIDEGATE, "model", "remove", "scoring/batch", "--requested-by=maria@example.com", "--reason=Nobody calls it."]
+    answer = json.loads(tools.run([*command, "--json"], cwd=checkout).stdout)
+    assert answer == {"changed": "gitops/tenants/scoring.yaml", "written": "gitops/tombstones/scoring.yaml"}
+    tools.run([TIDEGATE, "render"], cwd=checkout)
+    assert not (checkout / "gitops" / "rendered" / "live-1" / "tenants" / "scoring" / "inferenceservice-batch.yaml").exists()
+    assert "no model 'batch' of scoring; there are fraud-shadow" in refusal(command, checkout).stderr
+
+
 def test_new_tenant_with_the_name_of_a_removed_one_is_refused(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     tools.run(remove_tenant("scoring"), cwd=checkout)
     error = refusal(new_tenant(tmp_path_factory.mktemp("files"), "scoring"), checkout)
