@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tidegate.checkout import Checkout
     from tidegate.embedded.region_status import RegionState
     from tidegate.live.diagnosis import Diagnosis
+    from tidegate.live.proxies import ProxyReport
     from tidegate.live.served import ApplicationState, ModelState
 
 
@@ -73,6 +74,18 @@ def show_regions(screen: Screen, regions: Sequence[RegionState]) -> None:
     if models:
         columns = ["model", "region", "url", "version", "replicas", "ready", "traffic", "executed", "problem"]
         screen.table("Models", columns, models)
+    for region in regions:
+        show_proxies(screen, region.name, region.proxies)
+
+
+def show_proxies(screen: Screen, region: str, proxies: ProxyReport) -> None:
+    """What proxies of a region refuse; nothing when they have taken all they got."""
+    if proxies.rejected:
+        rows = [(one.proxy, one.kind, one.reason) for one in proxies.rejected]
+        screen.table(f"Refused configuration in {region}: what was before serves on", ["proxy", "refuses", "why"], rows)
+        screen.text(f"{region}: {proxies.remedy}")
+    if proxies.unknown:
+        screen.text(f"{region}: whether proxies refuse their configuration is unknown: {proxies.unknown}")
 
 
 def models_of(regions: Sequence[RegionState]) -> list[ModelState]:

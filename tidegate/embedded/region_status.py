@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidegate.embedded.fleet.bring_up import Local, cluster_of
 from tidegate.embedded.machines import cgroups
 from tidegate.live.kubernetes import Kubernetes
+from tidegate.live.proxies import ProxyReport, read_proxies
 from tidegate.live.served import ApplicationState, ModelState, observe
 
 
@@ -25,6 +26,8 @@ class RegionState:
     memory_gib: float
     applications: tuple[ApplicationState, ...]
     models: tuple[ModelState, ...]
+    proxies: ProxyReport = field(default_factory=ProxyReport)
+    """Asked for a look at all regions only: a region that comes up is looked at every few seconds, and this starts a program in it."""
 
     @property
     def waiting_for(self) -> list[str]:
@@ -46,8 +49,13 @@ class RegionState:
 def read_regions(local: Local, programs: Mapping[str, Path]) -> list[RegionState]:
     """The state of every region, asked at the same time."""
     with ThreadPoolExecutor(max(1, len(local.regions))) as threads:
-        asked = [threads.submit(read_region, local, name, programs) for name in local.regions]
+        asked = [threads.submit(_read_with_proxies, local, name, programs) for name in local.regions]
         return [one.result() for one in asked]
+
+
+def _read_with_proxies(local: Local, name: str, programs: Mapping[str, Path]) -> RegionState:
+    state = read_region(local, name, programs)
+    return replace(state, proxies=read_proxies(cluster_of(local, name, programs))) if state.api_ready else state
 
 
 def read_region(local: Local, name: str, programs: Mapping[str, Path]) -> RegionState:
