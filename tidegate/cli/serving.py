@@ -76,6 +76,8 @@ def show_regions(screen: Screen, regions: Sequence[RegionState]) -> None:
         screen.table("Models", columns, models)
     for region in regions:
         show_proxies(screen, region.name, region.proxies)
+    for line in dict.fromkeys(line for region in regions for line in region.time_problems):
+        screen.text(line)  # both regions have what the internet machine signs
 
 
 def show_proxies(screen: Screen, region: str, proxies: ProxyReport) -> None:
@@ -98,6 +100,7 @@ def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[s
     from tidegate.embedded.builds.go_programs import build
     from tidegate.embedded.fleet.bring_up import cluster_of, open_local
     from tidegate.embedded.fleet.machine_view import running_regions
+    from tidegate.embedded.fleet.validity import time_problems
     from tidegate.embedded.prediction import find_model
     from tidegate.live.explanation import explain_live
 
@@ -106,7 +109,8 @@ def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[s
     regions = [region for region in running_regions(local) if region in tenant.clusters]
     programs = build(checkout, screen.progress, ["kubectl"]) if regions else {}
     for region in regions:
-        yield region, explain_live(cluster_of(local, region, programs), tenant, name)
+        cluster = cluster_of(local, region, programs)
+        yield region, explain_live(cluster, tenant, name).beside(time_problems(local, region, cluster))
 
 
 def show_diagnosis(screen: Screen, region: str, diagnosis: Diagnosis) -> None:

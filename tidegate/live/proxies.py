@@ -27,7 +27,7 @@ from tidegate.live.observed_pods import Pod
 CONTROL_PLANE = "istiod"
 """Its Deployment, and the value of its pods' label `app`."""
 
-_ASK = ("pilot-discovery", "request", "GET", "/debug/syncz")
+_ASK = ("/usr/local/bin/pilot-discovery", "request", "GET", "/debug/syncz")
 _PATIENCE_SECONDS = 20
 _KINDS = {"Listener": "listeners", "Cluster": "clusters", "RouteConfiguration": "routes", "ClusterLoadAssignment": "endpoints"}
 """What a proxy gets, by the last part of its type's name in Envoy's interface."""
@@ -104,7 +104,7 @@ _ANSWER = TypeAdapter(list[_Proxy])
 
 
 def read_proxies(cluster: Kubernetes) -> ProxyReport:
-    """What the proxies of a region refuse now. Never raises: who cannot be asked is told as unknown."""
+    """What the proxies of a region refuse now. Never raises: when nobody can be asked, it says so."""
     try:
         pods = cluster.read("pods", Pod, namespace=names.NAMESPACE_MESH, selector=f"app={CONTROL_PLANE}")
         asked = [pod.metadata.name for pod in pods if pod.is_ready and not pod.is_leaving]

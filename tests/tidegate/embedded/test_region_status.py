@@ -35,7 +35,6 @@ from tidegate.live.kubernetes import Kubernetes
 from tidegate.live.observation import look, look_up
 from tidegate.live.observed import Application, InferenceService, Node
 from tidegate.live.observed_pods import Pod
-from tidegate.live.proxies import ProxyReport, Rejection
 from tidegate.live.served import ApplicationState, ModelState, observe
 
 KUBECTL = """#!/bin/sh
@@ -270,23 +269,6 @@ def test_tables_tell_regions_applications_and_models(capsys: pytest.CaptureFixtu
         "scheduled, not", f"{FIRST}: 90 %", f"{SECOND}: 10 %",
     ):  # fmt: skip
         assert expected in shown
-
-
-def test_tables_tell_what_proxies_refuse_and_what_to_undo(capsys: pytest.CaptureFixture[str]) -> None:
-    refused = ProxyReport((Rejection("edge-istio-1.istio-ingress", "listeners", "no such filter"),), "istio-ingress/x was changed last")
-    show_regions(Screen(), [region(proxies=refused), region(name="live-2", proxies=ProxyReport(unknown="no pod of istiod is ready"))])
-    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for expected in (
-        "Refused configuration in live-1: what was before serves on", "edge-istio-1.istio-ingress listeners no such filter",
-        "live-1: undo or correct the last commit", "EnvoyFilter istio-ingress/x was changed last",
-        "live-2: whether proxies refuse their configuration is unknown: no pod of istiod is ready",
-    ):  # fmt: skip
-        assert expected in shown
-
-
-def test_tables_are_silent_about_proxies_that_refuse_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    show_regions(Screen(), [region()])
-    assert "efuse" not in capsys.readouterr().out
 
 
 def test_json_lists_every_key_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:

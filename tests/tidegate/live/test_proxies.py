@@ -1,4 +1,4 @@
-"""What proxies refuse is told by status and explain, with the proxy's own words and the object that was changed last."""
+"""What proxies refuse stands in status and explain, with the proxy's own words and the object that was changed last."""
 
 from __future__ import annotations
 
