@@ -117,7 +117,7 @@ def read_proxies(cluster: Kubernetes) -> ProxyReport:
     except ToolError as error:
         return ProxyReport(unknown=f"{CONTROL_PLANE} cannot be asked: {one_line(error.stderr or str(error))}")
     except ValidationError:
-        return ProxyReport(unknown=f"{CONTROL_PLANE} answers in another form than that of Istio 1.31")
+        return ProxyReport(unknown=f"{CONTROL_PLANE} answers in another form than this program reads")
 
 
 def rejections_in(answer: str) -> Iterator[Rejection]:

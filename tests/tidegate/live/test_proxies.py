@@ -24,13 +24,13 @@ REFUSES = (
 
 
 def proxy(name: str = EDGE, **refused: str) -> dict[str, Any]:
-    """One proxy in the form of /debug/syncz of Istio 1.31: what was sent and taken of each kind, and the last refusal."""
+    """One proxy in the form of /debug/syncz of Istio: what was sent and taken of each kind, and the last refusal."""
     sent = {"sent": "2026-11-30T01:02:03Z/14f9c7d0", "acked": "2026-11-30T01:02:03Z/14f9c7d0", "sentTime": "2026-11-30T01:02:03.4Z"}
     resources: dict[str, Any] = {LISTENER: dict(sent), ROUTES: dict(sent)}
     for kind, said in refused.items():
         resources[LISTENER if kind == "listeners" else ROUTES] |= {"acked": "2026-11-30T00:00:00Z/0a", "lastError": said}
     return {
-        "cluster_id": "Kubernetes", "proxy": name, "proxy_type": "router", "istio_version": "1.31.1", "cluster_sent": sent["sent"],
+        "cluster_id": "Kubernetes", "proxy": name, "proxy_type": "router", "cluster_sent": sent["sent"],
         "cluster_acked": sent["acked"], "resources": resources,
     }  # fmt: skip
 
@@ -81,7 +81,7 @@ def test_the_control_plane_is_asked_once_and_filters_only_after_a_refusal() -> N
 @pytest.mark.parametrize("answer", ["", "<html>", '[{"resources": 3}]'], ids=["nothing", "no-json", "another-form"])
 def test_an_answer_of_another_form_is_unknown_and_not_well(answer: str) -> None:
     found = read_proxies(CannedCluster([], proxies=answer))
-    assert found.unknown == "istiod answers in another form than that of Istio 1.31"
+    assert found.unknown == "istiod answers in another form than this program reads"
 
 
 def test_a_control_plane_that_cannot_be_asked_is_unknown() -> None:
