@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from clusters.components.serving.images import SERVING_PINS
 from clusters.components.tenancy import catalogue
 from tests.clusters.selection import Select
 from tidegate.facts.platform import Platform
@@ -51,12 +52,20 @@ def test_earlier_versions_stay_listed_for_who_must_go_back(platform: Platform) -
 
 def test_pods_are_told_their_tenants_models_by_the_uri_they_fetch(platform: Platform) -> None:
     bucket = "s3://tidegate-live-1-models-123456789012"
+    loaded = {"server": "mlserver-lightgbm", "libraries": {"lightgbm": SERVING_PINS["lightgbm"]}}
     assert told(platform)["models"] == {
-        f"{bucket}/fraud/scorer/0": {"model": "fraud/scorer/0", "sha256": OLDER, "key_id": "fraud-release"},
+        f"{bucket}/fraud/scorer/0": {"model": "fraud/scorer/0", "sha256": OLDER, "key_id": "fraud-release", **loaded},
         f"{bucket}/fraud/scorer/1": {
             "model": "fraud/scorer/1", "sha256": platform.tenants["fraud"].models["scorer"].artefact.sha256, "key_id": "fraud-release",
+            **loaded,
         },
     }  # fmt: skip
+
+
+def test_pods_learn_no_versions_of_a_server_whose_libraries_nobody_knows(select: Select) -> None:
+    (trust,) = select("live-1/tenants/assistant", "ConfigMap", "model-trust")
+    models = json.loads(trust["data"]["trust.json"])["models"]
+    assert {(one["server"], *one["libraries"]) for one in models.values() if one["model"].startswith("assistant/chat/")} == {("vllm",)}
 
 
 def test_pods_get_their_tenants_keys_and_no_others(platform: Platform) -> None:

@@ -45,15 +45,26 @@ def sign(
     name: Annotated[str, typer.Argument(help="<tenant>/<model>/<version>, such as fraud/scorer/2.")],
     key_id: Annotated[str, typer.Option(help="The key's name, as the tenant's file spells it.")],
     key: KeyPath = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="What will load the files, such as triton. Default: as the tenant's file says.")
+    ] = None,
+    library: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VERSION", help="A library that trained it (repeatable). Default: those that its MLmodel file names."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Sign a version's files: writes model.sig and model.statement beside them."""
-    from tidegate.signing.bundles import sign_version
+    """Sign a version's files, if its model server can load them: writes model.sig and model.statement beside them."""
+    from tidegate.checkout import find_checkout
+    from tidegate.repository.sign_model import loaders_of, parse_libraries, sign_loadable
 
     screen = Screen(json)
-    stated = sign_version(folder, name, _signer(key_id, key))
+    libraries = parse_libraries(library or [])
+    stated = sign_loadable(folder, name, _signer(key_id, key), loaders_of(name, runtime, find_checkout), libraries)
     screen.text(f"{stated.model} is signed with {stated.key_id}: {stated.files} files of {stated.size_bytes} bytes")
     screen.text(f"  sha256: {stated.sha256}")
+    used = ", ".join(f"{one} {version}" for one, version in sorted(stated.libraries.items()))
+    screen.text(f"  trained with: {used or 'not known, so no server refuses it for that; --library or an MLmodel file says it'}")
     screen.answer(stated)
 
 

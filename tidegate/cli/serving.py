@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tidegate.checkout import Checkout
     from tidegate.embedded.region_status import RegionState
     from tidegate.live.diagnosis import Diagnosis
+    from tidegate.live.proxies import ProxyReport
     from tidegate.live.states import ModelState
 
 
@@ -73,6 +74,20 @@ def show_regions(screen: Screen, regions: Sequence[RegionState]) -> None:
     if models:
         columns = ["model", "region", "url", "version", "replicas", "ready", "traffic", "executed", "problem"]
         screen.table("Models", columns, models)
+    for region in regions:
+        show_proxies(screen, region.name, region.proxies)
+    for line in dict.fromkeys(line for region in regions for line in region.time_problems):
+        screen.text(line)  # both regions have what the internet machine signs
+
+
+def show_proxies(screen: Screen, region: str, proxies: ProxyReport) -> None:
+    """What proxies of a region refuse; nothing when they have taken all they got."""
+    if proxies.rejected:
+        rows = [(one.proxy, one.kind, one.reason) for one in proxies.rejected]
+        screen.table(f"Refused configuration in {region}: what was before serves on", ["proxy", "refuses", "why"], rows)
+        screen.text(f"{region}: {proxies.remedy}")
+    if proxies.unknown:
+        screen.text(f"{region}: whether proxies refuse their configuration is unknown: {proxies.unknown}")
 
 
 def refuse_unknown(unreachable: Iterable[str]) -> None:
@@ -96,6 +111,7 @@ def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[s
     from tidegate.embedded.builds.go_programs import build
     from tidegate.embedded.fleet.bring_up import cluster_of, open_local
     from tidegate.embedded.fleet.machine_view import running_regions
+    from tidegate.embedded.fleet.validity import time_problems
     from tidegate.embedded.prediction import find_model
     from tidegate.errors import ToolError
     from tidegate.live.diagnosis import unknown
@@ -114,7 +130,8 @@ def diagnose(screen: Screen, checkout: Checkout, model: str) -> Iterator[tuple[s
             yield region, unknown(f"the machine of {region} does not run", "`tidegate up`")
             continue
         try:
-            yield region, explain_live(cluster_of(local, region, programs), tenant, name)
+            cluster = cluster_of(local, region, programs)
+            yield region, explain_live(cluster, tenant, name).beside(time_problems(local, region, cluster))
         except ToolError as error:  # it answered a moment ago
             yield region, unknown(f"the API server of {region} has gone away: {one_line(error.stderr)}", "`tidegate local ps`")
 

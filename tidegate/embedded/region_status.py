@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidegate.embedded.fleet.bring_up import Local, cluster_of
+from tidegate.embedded.fleet.validity import time_problems
 from tidegate.embedded.machines import cgroups
 from tidegate.live.kubernetes import Kubernetes
+from tidegate.live.proxies import ProxyReport, read_proxies
 from tidegate.live.served import observe
 from tidegate.live.states import ApplicationState, ModelState, unread_models
 
@@ -29,6 +31,10 @@ class RegionState:
     memory_gib: float
     applications: tuple[ApplicationState, ...]
     models: tuple[ModelState, ...]
+    proxies: ProxyReport = field(default_factory=ProxyReport)
+    """Asked for a look at all regions only: a region that comes up is looked at every few seconds, and this starts a program in it."""
+    time_problems: tuple[str, ...] = ()
+    """Certificates that end soon or do not hold yet, and a clock that jumped; as `proxies`, for a look at all regions only."""
 
     @property
     def waiting_for(self) -> list[str]:
@@ -57,8 +63,17 @@ class RegionState:
 def read_regions(local: Local, programs: Mapping[str, Path]) -> list[RegionState]:
     """The state of every region, asked at the same time."""
     with ThreadPoolExecutor(max(1, len(local.regions))) as threads:
-        asked = [threads.submit(read_region, local, name, programs) for name in local.regions]
+        asked = [threads.submit(_read_with_problems, local, name, programs) for name in local.regions]
         return [one.result() for one in asked]
+
+
+def _read_with_problems(local: Local, name: str, programs: Mapping[str, Path]) -> RegionState:
+    state, cluster = read_region(local, name, programs), cluster_of(local, name, programs)
+    if not state.running:
+        return state
+    if not state.api_ready:  # which an ended certificate may be the reason of
+        return replace(state, time_problems=tuple(time_problems(local, name)))
+    return replace(state, proxies=read_proxies(cluster), time_problems=tuple(time_problems(local, name, cluster)))
 
 
 def read_region(local: Local, name: str, programs: Mapping[str, Path]) -> RegionState:

@@ -11,6 +11,7 @@ from tidegate.embedded.model_index import read_index
 from tidegate.embedded.signed_models import sign_registry
 from tidegate.errors import UsageError
 from tidegate.facts import inventory, names
+from tidegate.facts.inventory.serving_pins import load_pins
 from tidegate.repository.verify_models import buckets, verify_in_buckets
 from tidegate.signing import review
 from tidegate.signing.keys import embedded_signer, key_ids
@@ -47,11 +48,12 @@ def verify_examples(
     """
     platform = inventory.load(checkout.root)
     trained = example_models.train(checkout, on_progress)
-    ids = key_ids(platform)
+    ids, pins = key_ids(platform), load_pins(checkout.root)
     keys = {key_id: embedded_signer(key_id).public_pem() for key_id in sorted(set(ids.values()))}
     digests = {f"{names.MODEL_REGISTRY_URI}{version.path}": version.sha256 for version in read_index(trained)}
     if place == "trained":
         signed = sign_registry(trained, ids, on_progress)
-        yield "trained", review.check_models(platform, keys, review.Registry(review.in_folder(signed)), digests=digests, only=only)
+        here = review.Registry(review.in_folder(signed))
+        yield "trained", review.check_models(platform, keys, here, digests=digests, only=only, pins=pins)
         return
-    yield from verify_in_buckets(platform, Account(_endpoint(checkout)), keys, digests, only)
+    yield from verify_in_buckets(platform, Account(_endpoint(checkout)), keys, digests, only, pins=pins)

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 from tidegate.facts import cloud_names
 from tidegate.facts.fact import Fact, Sha256, refuse
 from tidegate.facts.models.artefact import Artefact, ImmutableUri
+from tidegate.facts.models.server_libraries import ModelServer
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tenant
 
@@ -83,6 +84,8 @@ class SignedStatement(Fact):
     size_bytes: Annotated[int, Field(ge=1)]
     signed_at: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
     """When, by the signer's clock (UTC). For the reader; nothing is decided by it."""
+    libraries: dict[str, str] = Field(default_factory=dict[str, str])
+    """What trained it: versions by library. A pod refuses it when its server has another major or minor version of one."""
 
 
 def model_id(tenant: str, name: str, artefact: Artefact) -> str:
@@ -107,13 +110,20 @@ def approved(tenants: Iterable[Tenant], recorded: ModelCatalogue, stage: Stage |
     return sorted(found.values(), key=lambda entry: (entry.model, entry.uri))
 
 
-def trusted(cluster: str, account_id: str, entries: Iterable[ApprovedModel], keys: Mapping[str, str]) -> dict[str, object]:
-    """What the verifier in a pod trusts: keys by name, and models by the URI under which this cluster fetches them."""
+def trusted(
+    cluster: str, account_id: str, entries: Iterable[ApprovedModel], keys: Mapping[str, str], servers: Mapping[str, ModelServer] | None = None
+) -> dict[str, object]:  # fmt: skip
+    """What the verifier in a pod trusts: keys by name, and models by the URI under which this cluster fetches them.
+
+    `servers` say by served model what loads it there. A version of a model that is served no longer has none.
+    """
     listed = list(entries)
-    models = {
-        cloud_names.in_models_bucket(entry.uri, cluster, account_id): {"model": entry.model, "sha256": entry.sha256, "key_id": entry.key_id}
-        for entry in listed
-    }
+    models: dict[str, dict[str, object]] = {}
+    for entry in listed:
+        told: dict[str, object] = {"model": entry.model, "sha256": entry.sha256, "key_id": entry.key_id}
+        if server := (servers or {}).get(entry.served_model):
+            told |= {"server": server.name, "libraries": dict(server.libraries)}
+        models[cloud_names.in_models_bucket(entry.uri, cluster, account_id)] = told
     wanted = sorted({entry.key_id for entry in listed} & keys.keys())
     return {"keys": {key: keys[key] for key in wanted}, "models": models}
 

@@ -32,6 +32,7 @@ _REFUSED = "Model refused: "
 """How the model verifier begins its one line (clusters/workloads/model_verifier)."""
 
 _NOT_LISTED = re.compile(r"not in the catalogue|approved as|not told what it may load|public key is not known")
+_OTHER_LIBRARY = re.compile(r"it was trained with .* loads it with ")
 _UNREACHABLE = re.compile(r"Service Unavailable|Could not connect|timed out|Name or service not known|reset by peer", re.IGNORECASE)
 
 
@@ -178,6 +179,9 @@ def _refused_model(inquiry: Inquiry, reason: str) -> Cause:
     """The verifier's line, and who can repair it: the list of approved models, or the files and their signatures."""
     if _NOT_LISTED.search(reason):
         step = f"correct artefact of models.{inquiry.model} in {inquiry.source}, or have the version listed (`tidegate model catalogue`)"
+        return Cause(f"the model may not be loaded: {reason}", step)
+    if _OTHER_LIBRARY.search(reason):
+        step = f"train it again with that version and name the new one in models.{inquiry.model} in {inquiry.source}, then commit"
         return Cause(f"the model may not be loaded: {reason}", step)
     step = f"`tidegate model verify {inquiry.tenant.name}/{inquiry.model}`; if that fails too, sign the right files again (`tidegate model sign`)"
     return Cause(f"the model's signature does not hold, so it was not loaded: {reason}", step)

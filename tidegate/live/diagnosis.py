@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -26,6 +27,14 @@ class Diagnosis:
     cause: str
     next_step: str
     known: bool = True
+
+    def beside(self, problems: Sequence[str]) -> Diagnosis:
+        """The same with what is wrong with the region's time, on the way and, when nothing else is, as the cause."""
+        if not problems:
+            return self
+        steps = (*self.steps, *(Step("Time", "to be looked at", one) for one in problems))
+        told = (self.cause, self.next_step) if self.cause else (problems[0], "as it says")
+        return Diagnosis(self.ready, steps, *told)
 
     @property
     def summary(self) -> str:

@@ -19,6 +19,7 @@ from tidegate.live.observation import Look, event_reader, log_reader, look, look
 from tidegate.live.observed import Application, InferenceService, Judged, Node
 from tidegate.live.observed_pods import Pod
 from tidegate.live.observed_routes import Gateway, HttpRoute, KnativeService, ReplicaSet, Revision
+from tidegate.live.proxies import ProxyReport, read_proxies
 from tidegate.live.refusals import refusal
 from tidegate.live.restarts import out_of_memory, restarted
 from tidegate.live.served import is_on_cpu, most_telling, said_by_kserve
@@ -47,6 +48,7 @@ def explain_live(cluster: Kubernetes, tenant: Tenant, name: str, now: datetime |
         look(cluster, [HttpRoute], f"--namespace={names.NAMESPACE_EDGE}", f"--selector={names.LABEL_TENANT}={tenant.name}").of(HttpRoute),
         look_up(cluster, [(Gateway, names.GATEWAY_EDGE)], namespace=names.NAMESPACE_EDGE).named(Gateway, names.GATEWAY_EDGE),
         {node.metadata.name: node for node in look_up(cluster, [(Node, node) for node in nodes], namespace=namespace).of(Node)},
+        read_proxies(cluster).about({pod.metadata.name for pod in pods}),
     )  # fmt: skip
     return walk.diagnosis()
 
@@ -62,6 +64,8 @@ class _Walk:
     """The tenant's; beyond 16 rules it has several."""
     gateway: Gateway | None
     nodes: dict[str, Node]
+    proxies: ProxyReport
+    """Of the gateways and of the model's own pods."""
     steps: list[Step] = field(default_factory=list[Step])
     causes: list[Cause] = field(default_factory=list[Cause])
     notes: list[Cause] = field(default_factory=list[Cause])
@@ -76,6 +80,9 @@ class _Walk:
             for part in self._parts():
                 self._part(part, service)
         self._gateway()
+        refusals, notes = self.proxies.told()
+        self.steps += refusals
+        self.notes = [*notes, *self.notes]  # what a proxy refuses is worth more than that all is as it was
         ready = service is not None and service.status.is_true("Ready") and not service.is_leaving
         lasting = [cause for cause in self.causes if not cause.may_pass]
         told = [*lasting, *self.causes]

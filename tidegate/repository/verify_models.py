@@ -12,6 +12,7 @@ from tidegate.cloud.model_buckets import registries_of
 from tidegate.errors import CloudError, Finding, InventoryError, UsageError
 from tidegate.facts import cloud_names, inventory, names
 from tidegate.facts.inventory.catalogue import FOLDER, KEYS, load_catalogue
+from tidegate.facts.inventory.serving_pins import load_pins
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.signature import ApprovedModel, ModelCatalogue, approved, paths_of
 from tidegate.facts.tenant import Tenant
@@ -136,15 +137,16 @@ def verify_account(checkout: Checkout, only: Collection[str]) -> Iterator[tuple[
     platform, recorded = inventory.load(checkout.root), load_catalogue(checkout.root)
     if findings := committed.check_catalogue(checkout.root, platform, recorded):
         raise InventoryError(findings)
-    yield from verify_in_buckets(platform, Account(None), recorded.keys, {}, only)
+    yield from verify_in_buckets(platform, Account(None), recorded.keys, {}, only, pins=load_pins(checkout.root))
 
 
 def verify_in_buckets(
-    platform: Platform, account: Account, keys: Mapping[str, str], digests: Mapping[str, str], only: Collection[str]
-) -> Iterator[tuple[str, list[review.Checked]]]:
+    platform: Platform, account: Account, keys: Mapping[str, str], digests: Mapping[str, str], only: Collection[str],
+    *, pins: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, list[review.Checked]]]:  # fmt: skip
     """Verifies the named models (all without names) in the bucket of each cluster that serves them, with the bucket's name.
 
     Raises `InventoryError`.
     """
     for bucket, registry in buckets(platform, account).items():
-        yield bucket, review.check_models(platform, keys, registry, digests=digests, only=only)
+        yield bucket, review.check_models(platform, keys, registry, digests=digests, only=only, pins=pins)

@@ -13,9 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from tidegate.errors import TidegateError, UsageError
 from tidegate.facts.models.artefact import BUNDLE
 from tidegate.facts.signature import STATEMENT, ApprovedModel, ModelCatalogue, ModelId, SignedStatement
-from tidegate.signing.checks import archives, envelopes, files, verification
+from tidegate.signing.checks import archives, envelopes, files, libraries, verification
 from tidegate.signing.checks.refusal import Refusal
 from tidegate.signing.keys import Signer
+from tidegate.signing.trained_with import trained_with
 
 CATALOGUE_PREDICATE = "https://tidegate.dev/model-catalogue/v1"
 _CATALOGUE_MAX_BYTES = 16 << 20
@@ -25,11 +26,14 @@ class SigningError(TidegateError):
     """A model cannot be signed as it is, or does not verify; the text says why."""
 
 
-def sign_version(folder: Path, model: str, signer: Signer, signed_at: datetime | None = None) -> SignedStatement:
+def sign_version(
+    folder: Path, model: str, signer: Signer, signed_at: datetime | None = None, used: Mapping[str, str] | None = None
+) -> SignedStatement:  # fmt: skip
     """Writes `model.sig` and `model.statement` into `folder`, over what is there; returns what was stated.
 
-    `model` is `<tenant>/<model>/<version>`. What was written is verified before this returns. Raises `SigningError` for files
-    that no pod would load, and `UsageError` for a name that no tenant could have.
+    `model` is `<tenant>/<model>/<version>`; `used` are the libraries that trained it, by name, over those that its MLmodel file names.
+    What was written is verified before this returns. Raises `SigningError` for files that no pod would load, and `UsageError` for a
+    name that no tenant could have.
     """
     try:
         TypeAdapter(ModelId).validate_python(model)
@@ -39,11 +43,13 @@ def sign_version(folder: Path, model: str, signer: Signer, signed_at: datetime |
         (folder / name).unlink(missing_ok=True)
     try:
         seen, digests = _read(folder)
+        named = libraries.check_libraries({**trained_with(folder), **dict(used or {})}, "the signer")
     except Refusal as refused:
         raise SigningError(f"{folder} cannot be signed: {refused}") from refused
     stated = SignedStatement(
         model=model, sha256=files.tree_digest(digests), key_id=signer.key_id, files=len(seen),
         size_bytes=sum(one.size for one in seen.values()), signed_at=f"{(signed_at or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        libraries=named,
     )  # fmt: skip
     (folder / BUNDLE).write_bytes(_bundle(folder, model, signer))
     (folder / STATEMENT).write_bytes(_envelope(_statement(stated), signer, key_id=signer.key_id))
@@ -140,7 +146,9 @@ def _bundle(folder: Path, model: str, signer: Signer) -> bytes:
 
 def _statement(stated: SignedStatement) -> bytes:
     subject = {"name": stated.model, "digest": {"sha256": stated.sha256}}
-    said = {"keyId": stated.key_id, "files": stated.files, "sizeBytes": stated.size_bytes, "signedAt": stated.signed_at}
+    said: dict[str, object] = {"keyId": stated.key_id, "files": stated.files, "sizeBytes": stated.size_bytes, "signedAt": stated.signed_at}
+    if stated.libraries:
+        said[libraries.STATED] = stated.libraries
     return _in_toto(subject, verification.STATEMENT_PREDICATE, said)
 
 

@@ -12,10 +12,14 @@ from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.catalogue import KEYS
 from tidegate.facts.models.served_model import NamedArtefact, ServedModel
+from tidegate.facts.models.server_libraries import server_of_runtime
 from tidegate.facts.platform import Platform, tenant_source
 from tidegate.facts.signature import ApprovedModel, model_id
 from tidegate.facts.tenant import Tenant
 from tidegate.signing.bundles import SigningError, verify_version
+from tidegate.signing.checks.libraries import refuse_other_versions
+from tidegate.signing.checks.refusal import Refusal
+from tidegate.signing.checks.verification import Verified
 from tidegate.signing.layouts import layout_problem
 
 Fetch = Callable[[str, Path], Path]
@@ -49,11 +53,13 @@ class Checked:
 
 def check_models(
     platform: Platform, keys: Mapping[str, str], registry: Registry, *, digests: Mapping[str, str] | None = None, only: Collection[str] = (),
+    pins: Mapping[str, str] | None = None,
 ) -> list[Checked]:  # fmt: skip
     """Verifies every artefact that `registry` has to hold; `only` limits it to some `<tenant>/<model>`.
 
     `keys` are public keys (PEM) by name; `digests` by URI stand in for those of the tenants' files, as they do in the embedded
-    region. Raises `InventoryError` with a finding for each artefact that is refused or that its server could not load, and `UsageError` for an unknown one in `only`.
+    region; `pins` are the packages of MLServer's images (`load_pins`). Raises `InventoryError` with a finding for each artefact that is
+    refused or that its server could not load, and `UsageError` for an unknown one in `only`.
     """
     named = {
         f"{tenant.name}/{name}": (tenant, name, model) for tenant in platform.tenants.values() for name, model in tenant.models.items()
@@ -71,10 +77,13 @@ def check_models(
                 model=model_id(tenant.name, name, artefact), uri=artefact.uri, sha256=sha256, key_id=artefact.signature.key_id
             )
             try:
-                checked.append(check_version(named_so, keys, registry.fetch, _loaded_by(name, model, one)))
+                checked.append(check_version(named_so, keys, registry.fetch, _loaded_by(name, model, one, pins or {})))
             except _LayoutError as refused:
                 remedy = "publish the version in that layout, or name the server that loads these files"
                 findings.append(Finding(tenant_source(tenant.name), path, "artefact-layout", str(refused), remedy, artefact.uri))
+            except _LibraryError as refused:
+                remedy = "name that version here, or a server that has the other"
+                findings.append(Finding(tenant_source(tenant.name), path, "artefact-library", str(refused), remedy, artefact.uri))
             except (SigningError, CloudError) as refused:
                 remedy = "sign the files again with that key (`tidegate model sign`), or correct the entry"
                 uri = artefact.signature.uri
@@ -100,21 +109,35 @@ class _LayoutError(SigningError):
     """The files are signed, and their server could not load them."""
 
 
-def _loaded_by(name: str, model: ServedModel, one: NamedArtefact) -> Callable[[Path], None]:
+class _LibraryError(SigningError):
+    """The files are signed, and their server has another version of the library that wrote them."""
+
+
+Look = Callable[[Path, Verified], None]
+"""Sees the folder of a verified version."""
+
+
+def _loaded_by(name: str, model: ServedModel, one: NamedArtefact, pins: Mapping[str, str]) -> Look:
     runtimes = [one.runtime]
     if one.path == "artefact" and model.also_on_cpu and not model.also_on_cpu.artefact:
         runtimes.append(model.also_on_cpu.runtime)  # it loads the same files
+    pooled = model.dense_pool is not None
 
-    def require_layout(folder: Path) -> None:
+    def require_loadable(folder: Path, found: Verified) -> None:
         for runtime in runtimes:
-            if problem := layout_problem(folder, name, runtime, dense_pool=model.dense_pool is not None):
+            if problem := layout_problem(folder, name, runtime, dense_pool=pooled):
                 raise _LayoutError(problem)
+            server = server_of_runtime(runtime, pins, dense_pool=pooled)
+            try:
+                refuse_other_versions(found.trained_with, server.name, server.libraries)
+            except Refusal as refused:
+                raise _LibraryError(str(refused)) from refused
 
-    return require_layout
+    return require_loadable
 
 
 def check_version(
-    entry: ApprovedModel, keys: Mapping[str, str], fetch: Fetch, look: Callable[[Path], None] = lambda _folder: None
+    entry: ApprovedModel, keys: Mapping[str, str], fetch: Fetch, look: Look = lambda _folder, _found: None
 ) -> Checked:  # fmt: skip
     """Fetches one version, verifies its bytes, signature, name and version, and has `look` see the folder.
 
@@ -125,5 +148,5 @@ def check_version(
     with tempfile.TemporaryDirectory(prefix="tidegate-model-") as scratch:
         folder = fetch(entry.uri, Path(scratch))
         found = verify_version(folder, entry.model, entry.sha256, entry.key_id, keys[entry.key_id])
-        look(folder)
+        look(folder, found)
     return Checked(entry.model, entry.sha256, entry.key_id, found.files, found.size_bytes)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 from clusters.releases import RELEASES
+from tidegate.facts.inventory.serving_pins import load_pins
 from tidegate.facts.models.served_model import Runtime
 from tidegate.facts.names import PLATFORM_IMAGES
 from tidegate.manifests.tree import RenderedObject
@@ -34,6 +36,9 @@ RUNTIMES = {
     Runtime.NGRAM: f"{PLATFORM_IMAGES}/ngram-server:{RELEASES.release('ngram-server')}",
 }
 """The image of each model server."""
+
+SERVING_PINS = load_pins(Path(__file__).resolve().parents[3])
+"""The Python packages of MLServer's images, by name. Both are built from the lock and never mirrored, as they run code of ours."""
 
 
 def pinned(objects: Iterable[RenderedObject], digests: Mapping[str, str]) -> Iterator[RenderedObject]:

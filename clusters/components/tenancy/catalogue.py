@@ -10,10 +10,12 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from clusters.components.serving.images import SERVING_PINS
 from clusters.components.tenancy.tenant import pod_security_labels
 from clusters.objects.wire_form import to_wire
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
+from tidegate.facts.models.server_libraries import server_of
 from tidegate.facts.platform import Platform
 from tidegate.facts.signature import ApprovedModel, ModelCatalogue, approved, trusted
 from tidegate.facts.tenant import Tenant
@@ -50,7 +52,8 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
 
 def guard_rails(cluster: Cluster, tenant: Tenant, recorded: ModelCatalogue) -> Iterator[Manifest]:
     """What the verifier in a pod of `tenant` believes: the tenant's models by URI, and the public keys they are signed with."""
-    told = trusted(cluster.name, cluster.account_id, approved([tenant], recorded, cluster.stage), recorded.keys)
+    servers = {name: server_of(model, SERVING_PINS) for name, model in tenant.models.items()}
+    told = trusted(cluster.name, cluster.account_id, approved([tenant], recorded, cluster.stage), recorded.keys, servers)
     data = {TRUST_KEY: json.dumps(told, indent=1, sort_keys=True) + "\n"}
     yield _config_map(TRUST, tenant.namespace_name, names.tenant_labels(tenant.name, tenant.tier), data)
 

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> NoReturn:
     os.execve(sys.executable, [sys.executable, "-m", "clusters.workloads.model_verifier.verify_model", folder], environment)  # noqa: S606 - itself
 
 
-def expectation(uri: str, trust: str, served_model: str) -> dict[str, str]:
+def expectation(uri: str, trust: str, served_model: str) -> dict[str, object]:
     """What `uri` must turn out to be; ends the program when it is not approved for this InferenceService."""
     if not trust or not served_model:
         refuse(f"{TRUST} or {SERVED_MODEL} is not set: this pod was not told what it may load")

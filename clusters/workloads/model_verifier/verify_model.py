@@ -44,7 +44,7 @@ def main(folder: Path) -> int:
     more = f", {unpacked} files unpacked" if archive else ""
     sys.stdout.write(
         f"Model verified: {expected.model} {expected.sha256} signed with {expected.key_id}, "
-        f"{found.files} files of {found.size_bytes} bytes in {time.monotonic() - started:.3f} s{more}\n"
+        f"{found.files} files of {found.size_bytes} bytes in {time.monotonic() - started:.3f} s{more}; {found.comparison}\n"
     )
     return 0
 

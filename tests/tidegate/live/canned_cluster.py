@@ -28,8 +28,9 @@ _RESOURCES = {
     "Node": "nodes", "Pod": "pods", "Event": "events", "Application": "applications.argoproj.io", "ReplicaSet": "replicasets.apps",
     "InferenceService": "inferenceservices.serving.kserve.io", "Service": "services.serving.knative.dev",
     "Revision": "revisions.serving.knative.dev", "HTTPRoute": "httproutes.gateway.networking.k8s.io",
-    "Gateway": "gateways.gateway.networking.k8s.io",
+    "Gateway": "gateways.gateway.networking.k8s.io", "EnvoyFilter": "envoyfilters.networking.istio.io",
 }  # fmt: skip
+_RUNNING = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
 
 
 @functools.cache
@@ -38,13 +39,14 @@ def platform() -> Platform:
 
 
 class CannedCluster(Kubernetes):
-    """Objects and logs (by `<pod>/<container>`, with ` --previous` appended for the attempt before)."""
+    """Objects and logs (by `<pod>/<container>`, with ` --previous` appended for the attempt before); `proxies` is what istiod says of them."""
 
     def __init__(
-        self, objects: Sequence[Object], logs: Mapping[str, str] | None = None, *, unknown: Sequence[str] = (), down: bool = False
-    ) -> None:
+        self, objects: Sequence[Object], logs: Mapping[str, str] | None = None, *, unknown: Sequence[str] = (), down: bool = False,
+        proxies: str = "[]",
+    ) -> None:  # fmt: skip
         super().__init__(Path("kubectl"), Path("kubeconfig"))
-        state = {"objects": list(objects), "logs": dict(logs or {}), "unknown": set(unknown), "down": down, "calls": []}
+        state = {"objects": list(objects), "logs": dict(logs or {}), "unknown": set(unknown), "down": down, "proxies": proxies, "calls": []}
         object.__setattr__(self, "state", state)  # a frozen dataclass
 
     state: dict[str, Any]
@@ -58,6 +60,10 @@ class CannedCluster(Kubernetes):
             )
         if "--raw=/readyz" in arguments:
             return "ok"
+        if "--selector=app=istiod" in arguments:
+            return json.dumps({"items": [make("v1", "Pod", "istiod-1", "istio-system", status=_RUNNING)]})
+        if arguments[0] == "exec":
+            return str(self.state["proxies"])
         options = dict(_halves(one.removeprefix("--"), "=") for one in arguments if one.startswith("--"))
         plain = [one for one in arguments[1:] if not one.startswith("--")]
         if arguments[0] == "logs":

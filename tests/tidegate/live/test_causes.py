@@ -99,6 +99,10 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
         starting(initializing(terminated=REFUSED)), {"scorer-1/storage-initializer": "Model refused: s3://b/fraud/scorer/1 is not in the catalogue of approved models\n"},
         "the model may not be loaded: s3://b/fraud/scorer/1 is not in the catalogue of approved models", "have the version listed (`tidegate model catalogue`)",
     ),
+    "model-of-another-library": (
+        starting(initializing(terminated=REFUSED)), {"scorer-1/storage-initializer": "Model refused: fraud/scorer/1: it was trained with lightgbm 3.3.5, and mlserver-lightgbm loads it with 4.7.0; train it with lightgbm 4.7 and sign that as a new version\n"},
+        "the model may not be loaded: fraud/scorer/1: it was trained with lightgbm 3.3.5, and mlserver-lightgbm loads it with 4.7.0", "train it again with that version and name the new one in models.scorer in gitops/tenants/fraud.yaml",
+    ),
     "crash": (
         starting(pod(status={"containerStatuses": [waiting("queue-proxy", "CrashLoopBackOff", last=CRASHED), waiting("kserve-container", "CrashLoopBackOff", last=CRASHED)]})),
         {"scorer-1/kserve-container": TRACEBACK},

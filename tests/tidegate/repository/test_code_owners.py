@@ -52,7 +52,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def version_block(version: int) -> str:
     """The artefact of fraud's model as its file writes it."""
-    uri, digest = f"s3://tidegate-models/fraud/scorer/{version}", "bf19bb50dc0a210be0074a081990ade0202df1ff2806b5041d58150a13772674"
+    uri, digest = f"s3://tidegate-models/fraud/scorer/{version}", "355207eb3aaf3230fe627dbb490835c731d5accee3b0abcfd64b22a0d1df033a"
     return f"version: {version}\n      uri: {uri}\n      sha256: {digest}\n      signature:\n        uri: {uri}/model.sig\n"
 
 

@@ -18,11 +18,12 @@ from tidegate.embedded.model_index import INDEX, read_index
 from tidegate.errors import InventoryError, UsageError
 from tidegate.facts import inventory, names
 from tidegate.facts.cluster import Cluster
+from tidegate.facts.models.served_model import Runtime
 from tidegate.facts.platform import Platform
 from tidegate.facts.stage import Stage
 from tidegate.repository import verify_models
 from tidegate.signing import review
-from tidegate.signing.bundles import SigningError
+from tidegate.signing.bundles import SigningError, sign_version
 from tidegate.signing.keys import key_ids
 
 if TYPE_CHECKING:
@@ -248,3 +249,23 @@ def test_tenant_with_two_keys_is_refused_on_this_machine(platform: Platform) -> 
     tenants = {"scoring": scoring.model_copy(update={"models": {**scoring.models, "batch": changed}})}
     with pytest.raises(UsageError, match="tenant scoring names the keys other-key, scoring-release"):
         key_ids(Platform(platform.clusters, tenants))
+
+
+def test_model_of_another_library_is_refused_before_it_is_merged(platform: Platform, ids: dict[str, str], tmp_path: Path) -> None:
+    write_files(tmp_path / "signed/fraud/scorer/1", loadable(Runtime.MLSERVER_LIGHTGBM, "scorer"))
+    stated = sign_version(tmp_path / "signed/fraud/scorer/1", "fraud/scorer/1", signer(ids["fraud"]), used={"lightgbm": "3.3.5"})
+    keys, served = {ids["fraud"]: signer(ids["fraud"]).public_pem()}, {f"{names.MODEL_REGISTRY_URI}fraud/scorer/1": stated.sha256}
+
+    def check_with(version: str) -> list[review.Checked]:
+        registry = review.Registry(review.in_folder(tmp_path / "signed"))
+        return review.check_models(platform, keys, registry, digests=served, only=["fraud/scorer"], pins={"lightgbm": version})
+
+    assert [one.model for one in check_with("3.3.9")] == ["fraud/scorer/1"]
+    with pytest.raises(InventoryError) as refused:
+        check_with("4.7.0")
+    (finding,) = refused.value.findings
+    assert str(finding) == (
+        "gitops/tenants/fraud.yaml: models.scorer.artefact = s3://tidegate-models/fraud/scorer/1: it was trained with lightgbm 3.3.5, and "
+        "mlserver-lightgbm loads it with 4.7.0; train it with lightgbm 4.7 and sign that as a new version; "
+        "name that version here, or a server that has the other [artefact-library]"
+    )

@@ -87,6 +87,13 @@ class Machine:
             return None
         return process if tools.is_running(process) else None
 
+    def record_written_at(self) -> float:
+        """When it was started last, by this computer's clock at that time (seconds since 1970); 0 when it never was."""
+        try:
+            return self._record.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def first_process(self) -> tools.ServerProcess | None:
         """Process 1 of the machine, by its pid on the host."""
         holder = self.process()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .envelopes import Fields, fields, items, only_subject, open_bundle, open_envelope, public_key, read_json, text
 from .files import FILES_MAX, FileState, digest, look, read_small, refuse_clashes, refuse_name, tree_digest
+from .libraries import STATED, comparison, refuse_other_versions, stated_libraries
 from .refusal import Refusal, shown
 
 BUNDLE = "model.sig"
@@ -37,6 +38,10 @@ class Expected:
     key_id: str
     public_key: str
     """PEM"""
+    server: str = ""
+    """What will load it, for the reader."""
+    libraries: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Versions by library that the server has; what is not known of it is not there, and not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,10 @@ class Verified:
 
     files: int
     size_bytes: int
+    trained_with: Mapping[str, str]
+    """Versions by library, as signed; empty when the statement names none."""
+    comparison: str
+    """In words, what of it was compared with the server."""
 
 
 def verify(folder: Path, expected: Expected) -> Verified:
@@ -62,6 +71,8 @@ def verify(folder: Path, expected: Expected) -> Verified:
     signed = _signed_digests(bundle)
     content = {name: one for name, one in seen.items() if name not in {BUNDLE, STATEMENT}}
     said = _said_of(statement, expected)
+    libraries = stated_libraries(said, f"predicate of {STATEMENT}")
+    refuse_other_versions(libraries, expected.server, expected.libraries)
     _compare_names(content, signed)
     _compare_amounts(content, said)
     digests: dict[str, str] = {}
@@ -73,7 +84,8 @@ def verify(folder: Path, expected: Expected) -> Verified:
         raise Refusal("files were added, removed or replaced while they were verified")
     if tree_digest(digests) != expected.sha256:
         raise Refusal(f"the files have the digest {tree_digest(digests)}; the tenant's file names {expected.sha256}")
-    return Verified(len(content), sum(one.size for one in content.values()))
+    compared = comparison(libraries, expected.server, expected.libraries)
+    return Verified(len(content), sum(one.size for one in content.values()), libraries, compared)
 
 
 def _said_of(statement: Fields, expected: Expected) -> Fields:
@@ -81,7 +93,7 @@ def _said_of(statement: Fields, expected: Expected) -> Fields:
     if statement["predicateType"] != STATEMENT_PREDICATE:
         raise Refusal(f"{STATEMENT} is of the unknown kind {shown(statement['predicateType'])}")
     name, sha256 = only_subject(statement, STATEMENT)
-    said = fields(statement["predicate"], f"predicate of {STATEMENT}", {"keyId", "files", "sizeBytes", "signedAt"})
+    said = fields(statement["predicate"], f"predicate of {STATEMENT}", {"keyId", "files", "sizeBytes", "signedAt"}, {STATED})
     if name != expected.model:
         raise Refusal(f"{STATEMENT} is about {shown(name)}; expected is {shown(expected.model)}")
     if sha256 != expected.sha256:

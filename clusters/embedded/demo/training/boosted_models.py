@@ -48,7 +48,7 @@ def _boosted(
         model = artefacts[number]
         return Version(
             name=number, files={"model-settings.json": mlserver_settings(implementation, number, f"./{_FILE}", extra=extra), _FILE: model},
-            flavour="lightgbm", inputs=columns, outputs=("predict",), golden_value=judge(labels, estimators.score_boosted(model, golden.rows)),
+            flavour="lightgbm", trained_with=estimators.BY_LIGHTGBM, inputs=columns, outputs=("predict",), golden_value=judge(labels, estimators.score_boosted(model, golden.rows)),
             sample=v2_sample(name, golden.rows[:4], estimators.score_boosted(model, golden.rows[:4])),
         )  # fmt: skip
 

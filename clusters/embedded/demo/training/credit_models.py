@@ -40,7 +40,7 @@ def credit_decision() -> TrainedModel:
         model = fitted.get(name, fitted["2"])
         settings = mlserver_settings(implementation, name, f"./{_FILE}", extra={"predict_fn": "predict_proba", **(extra or {})})
         return Version(
-            name=name, files={"model-settings.json": settings, _FILE: model}, flavour="sklearn", inputs=FEATURES,
+            name=name, files={"model-settings.json": settings, _FILE: model}, flavour="sklearn", trained_with=estimators.BY_SCIKIT_LEARN, inputs=FEATURES,
             outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, estimators.score_logistic(model, rows)),
             sample=Sample(
                 "/v1/models/decision:predict", {"instances": golden[:4]}, "predictions", rounded(estimators.score_logistic(model, rows[:4]))
@@ -52,7 +52,7 @@ def credit_decision() -> TrainedModel:
         scores = estimators.score_onnx(network, "features", rows)
         tensors = Tensor("features", "FP64", len(FEATURES)), Tensor("probabilities", "FP64", 2)
         return Version(
-            name=name, files=triton_repository("decision", network, *tensors), flavour="onnx", inputs=FEATURES,
+            name=name, files=triton_repository("decision", network, *tensors), flavour="onnx", trained_with=estimators.BY_ONNX, inputs=FEATURES,
             outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, scores),
             sample=Sample("/v1/models/decision:predict", {"instances": golden[:4]}, "predictions", rounded(scores[:4])),
         )  # fmt: skip

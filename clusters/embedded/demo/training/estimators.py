@@ -17,7 +17,9 @@ from typing import Any, cast
 import joblib
 import lightgbm
 import numpy as np
+import onnx
 import onnxruntime
+import sklearn
 from numpy.typing import NDArray
 from skl2onnx import convert_sklearn  # pyright: ignore[reportUnknownVariableType] - no complete types, as of the others
 from skl2onnx.common.data_types import DoubleTensorType
@@ -26,6 +28,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 
 Floats = NDArray[np.float64]
+
+BY_LIGHTGBM = {"lgb_version": lightgbm.__version__}
+BY_SCIKIT_LEARN = {"sklearn_version": sklearn.__version__}
+BY_ONNX = {"onnx_version": onnx.__version__}
+"""What trained a model, under MLflow's keys."""
 
 _DIGITS = 9
 """Significant digits of a learnt number that are kept; the rest differs between processors."""

@@ -55,7 +55,7 @@ def merchant_anomaly() -> TrainedModel:
         scores = [score for number, table in golden.items() for score in estimators.score_anomaly(models[number], table.rows)]
         sampled = golden[0].rows[:4]
         return Version(
-            name=name, files=files, flavour="sklearn", inputs=TAKINGS_COLUMNS, outputs=("predict",), packed=True,
+            name=name, files=files, flavour="sklearn", trained_with=estimators.BY_SCIKIT_LEARN, inputs=TAKINGS_COLUMNS, outputs=("predict",), packed=True,
             golden_value=metrics.auc(labels, scores), notes={"models": MERCHANTS},
             sample=v2_sample(merchant_name(0), sampled, estimators.score_anomaly(models[0], sampled)),
         )  # fmt: skip

@@ -74,6 +74,8 @@ class Version:
     """Written as one `models.zip`, which the storage initializer unpacks: hundreds of small objects would load slowly."""
 
     notes: Mapping[str, object] = field(default_factory=dict[str, object])
+    trained_with: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The version of the flavour's library under MLflow's key for it, such as `sklearn_version`; `tidegate model sign` signs it."""
 
 
 def on_cpu(version: Version) -> Version:
@@ -156,7 +158,7 @@ def _mlmodel(base: str, version: Version) -> bytes:
     columns = [[{"name": name, "type": "double"} for name in names] for names in (version.inputs, version.outputs)]
     document = {
         "artifact_path": "model", "run_id": run, "model_uuid": run, "utc_time_created": TRAINED_AT,
-        "flavors": {version.flavour: {"data": sorted(version.files)[0], "code": None}},
+        "flavors": {version.flavour: {"data": sorted(version.files)[0], "code": None, **version.trained_with}},
         "signature": {"inputs": json.dumps(columns[0]), "outputs": json.dumps(columns[1]), "params": None},
     }  # fmt: skip
     return as_json(document)

@@ -25,7 +25,7 @@ from tidegate.embedded.model_index import read_index, read_sample
 
 VERSION = Version(
     name="1", files={"model.txt": b"trees", "model-settings.json": b"{}"}, flavour="lightgbm", inputs=("a", "b"), outputs=("predict",),
-    sample=Sample("/v2/models/m/infer", {"inputs": []}, "outputs/0/data", [0.5]), golden_value=0.75,
+    sample=Sample("/v2/models/m/infer", {"inputs": []}, "outputs/0/data", [0.5]), golden_value=0.75, trained_with={"lgb_version": "4.7.0"},
 )  # fmt: skip
 GOLDEN = GoldenSet([[1.0, 2.0]], [1], "auc")
 
@@ -74,7 +74,7 @@ def test_mlmodel_states_flavour_and_signature_and_the_same_run_each_time(tmp_pat
     text = (tmp_path / "first/fraud/scorer/1/MLmodel").read_text()
     assert text == (tmp_path / "second/fraud/scorer/1/MLmodel").read_text()
     document = json.loads(text)
-    assert list(document["flavors"]) == ["lightgbm"]
+    assert document["flavors"] == {"lightgbm": {"data": "model-settings.json", "code": None, "lgb_version": "4.7.0"}}
     assert [column["name"] for column in json.loads(document["signature"]["inputs"])] == ["a", "b"]
 
 

@@ -15,9 +15,13 @@ from tidegate.checkout import find_checkout
 from tidegate.embedded import example_models
 from tidegate.embedded.model_index import find_version, read_index, read_sample
 from tidegate.facts import inventory
+from tidegate.facts.inventory.serving_pins import load_pins
 from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.models.server_libraries import server_of_runtime
 from tidegate.facts.names import MODEL_REGISTRY_URI
+from tidegate.signing.checks.libraries import refuse_other_versions
 from tidegate.signing.layouts import layout_problem
+from tidegate.signing.trained_with import trained_with
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 SERVED = {
@@ -72,6 +76,18 @@ def test_every_version_has_the_files_that_its_server_loads(registry: Path, name:
         if f"{version.tenant}/{version.model}" == name:
             runtime = model.also_on_cpu.runtime if model.also_on_cpu and version.version.endswith("-cpu") else model.runtime
             assert layout_problem(registry / version.path, name.split("/")[1], runtime, dense_pool=model.dense_pool is not None) == ""
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_every_version_names_the_library_that_its_server_loads_it_with(registry: Path, name: str) -> None:
+    model, pins = SERVED[name], load_pins(CHECKOUT.root)
+    for version in read_index(registry):
+        if f"{version.tenant}/{version.model}" == name:
+            runtime = model.also_on_cpu.runtime if model.also_on_cpu and version.version.endswith("-cpu") else model.runtime
+            server = server_of_runtime(runtime, pins, dense_pool=model.dense_pool is not None)
+            used = trained_with(registry / version.path)
+            assert not server.libraries or used.keys() & server.libraries.keys(), version.path
+            refuse_other_versions(used, server.name, server.libraries)
 
 
 def test_both_forms_of_a_version_give_the_same_answers(registry: Path) -> None:

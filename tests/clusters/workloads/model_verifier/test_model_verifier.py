@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -153,6 +154,24 @@ def test_archive_that_leads_out_is_refused_though_it_is_signed(pod: Pod) -> None
     sign(pod)
     assert refusal(pod) == "Model refused: fraud/scorer/1: the name '../up.py' is no plain relative path"
     assert (pod.files(), (pod.root / "up.py").exists()) == (set(), False)
+
+
+def test_another_version_of_the_servers_library_is_refused_and_nothing_left(pod: Pod) -> None:
+    (pod.registry / "MLmodel").write_text('{"flavors": {"lightgbm": {"lgb_version": "3.3.5"}}}')
+    sign(pod)
+    assert "; trained with lightgbm 3.3.5 not compared (what the server has is not known)" in pod.start()
+    pod.trust["models"][URI] = {
+        **cast("dict[str, object]", pod.trust["models"][URI]),
+        "server": "mlserver-lightgbm",
+        "libraries": {"lightgbm": "3.3.9"},
+    }
+    assert "; trained with lightgbm 3.3.5 as in mlserver-lightgbm" in pod.start()
+    pod.trust["models"][URI] |= {"libraries": {"lightgbm": "4.7.0"}}  # pyright: ignore[reportOperatorIssue] - a dictionary, as above
+    assert refusal(pod) == (
+        "Model refused: fraud/scorer/1: it was trained with lightgbm 3.3.5, and mlserver-lightgbm loads it with 4.7.0; "
+        "train it with lightgbm 4.7 and sign that as a new version"
+    )
+    assert pod.files() == set()
 
 
 def test_tampered_file_is_refused_and_nothing_left(pod: Pod) -> None:

@@ -49,6 +49,7 @@ UNREACHED = {
     ),
     "price-missing-in-region": "of a machine in a region's own table: tests/tidegate/manifests/test_unpriced.py",
     "replica-without-machine": "of a pool that a model fits into and its replicas do not: tests/tidegate/metering/test_floors_are_billed.py",
+    **dict.fromkeys(("lock-empty", "lock-missing"), "of the packages of MLServer's images: tests/tidegate/signing/test_libraries.py"),
     "value-refused": "the fallback for kinds of errors that no model has today; it has a test of its own",
     "ceiling-above-quota": "a warning, for which nobody is refused; tests/tidegate/facts/rules/test_room.py",
 }
