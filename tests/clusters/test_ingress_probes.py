@@ -32,7 +32,7 @@ def test_probes_pass_for_every_host_of_a_tenant_whose_models_scale_to_zero(platf
     (fraud,) = operations(changed(platform, {"scorer": {}}))
     assert fraud["hosts"] == ["*.tenant-fraud.svc.cluster.local", "*.tenant-fraud.svc", "*.tenant-fraud"]
     assert fraud["ports"] == [str(PROBES)]
-    assert (fraud["methods"], fraud["paths"]) == (["GET"], ["/healthz", "/.well-known/knative/revision/*"])
+    assert (fraud["methods"], fraud["paths"]) == (["GET"], ["/", "/.well-known/knative/revision/*"])
 
 
 STANDARD = {"scaling": {"mode": "standard", "min_replicas": 1, "max_replicas": 2}, "rollout": {"strategy": "pinned"}}

@@ -236,7 +236,7 @@ def _to_platform(pair: Pair) -> Iterator[Planned]:
     for path, headers in _PROBES.items():
         yield pair.plan(
             f"local gateway, probe port{path}", places.local_gateway, ports.KNATIVE_PROBE_PORT, expected=_SILENT,
-            layers=frozenset({NETWORK, ATTACKER}), host=pair.target.host, tls="none", url="/healthz", method="GET", seconds=3, headers=headers,
+            layers=frozenset({NETWORK, ATTACKER}), host=pair.target.host, tls="none", url="/", method="GET", seconds=3, headers=headers,
         )  # fmt: skip
     yield pair.plan(
         "cloud's metadata", "169.254.169.254", 80, expected=_SILENT, layers=frozenset({NETWORK, ATTACKER}), host="169.254.169.254",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.networking.v1 import NetworkPolicyArgsDict
 
 PROBE_HEADER = "K-Network-Probe"
-_PATHS = ["/healthz", "/.well-known/knative/revision/*"]
+_PATHS = ["/", "/.well-known/knative/revision/*"]
 """Of a whole route, and of one revision that a release is about to send traffic to (net-gateway-api 0.48, pkg/reconciler/ingress)."""
 
 _CONTROLLER = {"app": "net-gateway-api-controller"}

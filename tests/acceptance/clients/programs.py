@@ -23,12 +23,13 @@ print(answer.status_code, answer.http_version, answer.text)
 """
 _KSERVE = """
 import asyncio, ssl
-from kserve import InferenceRESTClient, InferRequest, RESTConfig
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 async def main():
     client = InferenceRESTClient(RESTConfig(protocol="v2", verify=ssl.create_default_context(cafile=ca)))
-    answer = await client.infer(url, InferRequest.from_rest("scorer", body_of_sample), model_name="scorer", headers=headers)
-    print(200, json.dumps(answer.to_rest()[0]))
-body_of_sample = json.loads(body)
+    told = json.loads(body)["inputs"][0]
+    given = InferInput(told["name"], told["shape"], told["datatype"], told["data"])
+    answer = await client.infer(url, InferRequest("scorer", [given]), model_name="scorer", headers=headers)
+    print(200, answer)
 asyncio.run(main())
 """
 _TRITON = """
@@ -43,14 +44,14 @@ print(200, json.dumps(answer.get_response()))
 _OPENAI = """
 import httpx, openai
 client = openai.OpenAI(base_url=f"{url}/v1", api_key=token, http_client=httpx.Client(verify=ca), timeout=120)
-answer = client.chat.completions.create(**json.loads(body))
+answer = client.chat.completions.create(model="chat", messages=[{"role": "user", "content": "Hello"}])
 print(200, answer.model_dump_json())
 """
 _OPENAI_REFUSED = """
 import httpx, openai
 client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", http_client=httpx.Client(verify=ca))
 try:
-    client.chat.completions.create(**json.loads(body))
+    client.chat.completions.create(model="chat", messages=[{"role": "user", "content": "Hello"}])
 except openai.AuthenticationError as error:
     print(error.status_code, error.body["message"], error.body["request_id"])
 """
@@ -75,7 +76,7 @@ def _python(name: str, program: str, shows: str = "200 ", model: str = "fraud/sc
 
 
 CLIENTS = (
-    Client("curl, HTTP/1.0 (health)", _HEALTH, "200 1.", "sh"),
+    Client("curl, HTTP/1.0 (health)", _HEALTH, "200 1", "sh"),
     Client("curl, HTTP/1.1", f"{_CURL} --http1.1 {_INFER}", "200 1.1", "sh"),
     Client("curl, HTTP/2", f"{_CURL} --http2 {_INFER}", "200 2", "sh"),
     _python("requests", _REQUESTS),
