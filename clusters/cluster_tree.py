@@ -133,7 +133,7 @@ def _parts(platform: Platform, cluster: Cluster) -> Iterator[_Part]:
         yield _Part(gateways.COMPONENT, facts if manifest["kind"] == "RequestAuthentication" else tenants, [manifest])
     for route in routes.objects(platform, cluster):
         yield _Part(gateways.COMPONENT, tenant_source(routes.tenant_of(name_of(route))), [route])
-    yield _Part(gateways.COMPONENT, provenance.file_of(ingress_probes), list(ingress_probes.objects()))
+    yield _Part(ingress_probes.COMPONENT, provenance.file_of(ingress_probes), list(ingress_probes.objects()))
     yield _Part(gateways.COMPONENT, provenance.file_of(monitors), list(monitors.gateways()))
     yield _Part(prepull.COMPONENT, tenants, list(prepull.objects(platform, cluster)))
     yield _Part(warm_floor.COMPONENT, facts, list(warm_floor.objects(cluster)))

@@ -13,6 +13,7 @@ from clusters.addons.add_on import AddOn, ReleasedFiles, SourceModule, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.knative import DISABLE_ELECTION, drop_example, release_labels
 from clusters.addons.region import AddOnRegion
+from clusters.components.network import ingress_probes
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
@@ -38,11 +39,20 @@ def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     documents.section(config, "data").update({"external-gateways": gateways, "local-gateways": gateways})
     documents.pin_images(upstream, {"ko://knative.dev/net-gateway-api/cmd/controller": region.image("net-gateway-api")})
     documents.shrink(upstream)
-    controller = documents.find(upstream, "Deployment", "net-gateway-api-controller")
+    controller = documents.find(upstream, "Deployment", ingress_probes.CONTROLLER)
     at_rest.without_election(controller, DISABLE_ELECTION, region)
     template = documents.section(controller, "spec", "template", "metadata")
     documents.section(template, "annotations").update(
         {"prometheus.io/scrape": "true", "prometheus.io/port": str(ports.KNATIVE_METRICS_PORT)}
+    )
+    # Into the mesh with its probes alone: what it says to the API server and to Prometheus does not pass the sidecar.
+    documents.section(template, "labels")["sidecar.istio.io/inject"] = "true"
+    documents.section(template, "annotations").update(
+        {
+            "traffic.sidecar.istio.io/includeInboundPorts": "",
+            "traffic.sidecar.istio.io/includeOutboundIPRanges": "",
+            "traffic.sidecar.istio.io/includeOutboundPorts": str(ports.KNATIVE_PROBE_PORT),
+        }
     )
     return upstream
 

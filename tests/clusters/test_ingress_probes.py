@@ -24,6 +24,8 @@ def changed(platform: Platform, models: dict[str, dict[str, Any]]) -> Platform:
 
 def operations(platform: Platform) -> list[Any]:
     rules = cast("list[Any]", list(ingress_probes.rules(platform, platform.clusters["live-1"])))
+    prober = [{"source": {"principals": ["cluster.local/ns/knative-serving/sa/controller"]}}]
+    assert all(rule["from"] == prober for rule in rules)
     assert all(rule["when"] == [{"key": "request.headers[K-Network-Probe]", "values": ["probe"]}] for rule in rules)
     return [to["operation"] for rule in rules for to in rule["to"]]
 
@@ -44,14 +46,12 @@ def test_server_in_standard_mode_would_take_the_question_for_a_request_and_is_le
     assert operations(changed(platform, {"other": STANDARD})) == []
 
 
-def test_port_of_probes_is_reached_by_knatives_ingress_controller_alone() -> None:
-    (policy,) = cast("list[Any]", list(ingress_probes.objects()))
-    everybody, prober = policy["spec"]["ingress"]
-    assert [port["port"] for port in everybody["ports"]] == [80, 15020, 15021, 15090]
-    assert "from" not in everybody
-    assert [port["port"] for port in prober["ports"]] == [PROBES]
-    (peer,) = prober["from"]
-    assert peer == {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "knative-serving"}},
-        "podSelector": {"matchLabels": {"app": "net-gateway-api-controller"}},
-    }, "both at once: a tenant can give its pod any label"
+def test_controllers_sidecar_shows_its_certificate_and_believes_the_local_gateway_only() -> None:
+    (patched,) = cast("list[Any]", list(ingress_probes.objects()))
+    assert patched["spec"]["workloadSelector"]["labels"] == {"app": "net-gateway-api-controller"}
+    (patch,) = patched["spec"]["configPatches"]
+    assert patch["match"]["cluster"] == {"name": "PassthroughCluster"}
+    told = patch["patch"]["value"]["transport_socket"]["typed_config"]["common_tls_context"]
+    assert [one["name"] for one in told["tls_certificate_sds_secret_configs"]] == ["default"]
+    (believed,) = told["combined_validation_context"]["default_validation_context"]["match_typed_subject_alt_names"]
+    assert believed["matcher"] == {"exact": "spiffe://cluster.local/ns/istio-ingress/sa/knative-local-istio"}

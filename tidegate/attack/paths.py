@@ -39,7 +39,7 @@ SIDECAR_PORTS = {
 
 _NAMESPACE, _REVISION, _PROBE = "Knative-Serving-Namespace", "Knative-Serving-Revision", "K-Network-Probe"
 _PROBES = {"": ((_PROBE, "probe"),), ", header twice": ((_PROBE, "probe"), (_PROBE, "activator"))}
-"""Only Knative's ingress controller reaches that port, whatever is said there."""
+"""Only Knative's ingress controller gets an answer there, whatever is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,12 @@ def to_gateways(pair: Pair, platform: Platform) -> Iterator[Planned]:
         yield pair.plan(
             "local gateway, server's management", places.local_gateway, 80, expected=_UNSERVED, layers=frozenset({LOCAL}), host=target.host,
             url=managed,
+        )  # fmt: skip
+    layers = frozenset({LOCAL, ATTACKER} if mode == "meshed" else {LOCAL})
+    for path, headers in _PROBES.items():
+        yield pair.plan(
+            f"local gateway, probe port{path}", places.local_gateway, ports.KNATIVE_PROBE_PORT, expected=_BROKEN[mode], layers=layers,
+            host=target.host, url="/", method="GET", headers=headers,
         )  # fmt: skip
 
 
@@ -233,11 +239,6 @@ def _to_platform(pair: Pair) -> Iterator[Planned]:
         "autoscaler", places.autoscaler, 8080, expected=_BROKEN[mode], layers=frozenset({"autoscaler", ATTACKER}), host="autoscaler",
         url="/", method="GET",
     )  # fmt: skip
-    for path, headers in _PROBES.items():
-        yield pair.plan(
-            f"local gateway, probe port{path}", places.local_gateway, ports.KNATIVE_PROBE_PORT, expected=_SILENT,
-            layers=frozenset({NETWORK, ATTACKER}), host=pair.target.host, tls="none", url="/", method="GET", seconds=3, headers=headers,
-        )  # fmt: skip
     yield pair.plan(
         "cloud's metadata", "169.254.169.254", 80, expected=_SILENT, layers=frozenset({NETWORK, ATTACKER}), host="169.254.169.254",
         tls="none", url="/latest/meta-data/", method="GET", seconds=3,

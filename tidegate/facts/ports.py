@@ -15,7 +15,7 @@ POOL_PORT = 8087
 pod whose address a sidecar does not know yet would be taken for whatever the request's host names there."""
 
 KNATIVE_PROBE_PORT = 8081
-"""The local gateway's port for the probes of Knative's ingress controller, without mTLS."""
+"""The local gateway's port for the probes of Knative's ingress controller."""
 
 AUTOSCALER_PORT = 8080
 """Knative's autoscaler takes the activator's reports here."""

@@ -56,7 +56,9 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     else:
         service = {"metadata": {"annotations": {ANNOTATION_DNS: f"{cluster.domain},*.{cluster.domain}"}}}
     yield _options(_EDGE_OPTIONS, {"deployment": _deployment(replicas, _EDGE_PORT), **budget, "service": service})
-    yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, ports.KNATIVE_PROBE_PORT), **budget})
+    # Knative's ingress controller finds its port by one of a few names; it takes no other for one to ask.
+    named: dict[str, object] = {"service": {"spec": {"ports": [{"port": ports.KNATIVE_PROBE_PORT, "name": "http2"}]}}}
+    yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, ports.KNATIVE_PROBE_PORT), **budget, **named})
     yield _edge(cluster)
     yield _local()
     host = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
@@ -127,7 +129,7 @@ def _edge(cluster: Cluster) -> Gateway:
 
 
 def _local() -> Gateway:
-    """Port 80 takes mesh certificates only; 8081 is plain, for the probes of Knative's ingress controller alone (`ingress_probes`)."""
+    """Both take certificates of the mesh only: 80 calls, 8081 the probes of Knative's ingress controller (`ingress_probes`)."""
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
@@ -137,13 +139,13 @@ def _local() -> Gateway:
             "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": _LOCAL_OPTIONS}},
             "listeners": [
                 {
-                    "name": "mesh",
-                    "port": ports.HTTP_PORT,
+                    "name": name,
+                    "port": port,
                     "protocol": "HTTPS",
                     "allowedRoutes": {"namespaces": {"from": "All"}},
                     "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
-                },
-                {"name": "probe", "port": ports.KNATIVE_PROBE_PORT, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}},
+                }
+                for name, port in (("mesh", ports.HTTP_PORT), ("probe", ports.KNATIVE_PROBE_PORT))
             ],
         },
     }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from tidegate.errors import Finding
 from tidegate.facts.names import NAMESPACE_EDGE
-from tidegate.facts.ports import KNATIVE_PROBE_PORT
 from tidegate.manifests.placed import Placed, fields, fields_in, items
 from tidegate.manifests.policy_files import sentences
 
@@ -34,10 +33,7 @@ def require_strict_mtls(placed: Placed) -> Iterator[Finding]:
 
 
 def forbid_open_allow(placed: Placed) -> Iterator[Finding]:
-    """An ALLOW rule without `from` allows everybody; an empty list of rules says nothing clearly.
-
-    At the local gateway's port for probes nobody has an identity: a NetworkPolicy admits its one caller.
-    """
+    """An ALLOW rule without `from` allows everybody; an empty list of rules says nothing clearly."""
     if placed.kind != "AuthorizationPolicy" or placed.spec.get("action", "ALLOW") != "ALLOW" or "rules" not in placed.spec:
         return
     if not items(placed.spec["rules"]):
@@ -46,19 +42,13 @@ def forbid_open_allow(placed: Placed) -> Iterator[Finding]:
         )
     for index, rule in fields_in(placed.spec["rules"]):
         sources = [fields(entry.get("source")) for _, entry in fields_in(rule.get("from"))]
-        if (not sources or not all(sources)) and not _is_of_probes(placed, rule):
+        if not sources or not all(sources):
             yield placed.finding(
                 "forbid-open-allow",
                 f"spec.rules[{index}].from",
                 "the rule allows everybody",
                 "name principals, namespaces or requestPrincipals",
             )
-
-
-def _is_of_probes(placed: Placed, rule: Mapping[str, object]) -> bool:
-    operations = [fields(entry.get("operation")) for _, entry in fields_in(rule.get("to"))]
-    in_place = placed.metadata.get("namespace") == NAMESPACE_EDGE and bool(operations)
-    return in_place and all(items(operation.get("ports")) == [str(KNATIVE_PROBE_PORT)] for operation in operations)
 
 
 def forbid_shared_hosts(placed: Placed) -> Iterator[Finding]:
