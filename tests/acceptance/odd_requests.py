@@ -32,7 +32,7 @@ BODIES = (
 VALUES = tuple(
     json.loads(one) for one in ("null", "0", "-1", '""', "[]", "{}", "[[[]]]", "true", "1e308", '["\\u0000"]', f'"{"x" * 1000}"')
 )
-FRAMINGS = ("length",) * 8 + ("chunked", "chunked-twice", "both", "too-short", "negative", "odd-chunk", "none")
+FRAMINGS = ("length",) * 20 + ("chunked", "chunked-twice", "both", "too-short", "negative", "odd-chunk", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +62,22 @@ def make(seed: int, places: Sequence[Place]) -> Odd:
     chosen = random.Random(seed)
     place, other = chosen.choice(places), chosen.choice(places)
     path = place.path.encode()
-    for _ in range(chosen.choice((0, 0, 1, 1, 2))):
+    for _ in range(chosen.choice((0, 0, 0, 0, 1, 1, 2))):
         at = chosen.randrange(len(path) + 1)
         path = path[:at] + chosen.choice(PIECES) + path[at:]
-    target = chosen.choice((path,) * 9 + (b"https://" + place.host.encode() + path, b"*", b"/", b"", other.host.encode() + b":443"))
-    method = chosen.choice(("POST",) * 6 + METHODS)
-    version = chosen.choice((b"HTTP/1.1",) * 12 + (b"HTTP/1.0", b"HTTP/2.0", b"HTTP/9.9", b""))
+    target = chosen.choice((path,) * 30 + (b"https://" + place.host.encode() + path, b"*", b"/", b"", other.host.encode() + b":443"))
+    method = chosen.choice(("POST",) * 30 + METHODS)
+    version = chosen.choice((b"HTTP/1.1",) * 30 + (b"HTTP/1.0", b"HTTP/2.0", b"HTTP/9.9", b""))
     hosts = chosen.choice(
-        ((place.host,),) * 9 + ((other.host,), (place.host, other.host), (), (f"{place.host}:443",), (place.host.upper(),), ("127.0.0.1",))
+        ((place.host,),) * 30 + ((other.host,), (place.host, other.host), (), (f"{place.host}:443",), (place.host.upper(),), ("127.0.0.1",))
     )
-    token = chosen.choice((place.token,) * 8 + (other.token, "", "x", f"{place.token[:-3]}abc"))
-    scheme = chosen.choice(("Bearer",) * 9 + ("bearer", "Basic", "Bearer "))
+    token = chosen.choice((place.token,) * 20 + (other.token, "", "x", f"{place.token[:-3]}abc"))
+    scheme = chosen.choice(("Bearer",) * 30 + ("bearer", "Basic", "Bearer "))
     lines = [("Host", host) for host in hosts]
     lines += [("Authorization", f"{scheme} {token}")] if token else []
-    lines += [("Content-Type", "application/json"), *chosen.sample(FORGED, chosen.choice((0, 0, 1, 2, 4)))]
+    lines += [("Content-Type", "application/json"), *chosen.sample(FORGED, chosen.choice((0, 0, 1, 1, 3)))]
     chosen.shuffle(lines)
-    body = place.body if chosen.random() < 0.5 else _mutated(chosen, place.body)
+    body = place.body if chosen.random() < 0.4 else _mutated(chosen, place.body)
     framing, rest = _framed(chosen.choice(FRAMINGS), body)
     lines += framing
     head = b" ".join((method.encode(), target, version)) + b"\r\n" + b"".join(_line(name, value) for name, value in lines)

@@ -37,7 +37,7 @@ def ask(host):
     while not stop.wait(0.02):
         at = time.time()
         try:
-            status = urllib.request.urlopen(f"http://{host}/v2/health/live", timeout=5).status
+            status = urllib.request.urlopen(f"http://{host}/v2/health/live", timeout=1).status
         except urllib.error.HTTPError as error:
             status = error.code
         except OSError as error:
@@ -153,11 +153,11 @@ def test_ready_service_is_answered_without_a_retry(
         try:
             assert services(round_) == fresh
             ready = when_ready(platform, fresh)
-            time.sleep(2)
+            time.sleep(3)
         finally:
             cluster.run(*inside, "touch", UNTIL)
         answers = json.loads(asking.result())
     after = {name: [status for at, status in answers[host] if at >= ready[name]] for host, name in hosts.items()}
     record_property("answers", {name: len(statuses) for name, statuses in after.items()})
-    assert all(len(statuses) >= 20 for statuses in after.values()), f"too few to say anything: {after}"
+    assert all(len(statuses) >= 5 for statuses in after.values()), f"too few to say anything: {after}"
     assert not {name: wrong for name, statuses in after.items() if (wrong := [one for one in statuses if one != 200])}
