@@ -26,7 +26,6 @@ from tidegate.live.served import is_on_cpu, most_telling, said_by_kserve
 from tidegate.live.states import SCHEDULED_ONLY
 
 _LOOK_AGAIN = "look again in a few seconds"
-
 _NOT_MADE = "Revision creation failed"
 """How a Knative Service begins to tell that the API server refused its newest revision."""
 
