@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.command_line import tidegate
+from tests.acceptance.command_line import shown
 from tests.acceptance.running_platform import Running, wait_for
 from tests.acceptance.served_repository import Repository, model_file, setting
 from tidegate.facts import names
@@ -31,7 +31,7 @@ def test_model_of_another_library_is_refused_by_its_pod_and_named_while_the_one_
         return platform.read(REGION, "configmap/model-trust", namespace)["data"]["trust.json"]
 
     def cause() -> str:
-        rows = json.loads(tidegate("model", "explain", f"{TENANT}/{MODEL}", "--json"))
+        rows = json.loads(shown("model", "explain", f"{TENANT}/{MODEL}", "--json"))
         return next(row["value"] for row in rows if row["path"] == f"{REGION}.live.cause")
 
     def revisions() -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.command_line import tidegate
+from tests.acceptance.command_line import shown
 from tests.acceptance.running_platform import Running, wait_for
 from tests.acceptance.served_repository import Repository, setting
 from tidegate.live.proxies import ProxyReport, read_proxies
@@ -24,7 +24,7 @@ RecordProperty = Callable[[str, object], None]
 
 
 def told_by_status(region: str) -> dict[str, Any]:
-    regions = json.loads(tidegate("status", "--json"))["regions"]
+    regions = json.loads(shown("status", "--json"))["regions"]
     return next(one for one in regions if one["name"] == region)["proxies"]
 
 
@@ -44,10 +44,10 @@ def test_refused_configuration_is_named_while_the_one_before_serves_and_is_past_
     assert SAID in status["rejected"][0]["reason"]
     assert status["changed_last"].startswith("istio-ingress/rate-limits was changed last, at ")
     assert told_by_status(OTHER) == {"rejected": [], "changed_last": "", "unknown": ""}
-    shown = " ".join(tidegate("status", columns=300).split())
+    shown = " ".join(shown("status", columns=300).split())
     assert f"Refused configuration in {REGION}: what was before serves on" in shown
 
-    rows = {row["path"]: row["value"] for row in json.loads(tidegate("model", "explain", MODEL, "--json"))}
+    rows = {row["path"]: row["value"] for row in json.loads(shown("model", "explain", MODEL, "--json"))}
     causes = {region: next(value for path, value in rows.items() if path == f"{region}.live.cause") for region in (REGION, OTHER)}
     assert "refuses its newest listeners; it serves on with those before" in causes[REGION]
     assert SAID in causes[REGION]

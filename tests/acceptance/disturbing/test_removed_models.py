@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.access_review import Account
-from tests.acceptance.command_line import tidegate
+from tests.acceptance.command_line import shown
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, wait_for
 from tests.acceptance.served_repository import Renderer, Repository, model_file
 from tidegate.checkout import Checkout
@@ -66,7 +66,7 @@ def test_file_that_is_cut_short_takes_no_model_away_and_is_named(
     assert platform.ask(REGION, REFERENCE).status == 200
     # Between two attempts Argo CD has nothing to say for a moment.
     wait_for(
-        "the explanation names it", lambda: tidegate("model", "explain", REFERENCE, columns=400), lambda told: "serving, but" in told, 30, 1
+        "the explanation names it", lambda: shown("model", "explain", REFERENCE, columns=400), lambda told: "serving, but" in told, 30, 1
     )
     started = time.monotonic()
     repository.revert()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.command_line import tidegate
+from tests.acceptance.command_line import shown
 from tests.acceptance.running_platform import Running, wait_for
 from tests.acceptance.served_repository import Repository, model_file
 from tidegate.live.states import ModelState
@@ -48,7 +48,7 @@ def state(running: Running, region: str) -> ModelState:
 
 def explained(region: str) -> dict[str, Any]:
     """The row with the cause; its `why` is the next step."""
-    rows = json.loads(tidegate("model", "explain", MODEL, "--json"))
+    rows = json.loads(shown("model", "explain", MODEL, "--json"))
     return next(row for row in rows if row["path"] == f"{region}.live.cause")
 
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.timeout(3600), pytest.mark.touches(asks=[])]
 REPLACED = {"platform-gpu-pools": "platform-gpu-pools-kwok"}
 """Nodes come from KWOK here, in production from EC2."""
 
-NOT_HERE = {"platform-cpu-pools", "add-on-gpu-operator"}
+NOT_HERE = {"platform-cpu-pools", "add-on-external-dns", "add-on-gpu-operator"}
 """A region has one real node for what needs no card, and no card for an operator to look after."""
 
 ONLY_HERE = ("root", "add-on-coredns")
