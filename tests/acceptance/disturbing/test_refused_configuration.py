@@ -44,8 +44,8 @@ def test_refused_configuration_is_named_while_the_one_before_serves_and_is_past_
     assert SAID in status["rejected"][0]["reason"]
     assert status["changed_last"].startswith("istio-ingress/rate-limits was changed last, at ")
     assert told_by_status(OTHER) == {"rejected": [], "changed_last": "", "unknown": ""}
-    shown = " ".join(shown("status", columns=300).split())
-    assert f"Refused configuration in {REGION}: what was before serves on" in shown
+    printed = " ".join(shown("status", columns=300).split())
+    assert f"Refused configuration in {REGION}: what was before serves on" in printed
 
     rows = {row["path"]: row["value"] for row in json.loads(shown("model", "explain", MODEL, "--json"))}
     causes = {region: next(value for path, value in rows.items() if path == f"{region}.live.cause") for region in (REGION, OTHER)}
