@@ -14,7 +14,7 @@ from clusters.objects.argo_cd import Application, AppProject, ChartSource, Desti
 from tidegate.facts import names
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
-from tidegate.facts.tombstone import ANNOTATION_HOLDS, Tombstone
+from tidegate.facts.tombstone import Tombstone
 from tidegate.manifests.layout import RENDERED, component_folder, delivery_folder, tenant_folder
 from tidegate.manifests.yaml_text import Manifest
 
@@ -141,7 +141,7 @@ def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iter
         yield _project(repository_url, tenant, labels, f"Served models of tenant {tenant.name}.", accounts)
         yield _guard_rails(repository_url, cluster, tenant, labels)
         served = _served_models(repository_url, cluster, tenant, labels)
-        served["metadata"].setdefault("annotations", {})[ANNOTATION_HOLDS] = " ".join(sorted(tenant.models))
+        served["metadata"].setdefault("annotations", {})[names.ANNOTATION_HOLDS] = " ".join(sorted(tenant.models))
         # Without a tombstone Argo CD deletes no model: it cannot tell a removed file from one that it could not read (decision 0045).
         prune = bool(platform.removed_models(tenant.name, cluster))
         served["spec"]["syncPolicy"]["automated"] = {"prune": prune, "selfHeal": True, "allowEmpty": False}

@@ -40,4 +40,4 @@ def test_edge_has_the_clusters_addresses_where_there_is_no_load_balancer() -> No
     objects = cast("list[Any]", list(gateways.objects(CLUSTER.model_copy(update={"edge": edge}))))
     options = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
     assert json.loads(options["edge-options"]["service"]) == {"spec": {"externalIPs": ["172.31.250.11"]}}
-    assert "service" not in options["knative-local-options"]
+    assert json.loads(options["knative-local-options"]["service"]) == {"spec": {"ports": [{"port": 8081, "name": "http2"}]}}

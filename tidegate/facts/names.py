@@ -58,6 +58,7 @@ ANNOTATION_REASON = "tidegate.dev/reason"
 """Why an admission policy is there."""
 ANNOTATION_REFUSES = "tidegate.dev/refuses"
 """The anti-pattern that an admission policy refuses."""
+ANNOTATION_HOLDS = "tidegate.dev/holds"  # on the Application of a tenant's models: their names, by which one that Git has lost is seen
 ANNOTATION_DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
 """On an Application: the confirmation that namespaces and hot models are deleted only with; only a tombstone gives it."""
 

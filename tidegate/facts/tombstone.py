@@ -17,9 +17,6 @@ from tidegate.facts.tenant import Tenant
 REASON_MAX = 300
 """Characters; it is copied into what Argo CD shows."""
 
-ANNOTATION_HOLDS = "tidegate.dev/holds"
-"""On the Application of a tenant's models: their names, by which is seen that Git has lost one (decision 0045)."""
-
 
 class Tombstone(Fact):
     """The order to remove a tenant or some of its models, and its confirmation: nothing is deleted because a file merely vanished."""

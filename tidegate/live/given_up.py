@@ -1,7 +1,7 @@
 """Revisions that Knative has given up on: each was not up before its progress deadline, and no pod of it is made again.
 
 No request can wake such a revision, because its Knative Service has no route to it, and KServe sees nothing to change. Deleted, it is
-made again under the same name, since the Configuration lacks a revision of its generation (knative.dev/serving v0.48.1,
+made again under the same name, since the Configuration lacks a revision of its generation (knative.dev/serving,
 pkg/reconciler/configuration).
 """
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 
 from pydantic import Field, model_validator
 
-from tidegate.facts.tombstone import ANNOTATION_HOLDS
+from tidegate.facts import names
 from tidegate.live.kubernetes import Condition, Metadata, Read
 
 FAKE_NODE_ANNOTATION = "kwok.x-k8s.io/node"
@@ -141,7 +141,7 @@ class Application(Observed):
         if self.status.sync.status not in {"Synced", "OutOfSync"}:
             return []  # Argo CD could not read the folder, and says so
         in_git = {one.name for one in self.status.resources if one.kind == InferenceService.KIND and not one.is_not_in_git}
-        return [name for name in self.metadata.annotations.get(ANNOTATION_HOLDS, "").split() if name not in in_git]
+        return [name for name in self.metadata.annotations.get(names.ANNOTATION_HOLDS, "").split() if name not in in_git]
 
     @property
     def refusals(self) -> list[str]:

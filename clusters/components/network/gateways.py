@@ -23,7 +23,7 @@ TLS_SECRET = "edge-tls"  # noqa: S105 - the name of a Secret, not its content
 """The certificate of every tenant host; it is put there by the secrets add-on, never rendered."""
 
 _EDGE_OPTIONS, _LOCAL_OPTIONS = "edge-options", "knative-local-options"
-_EDGE_PORT = 443
+_EDGE_PORT = ports.HTTPS_PORT
 
 ANNOTATION_DNS = "external-dns.alpha.kubernetes.io/hostname"
 """The names that external-dns points at a Service's balancer: the region's own, and every tenant's below it by one record."""

@@ -29,9 +29,11 @@ def test_signing_tells_the_digest_for_the_tenants_file(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "model.txt").write_text("trees")
+    settings = '{"implementation": "mlserver_lightgbm.LightGBMModel", "parameters": {"uri": "./model.txt"}}'
+    (folder / "model-settings.json").write_text(settings)
     said = json.loads(run("sign", str(folder), "fraud/scorer/2", "--key-id", "fraud-release", "--json"))
-    assert (said["model"], said["files"], said["size_bytes"]) == ("fraud/scorer/2", 1, 5)
-    assert sorted(path.name for path in folder.iterdir()) == ["model.sig", "model.statement", "model.txt"]
+    assert (said["model"], said["files"], said["size_bytes"]) == ("fraud/scorer/2", 2, 5 + len(settings))
+    assert sorted(path.name for path in folder.iterdir()) == ["model-settings.json", "model.sig", "model.statement", "model.txt"]
     assert f"sha256: {said['sha256']}" in run("sign", str(folder), "fraud/scorer/2", "--key-id", "fraud-release")
 
 

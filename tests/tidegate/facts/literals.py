@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tidegate.facts import names
 
-WORDS = frozenset({"argocd", "gpu-operator", "karpenter", "kserve", "monitoring", "platform", "vault"})
+WORDS = frozenset({"argocd", "external-dns", "gpu-operator", "karpenter", "kserve", "monitoring", "platform", "vault"})
 """Namespaces that are also names of other things; they are found in the position of a namespace only."""
 
 NAMESPACES = frozenset(names.PLATFORM_NAMESPACES) - WORDS
