@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.timeout(1800), pytest.mark.touches(regions=[REGION], a
 
 UNTIL = "/tmp/asked-enough"
 SERVER = """
-import http.server
+import http.server, os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # the first process of a container ignores it otherwise, for five minutes
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
@@ -109,15 +110,15 @@ def services(platform: Running, pod: Any) -> Generator[Callable[[int], list[str]
 
     yield make
     if made:
-        cluster = platform.cluster(REGION)
-        cluster.run(
-            "delete",
-            "services.serving.knative.dev",
-            *made,
-            f"--namespace={TENANT.namespace_name}",
-            "--ignore-not-found",
-            timeout_seconds=300,
-        )
+        namespace = f"--namespace={TENANT.namespace_name}"
+        platform.cluster(REGION).run("delete", "services.serving.knative.dev", *made, namespace, "--ignore-not-found", timeout_seconds=300)
+
+        def left() -> list[str]:
+            pods = platform.read(REGION, "pods", namespace, f"--selector=serving.knative.dev/service in ({','.join(made)})")["items"]
+            return [one["metadata"]["name"] for one in pods]
+
+        # Each has a sidecar; tests that come next count what a region costs.
+        wait_for("the pods of the new services are gone", left, lambda names_left: not names_left, 120, 1)
 
 
 def when_ready(platform: Running, wanted: list[str]) -> dict[str, float]:
