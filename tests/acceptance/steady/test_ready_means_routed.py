@@ -118,7 +118,7 @@ def services(platform: Running, pod: Any) -> Generator[Callable[[int], list[str]
             return [one["metadata"]["name"] for one in pods]
 
         # Each has a sidecar; tests that come next count what a region costs.
-        wait_for("the pods of the new services are gone", left, lambda names_left: not names_left, 120, 1)
+        wait_for("the pods of the new services are gone", left, lambda names_left: not names_left, 240, 1)
 
 
 def when_ready(platform: Running, wanted: list[str]) -> dict[str, float]:
