@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from tidegate.live.refusals import refusal
 from tidegate.live.restarts import out_of_memory, restarted
 from tidegate.live.states import ApplicationState, ModelState, unread
 from tidegate.live.versions import serving_version, wanted_version
+
+_REFUSED = re.compile("denied the request|exceeded quota|is forbidden")
 
 
 def observe(
@@ -167,7 +170,13 @@ def is_on_cpu(model: ServedModel, service: InferenceService | None) -> bool:
 
 
 def said_by_kserve(service: InferenceService) -> str:
-    """The most telling line of an InferenceService that is not ready, empty when KServe has said nothing."""
+    """The most telling line of an InferenceService that is not ready, empty when KServe has said nothing.
+
+    A refusal comes first: what KServe notes down of a failed load may be from before, and is not taken back.
+    """
+    refused = [one.message for one in service.status.conditions if one.status == "False" and _REFUSED.search(one.message)]
+    if refused:
+        return " ".join(max(sorted(refused), key=len).split())
     failed = service.status.model.last_failure
     lines = [line.strip() for line in failed.message.splitlines() if line.strip()]
     if lines:

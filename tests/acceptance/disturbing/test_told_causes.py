@@ -1,6 +1,6 @@
-"""What keeps a model from coming up is told within a minute, by `status` and by `model explain`, and the step they name mends it.
+"""What keeps a model from coming up is told by `status` and by `model explain`, with the step that mends it.
 
-One region gets a server that crashes from its start, the other a quota with no room and a short deadline, after which Knative gives up.
+One region gets a server that crashes from its start, the other a quota with no room.
 """
 
 from __future__ import annotations
@@ -35,13 +35,6 @@ def with_environment(name: str, value: str) -> Callable[[str], str]:
     )
 
 
-def with_deadline(text: str) -> str:
-    """Lets Knative give up after 40 s, and the 30 s that it adds itself: as long as the revision has when it is made again."""
-    return text.replace(
-        "    annotations:\n      sidecar", '    annotations:\n      serving.knative.dev/progress-deadline: "40s"\n      sidecar', 1
-    )
-
-
 def state(running: Running, region: str) -> ModelState:
     return next(one for one in running.state(region).models if one.name == MODEL)
 
@@ -65,11 +58,29 @@ def broken(platform: Running) -> Iterator[Repository]:
             return platform.read(REFUSED, "resourcequotas/quota", f"--namespace={NAMESPACE}")["spec"]["hard"]["pods"]
 
         wait_for("the quota has no room for a pod", room, lambda pods: pods == "0", 90, 1)
-        repository.edit(model_file(REFUSED, TENANT, NAME), lambda text: with_deadline(with_environment("MLSERVER_DEBUG", '"false"')(text)))
-        repository.commit("Ask for a pod that no quota allows, and give up soon")
+        repository.edit(model_file(REFUSED, TENANT, NAME), with_environment("MLSERVER_DEBUG", '"false"'))
+        repository.commit("Ask for a pod that no quota allows")
         yield repository
     finally:
         repository.close()
+
+
+@pytest.mark.usefixtures("broken")
+def test_crash_from_the_start_is_told_long_before_knative_gives_up(platform: Running, record_property: RecordProperty) -> None:
+    def problem() -> str:
+        return state(platform, CRASHES).problem
+
+    wait_for("status tells the crash", problem, lambda told: bool(re.search(CRASH, told)), 90, 1)
+    selector = f"--selector=serving.kserve.io/inferenceservice={NAME}"
+    pods = platform.read(CRASHES, "pods", f"--namespace={NAMESPACE}", selector)["items"]
+    newest = max(one["metadata"]["creationTimestamp"] for one in pods)
+    began = time.mktime(time.strptime(newest, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    record_property("told_after_seconds", round(time.time() - began, 1))
+    assert time.time() - began < 300, f"the crashing pod began at {newest}; Knative says Deploying for ten minutes"
+    row = explained(CRASHES)
+    assert re.search(CRASH, row["value"]), row["value"]
+    assert f"kubectl -n {NAMESPACE} logs " in row["why"]
+    assert "-c kserve-container" in row["why"]
 
 
 @pytest.mark.usefixtures("broken")
@@ -84,54 +95,6 @@ def test_quota_is_told_with_the_field_to_change(platform: Running, record_proper
     assert "quota exceeded" in row["value"]
     assert "look again" not in row["why"]
     assert "quota.pods" in row["why"]
-
-
-@pytest.mark.usefixtures("broken")
-def test_crash_from_the_start_is_told_within_a_minute(platform: Running, record_property: RecordProperty) -> None:
-    def problem() -> str:
-        return state(platform, CRASHES).problem
-
-    wait_for("status tells the crash", problem, lambda told: bool(re.search(CRASH, told)), 90, 1)
-    selector = f"--selector=serving.kserve.io/inferenceservice={NAME}"
-    pods = platform.read(CRASHES, "pods", f"--namespace={NAMESPACE}", selector)["items"]
-    newest = max(one["metadata"]["creationTimestamp"] for one in pods)
-    began = time.mktime(time.strptime(newest, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
-    record_property("told_after_seconds", round(time.time() - began, 1))
-    assert time.time() - began < 60, f"the crashing pod began at {newest}"
-    row = explained(CRASHES)
-    assert re.search(CRASH, row["value"]), row["value"]
-    assert f"kubectl -n {NAMESPACE} logs " in row["why"]
-    assert "-c kserve-container" in row["why"]
-
-
-def test_revision_that_knative_gave_up_is_named_and_the_command_mends_it(
-    platform: Running, broken: Repository, record_property: RecordProperty
-) -> None:
-    wait_for("Knative gives up", lambda: state(platform, REFUSED).given_up, bool, 150, 1)
-    (revision,) = state(platform, REFUSED).given_up
-    row = explained(REFUSED)
-    command = f"delete revisions.serving.knative.dev {revision} --namespace={NAMESPACE} --cascade=foreground"
-    assert f"Knative gave up on revision {revision}" in row["value"], row["value"]
-    assert f"`kubectl {command}`" in row["why"], row["why"]
-
-    quota = f"{RENDERED}/{tenant_folder(REFUSED, TENANT)}/resourcequota-quota.yaml"
-    broken.edit(quota, lambda text: re.sub(r"(?m)^    pods: .*$", '    pods: "50"', text))
-    broken.commit("Leave room for pods again")
-
-    def room() -> str:
-        return platform.read(REFUSED, "resourcequotas/quota", f"--namespace={NAMESPACE}")["spec"]["hard"]["pods"]
-
-    wait_for("the quota has room", room, lambda pods: pods == "50", 90, 1)
-    time.sleep(5)  # the claim: room alone does not bring it back
-    assert state(platform, REFUSED).given_up == (revision,)
-    platform.cluster(REFUSED).run(*command.split(), timeout_seconds=120)
-
-    def serves() -> tuple[tuple[str, ...], bool, list[str]]:
-        now = state(platform, REFUSED)
-        return now.given_up, now.ready, sorted(now.traffic)
-
-    seconds = wait_for("the revision is made again and serves", serves, lambda seen: seen == ((), True, [revision]), 180, 1)
-    record_property("mended_after_seconds", seconds)
 
 
 def test_restart_of_a_ready_model_is_told(platform: Running, broken: Repository) -> None:
