@@ -119,15 +119,6 @@ LOAD_FAILED = {"lastFailureInfo": {"exitCode": 1, "reason": "ModelLoadFailed", "
         pytest.param(inference_service(ready=None), "not judged yet", id="nothing-said"),
         pytest.param(inference_service(ready=None, modelStatus=LOAD_FAILED), "ModelLoadFailed (exit code 1): ERROR No model found", id="not-loaded"),
         pytest.param(
-            inference_service(
-                ready=False, modelStatus={"lastFailureInfo": {"reason": "RuntimeNotRecognized", "message": "Waiting for runtime"}},
-                conditions=[condition("PredictorReady", False, "", "fails to reconcile: pods \"x\" is forbidden: exceeded quota: quota, requested: pods=1, used: pods=1, limited: pods=1")],
-            ),
-            "quota exceeded: quota, requested: pods=1, used: pods=1, limited: pods=1; raise quota.pods, or lower "
-            "models.scorer.scaling.max_replicas, in gitops/tenants/fraud.yaml, then commit",
-            id="refused-after-an-earlier-failure",
-        ),
-        pytest.param(
             inference_service(ready=False, conditions=[condition("PredictorReady", False, "", "short"), condition("X", False, "", "Revision failed: no image")]),
             "Revision failed: no image", id="condition",
         ),
