@@ -16,7 +16,7 @@ from tidegate.manifests.layout import RENDERED
 
 REGION, OTHER, MODEL = "live-1", "live-2", "fraud/scorer"
 FILTER = f"{RENDERED}/{REGION}/platform/edge/envoyfilter-rate-limits.yaml"
-SAID = "local rate limit token bucket fill timer must be >= 50ms"
+SAID = "token bucket fill timer must be >= 50ms"
 """Envoy's own words: the control plane, which admits the object, does not look so closely."""
 
 pytestmark = pytest.mark.timeout(900)
