@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clusters.components.network import envoy_filters
-from clusters.components.network.routes import entry_part, parts_of
+from clusters.components.network.routes import entry_part, part_hosts
 from clusters.objects.istio import EnvoyFilter
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.body import BODY_MIB_DEFAULT
-from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.manifests.yaml_text import Manifest
@@ -57,15 +56,8 @@ def _own(tenant: Tenant) -> Iterator[dict[str, object]]:
     for name, model in tenant.models.items():
         if model.scaling.mode == "knative" and model.body_mib != BODY_MIB_DEFAULT:
             config: dict[str, object] = {"@type": f"{_TYPES}.BufferPerRoute", "buffer": _limit(model.body_mib)}
-            for host in _hosts(tenant, name, model):
+            for host in part_hosts(tenant, name, model):
                 yield envoy_filters.of_host(host, _BUFFER, config)
-
-
-def _hosts(tenant: Tenant, name: str, model: ServedModel) -> Iterator[str]:
-    """Knative makes a virtual host of its own for each spelling of a part's name."""
-    for part in parts_of(model):
-        whole = names.cluster_local_host(names.inference_part(name, part), tenant.namespace_name)
-        yield from (whole, whole.removesuffix(".cluster.local"), whole.removesuffix(".svc.cluster.local"))
 
 
 def _buffer(mib: int) -> dict[str, object]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clusters.components.network.isolation import gateway_principal, tenant_hosts
-from clusters.components.network.routes import parts_of
+from clusters.components.network.routes import part_hosts
 from clusters.objects.istio import EnvoyFilter, Rule
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
@@ -88,12 +88,4 @@ def _hosts(tenant: Tenant) -> list[str]:
     """Of models in Knative mode only: a server in standard mode would take the question for a request."""
     if all(model.scaling.mode == "knative" for model in tenant.models.values()):
         return tenant_hosts(tenant)
-    services = [
-        names.cluster_local_host(names.inference_part(name, part), tenant.namespace_name)
-        for name, model in tenant.models.items()
-        if model.scaling.mode == "knative"
-        for part in parts_of(model)
-    ]
-    return [
-        spelled for host in services for spelled in (host, host.removesuffix(".cluster.local"), host.removesuffix(".svc.cluster.local"))
-    ]
+    return [host for name, model in tenant.models.items() if model.scaling.mode == "knative" for host in part_hosts(tenant, name, model)]

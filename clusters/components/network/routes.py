@@ -66,6 +66,13 @@ def parts_of(model: ServedModel) -> tuple[str, ...]:
     return (entry_part(model), "explainer") if model.explainer else (entry_part(model),)
 
 
+def part_hosts(tenant: Tenant, name: str, model: ServedModel) -> Iterator[str]:
+    """Every spelling of the hosts of a model's parts inside the mesh; Knative makes a virtual host of its own for each."""
+    for part in parts_of(model):
+        whole = names.cluster_local_host(names.inference_part(name, part), tenant.namespace_name)
+        yield from (whole, whole.removesuffix(".cluster.local"), whole.removesuffix(".svc.cluster.local"))
+
+
 def _routes(cluster: Cluster, tenant: Tenant) -> Iterator[HttpRoute]:
     """As many as Gateway API's limit asks for, filled in the file's order: who adds a model at the end moves no other.
 
