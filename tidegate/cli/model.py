@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import Json, Wait, at_work
+from tidegate.cli.options import Json, Reason, RequestedBy, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -164,8 +164,8 @@ def explain(
 @model.command("remove")
 def remove(
     reference: Annotated[str, typer.Argument(metavar="MODEL", help="<tenant>/<name>, such as scoring/batch.")],
-    requested_by: Annotated[str, typer.Option(help="Mail address of who answers for the removal.")],
-    reason: Annotated[str, typer.Option(help="Why, in one line.")],
+    requested_by: RequestedBy,
+    reason: Reason,
     json: Json = False,
     wait: Wait = False,
 ) -> None:

@@ -17,6 +17,10 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait while another command i
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
+RequestedBy = Annotated[str, typer.Option(help="Mail address of who answers for the removal.")]
+
+Reason = Annotated[str, typer.Option(help="Why, in one line.")]
+
 BundleKey = Annotated[
     Path | None,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.options import Json, Wait, at_work
+from tidegate.cli.options import Json, Reason, RequestedBy, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def new_tenant(
 
 def remove_tenant(
     name: Annotated[str, typer.Argument(help="Its file is gitops/tenants/<name>.yaml.")],
-    requested_by: Annotated[str, typer.Option(help="Mail address of who answers for the removal.")],
-    reason: Annotated[str, typer.Option(help="Why, in one line.")],
+    requested_by: RequestedBy,
+    reason: Reason,
     json: Json = False,
     wait: Wait = False,
 ) -> None:
