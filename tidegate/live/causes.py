@@ -13,15 +13,12 @@ from tidegate.facts.tenant import Tenant
 from tidegate.live.cause import Cause
 from tidegate.live.log_lines import last_error_line, one_line
 from tidegate.live.observed import Observed
-from tidegate.live.observed_pods import ContainerStatus, Pod, Terminated
+from tidegate.live.observed_pods import QUEUE_PROXY, ContainerStatus, Pod, Terminated
 from tidegate.live.observed_routes import Event, ReplicaSet, Revision
 from tidegate.live.refusals import PLATFORM_IMAGE_STEP, Refused, refusal
 
 STORAGE_INITIALIZER = "storage-initializer"
 """KServe's init container that copies the model files."""
-
-QUEUE_PROXY = "queue-proxy"
-"""Knative's container beside every server; it is never ready before the server is."""
 
 SERVER = "kserve-container"
 """The container that answers, whatever runs beside it."""
@@ -142,8 +139,9 @@ def _container_cause(inquiry: Inquiry, pod: Pod, container: ContainerStatus) -> 
         step = f"kubectl -n {pod.metadata.namespace} describe pod {pod.metadata.name}"
         return Cause(f"container {name} cannot be started: {one_line(waiting.message or waiting.reason)}", step)
     # A server that ends by itself without an error does not serve either; an init container does its work and ends.
-    ended = container.ended if container in pod.status.containers else container.failure
-    return _ended(inquiry, pod, container, ended) if ended else None
+    ended = pod.ended(container)
+    is_cause = ended and (ended.exit_code or container in pod.status.containers)
+    return _ended(inquiry, pod, container, ended) if ended and is_cause else None
 
 
 def memory_step(inquiry: Inquiry, pod: Pod, container: str) -> str:

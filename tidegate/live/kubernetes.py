@@ -38,6 +38,7 @@ class Condition(Read):
     status: str = "Unknown"
     reason: str = ""
     message: str = ""
+    since: str | None = Field(default=None, alias="lastTransitionTime")
 
 
 ReadT = TypeVar("ReadT", bound=Read)

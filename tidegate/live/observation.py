@@ -58,7 +58,7 @@ def log_reader(cluster: Kubernetes) -> Callable[[Pod, ContainerStatus], str]:
     """Gives the last error that a container told of before it ended, empty when nothing is left of it."""
 
     def read(pod: Pod, container: ContainerStatus) -> str:
-        ended = container.ended
+        ended = pod.ended(container)
         if ended and ended.message:
             return last_error_line(ended.message)  # kubelet has kept the end of the log
         options = ["logs", pod.metadata.name, f"--namespace={pod.metadata.namespace}", f"--container={container.name}", "--tail=50"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from pydantic import Field
 
 from tidegate.facts import names
@@ -10,8 +12,14 @@ from tidegate.live.observed import Judged, Observed, ReadPart
 KSERVE_ANNOTATION_SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
 """What a predictor loads; KServe writes it on each revision, and Knative passes it on to the pods."""
 
+QUEUE_PROXY = "queue-proxy"
+"""Knative's container beside every server; it is never ready before the server is."""
+
 KNATIVE_LABEL_REVISION = "serving.knative.dev/revision"
 """Knative puts it on every pod of a Revision."""
+
+_NOTICED = timedelta(minutes=1)
+"""A pod stops being ready this long after a container's end at the latest: kubelet writes statuses at its own pace."""
 
 
 class PodSpec(ReadPart):
@@ -41,6 +49,11 @@ class Terminated(ReadPart):
         """Whether the kernel killed it for its memory."""
         return self.reason == "OOMKilled"
 
+    @property
+    def at(self) -> datetime | None:
+        """When it ended, if kubelet has said it."""
+        return _time(self.finished_at)
+
 
 class ContainerState(ReadPart):
     """What a container does now; none of the three before kubelet has seen it."""
@@ -60,16 +73,6 @@ class ContainerStatus(ReadPart):
     restart_count: int = Field(default=0, alias="restartCount")
     state: ContainerState = ContainerState()
     last_state: ContainerState = Field(default=ContainerState(), alias="lastState")
-
-    @property
-    def ended(self) -> Terminated | None:
-        """How it ended: just now, or last time if it has not been well since."""
-        return self.state.terminated or (None if self.ready else self.last_state.terminated)
-
-    @property
-    def failure(self) -> Terminated | None:
-        """How it ended badly: just now, or last time if it has not been well since."""
-        return self.ended if self.ended and self.ended.exit_code else None
 
 
 class PodStatus(Judged):
@@ -104,3 +107,26 @@ class Pod(Observed):
     def part(self) -> str:
         """What it is of its served model: predictor, transformer or explainer."""
         return self.metadata.labels.get(names.KSERVE_LABEL_PART, "")
+
+    def ended(self, container: ContainerStatus) -> Terminated | None:
+        """How one of its containers ended: just now, or last time if it has not been well since.
+
+        Knative gives a server's readiness probe to the queue-proxy, so kubelet calls a server ready as soon as it runs, also one that
+        crashes again and again. Its last end counts while the queue-proxy is not ready, unless the pod was ready since then.
+        """
+        if container.state.terminated:
+            return container.state.terminated
+        last = container.last_state.terminated
+        if not container.ready or not last:
+            return last
+        if container not in self.status.containers or all(one.ready for one in self.status.containers if one.name == QUEUE_PROXY):
+            return None
+        not_ready_since = _time(self.status.find("Ready").since or "")
+        return None if last.at and not_ready_since and last.at + _NOTICED < not_ready_since else last
+
+
+def _time(stamp: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(stamp).astimezone(UTC)
+    except ValueError:  # nobody has said when
+        return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from tidegate.live.observed_pods import ContainerStatus, Pod, Terminated
 
@@ -50,14 +50,7 @@ _SKEW = timedelta(minutes=5)
 
 def _of(pod: Pod, container: ContainerStatus) -> Restarted | None:
     ended = container.last_state.terminated
-    at = _time(ended.finished_at) if ended else None
+    at = ended.at if ended else None
     if ended is None or at is None or not container.restart_count:
         return None
     return Restarted(pod, container.name, container.restart_count, ended, at)
-
-
-def _time(stamp: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(stamp).astimezone(UTC)
-    except ValueError:  # nobody has said when
-        return None

@@ -133,6 +133,16 @@ CASES: dict[str, tuple[list[Object], dict[str, str], str, str]] = {
         {"scorer-1/kserve-container": "serving\nERROR: no model of that name\nbye\n"},
         "container kserve-container ends by itself (exit code 0, 4 restarts): ERROR: no model of that name", "logs scorer-1 -c kserve-container",
     ),
+    "crash-and-runs-again-for-knative": (  # kubelet calls it ready: its probe is the queue-proxy's
+        starting(pod(status={"containerStatuses": [container("queue-proxy"), container(ready=True, restarts=2, last=CRASHED)]})),
+        {"scorer-1/kserve-container": "starting", "scorer-1/kserve-container --previous": TRACEBACK},
+        "container kserve-container crashes (exit code 1, 2 restarts): ModuleNotFoundError", "logs scorer-1 -c kserve-container --previous",
+    ),
+    "crash-before-it-was-ready": (
+        starting(pod(status={"conditions": [condition("Ready", False) | {"lastTransitionTime": "2026-11-21T12:00:00Z"}], "containerStatuses": [
+            container("queue-proxy"), container(ready=True, restarts=2, last={**CRASHED, "finishedAt": "2026-11-21T11:50:00Z"})]})), {},
+        "pod scorer-1 is still starting: queue-proxy runs, its readiness probe has not passed yet", "look again",
+    ),
     "server-ended-a-moment-ago": (
         starting(pod(status={"containerStatuses": [container("queue-proxy", last=CRASHED, restarts=1), container("kserve-container", terminated=DONE)]})),
         {"scorer-1/kserve-container": "serving\n"}, "container kserve-container ends by itself (exit code 0, 0 restarts): serving", "logs scorer-1 -c kserve-container",
