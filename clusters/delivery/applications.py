@@ -50,8 +50,11 @@ _BACKOFF = {"duration": "5s", "factor": 2}
 
 _SERVED_MODELS = {"include": "inferenceservice-*.yaml"}
 _ALL_BUT_SERVED_MODELS = {"exclude": _SERVED_MODELS["include"]}
+_SERVED_MODELS_OF_FEWER = {"include": "{inferenceservice-*.yaml}"}
+"""The same files, while a tombstone names models."""
+
 _NOTHING = {"exclude": "*"}
-"""Another pattern than before makes Argo CD look at once; a new sync policy alone it would see in its next round."""
+# Another pattern than before makes Argo CD look at once; a new sync policy alone it would see in its next round, minutes later.
 
 _CLUSTER_KINDS: list[GroupKind] = [
     {"group": "", "kind": "Namespace"},
@@ -140,10 +143,11 @@ def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iter
         accounts: list[DestinationServiceAccount] = [{"server": SERVER, "namespace": namespace, "defaultServiceAccount": account}]
         yield _project(repository_url, tenant, labels, f"Served models of tenant {tenant.name}.", accounts)
         yield _guard_rails(repository_url, cluster, tenant, labels)
-        served = _served_models(repository_url, cluster, tenant, labels)
-        served["metadata"].setdefault("annotations", {})[names.ANNOTATION_HOLDS] = " ".join(sorted(tenant.models))
         # Without a tombstone Argo CD deletes no model: it cannot tell a removed file from one that it could not read (decision 0045).
         prune = bool(platform.removed_models(tenant.name, cluster))
+        directory = _SERVED_MODELS_OF_FEWER if prune else _SERVED_MODELS
+        served = _served_models(repository_url, cluster, tenant, labels, directory=directory)
+        served["metadata"].setdefault("annotations", {})[names.ANNOTATION_HOLDS] = " ".join(sorted(tenant.models))
         served["spec"]["syncPolicy"]["automated"] = {"prune": prune, "selfHeal": True, "allowEmpty": False}
         yield served
 

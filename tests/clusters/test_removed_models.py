@@ -70,6 +70,7 @@ def test_without_a_tombstone_argo_cd_neither_tries_to_delete_a_model_nor_may(che
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
 def test_tombstone_lets_argo_cd_delete_that_model_alone(checkout: Path, cluster: str) -> None:
+    before = application(checkout, cluster)["spec"]["source"]["directory"]
     bury(checkout)
     render(checkout)
     folder = f"rendered/{cluster}/tenants/{TENANT}"
@@ -77,6 +78,10 @@ def test_tombstone_lets_argo_cd_delete_that_model_alone(checkout: Path, cluster:
     assert (checkout / "gitops" / folder / f"inferenceservice-{KEPT}.yaml").exists()
     found = application(checkout, cluster)
     assert found["spec"]["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": False}
+    # Argo CD looks at once when the source of an Application changes; it does not when its sync policy does.
+    assert (before, found["spec"]["source"]["directory"]) == (
+        {"include": "inferenceservice-*.yaml"}, {"include": "{inferenceservice-*.yaml}"},
+    )  # fmt: skip
     assert found["metadata"]["annotations"]["tidegate.dev/holds"] == KEPT
     assert "argocd.argoproj.io/deletion-approved" not in found["metadata"]["annotations"]
     rules = [read(checkout, f"{folder}/role-scoring-{name}.yaml")["rules"] for name in ("deploy", "deploy-removal")]
