@@ -44,6 +44,7 @@ READ_CONFIG_MAPS = {
     names.MODEL_CATALOGUE: "the policy require-catalogued-model",
     "edge-options": "istiod, for the edge's Deployment and Service",
     "knative-local-options": "istiod, for the local gateway's",
+    "gateway-memory": "both gateways' Envoys, at their start",
     names.MIG_CONFIG: "the MIG manager",
     "model-trust": "the init container that verifies a model",
     names.TIME_SLICING_CONFIG: "the NVIDIA device plugin",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from clusters.components.network import gateway_memory
 from clusters.objects import Metadata
 from clusters.objects.gateway_api import Gateway
 from clusters.objects.istio import DestinationRule, TargetRef
@@ -59,14 +60,17 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     # Knative's ingress controller finds its port by one of a few names; it takes no other for one to ask.
     named: dict[str, object] = {"service": {"spec": {"ports": [{"port": ports.KNATIVE_PROBE_PORT, "name": "http2"}]}}}
     yield _options(_LOCAL_OPTIONS, {"deployment": _deployment(replicas, ports.KNATIVE_PROBE_PORT), **budget, **named})
+    yield gateway_memory.file_object()
     yield _edge(cluster)
     yield _local()
     host = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
+    # HTTP/2, because of HTTP/1.1 a gateway that is short of memory cannot reset the largest requests (`gateway_memory`).
+    mesh: dict[str, object] = {"tls": {"mode": "ISTIO_MUTUAL"}, "connectionPool": {"http": {"h2UpgradePolicy": "UPGRADE"}}}
     mutual: DestinationRule = {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": metadata("local-gateway-mtls"),
-        "spec": {"host": host, "trafficPolicy": {"portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "ISTIO_MUTUAL"}}]}},
+        "spec": {"host": host, "trafficPolicy": {"portLevelSettings": [{"port": {"number": 80}, **mesh}]}},
     }
     yield mutual
 
@@ -75,8 +79,10 @@ def _deployment(replicas: int, port: int) -> dict[str, object]:
     period = 10
     hears = {"tcpSocket": {"port": port}, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": LIVENESS_SECONDS // period}
     # Merged into Istio's own probe, which asks once a second.
-    container = {"name": "istio-proxy", "livenessProbe": hears, "startupProbe": {"failureThreshold": START_SECONDS}}
-    return {"spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}}}
+    probes = {"livenessProbe": hears, "startupProbe": {"failureThreshold": START_SECONDS}}
+    container = {"name": "istio-proxy", **probes, **gateway_memory.of_container()}
+    template = gateway_memory.of_template()
+    return {"spec": {"replicas": replicas, "template": {**template, "spec": {"containers": [container], **template["spec"]}}}}
 
 
 def _options(name: str, merged: dict[str, object]) -> Manifest:
