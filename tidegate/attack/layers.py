@@ -53,8 +53,7 @@ class Journal:
     by_connection: dict[str, list[Logged]]
 
 
-_GATEWAY = "gateway.networking.k8s.io/gateway-name"
-_EDGES = (EDGE, names.NAMESPACE_EDGE, f"{_GATEWAY}={names.GATEWAY_EDGE}")
+_EDGES = (EDGE, names.NAMESPACE_EDGE, f"{names.GATEWAY_LABEL}={names.GATEWAY_EDGE}")
 
 
 def read_journal(cluster: Kubernetes, places: Places, elsewhere: Sequence[Kubernetes], since: datetime) -> Journal:
@@ -64,7 +63,7 @@ def read_journal(cluster: Kubernetes, places: Places, elsewhere: Sequence[Kubern
     """
     wanted = [
         _EDGES,
-        (LOCAL, names.NAMESPACE_EDGE, f"{_GATEWAY}={names.GATEWAY_LOCAL}"),
+        (LOCAL, names.NAMESPACE_EDGE, f"{names.GATEWAY_LABEL}={names.GATEWAY_LOCAL}"),
         (ACTIVATOR, names.NAMESPACE_KNATIVE, "app=activator"),
         ("autoscaler", names.NAMESPACE_KNATIVE, "app=autoscaler"),
         *((SIDECAR, one.tenant.namespace_name, f"serving.knative.dev/service={one.service}") for one in places.targets),

@@ -65,8 +65,7 @@ ANNOTATION_DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
 GPU_TAINT_KEY = "nvidia.com/gpu"
 SPOT_TAINT_KEY = "tidegate.dev/spot"
 """Of nodes without a card that may go with two minutes' notice; the value is the pool's name."""
-RESOURCE_GPU = "nvidia.com/gpu"
-"""A whole card, as its device plugin calls it; the taint of its nodes has the same name."""
+RESOURCE_GPU = "nvidia.com/gpu"  # a whole card, as its device plugin calls it; the taint of its nodes has the same name
 HEADER_TENANT, HEADER_SUBJECT = "x-tidegate-tenant", "x-tidegate-subject"
 """The verified caller, as models see it. The edge takes away what a caller sends under these names."""
 
@@ -104,6 +103,7 @@ GATEWAY_EDGE = "edge"
 
 GATEWAY_LOCAL = "knative-local"
 """Takes calls inside the mesh; Knative's cluster-local hosts lead here."""
+GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"  # of a gateway's pods and Service
 
 PRIORITY_IDLE = "tidegate-idle"
 MIG_CONFIG = "tidegate-mig-config"

@@ -33,7 +33,7 @@ _KEPT_LABELS = {
     "model": names.KSERVE_LABEL_MODEL,
     "part": names.KSERVE_LABEL_PART,
     "revision": "serving.knative.dev/revision",
-    "gateway": "gateway.networking.k8s.io/gateway-name",
+    "gateway": names.GATEWAY_LABEL,
     "app": "app",
 }
 """A canary is distinguished by revision; tenants, models and gateways by name."""

@@ -79,7 +79,10 @@ def of_container() -> dict[str, object]:
 def of_template() -> dict[str, dict[str, object]]:
     """What a gateway's pods need for it: the file, and a mark of its content, since pods read it at their start only."""
     mark = hashlib.sha256(_text().encode()).hexdigest()[:16]
-    return {"metadata": {"annotations": {names.ANNOTATION_CONFIG: mark}}, "spec": {"volumes": [{"name": NAME, "configMap": {"name": NAME}}]}}
+    return {
+        "metadata": {"annotations": {names.ANNOTATION_CONFIG: mark}},
+        "spec": {"volumes": [{"name": NAME, "configMap": {"name": NAME}}]},
+    }
 
 
 def _text() -> str:

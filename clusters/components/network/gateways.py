@@ -63,16 +63,27 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     yield gateway_memory.file_object()
     yield _edge(cluster)
     yield _local()
+    yield from _towards_local()
+
+
+def _towards_local() -> Iterator[DestinationRule]:
+    """The edge speaks HTTP/2 to the local gateway, which can reset the largest requests of no other (`gateway_memory`).
+
+    To sidecars the local gateway's port is bytes in TLS, since Istio calls it HTTPS: told to speak HTTP/2 they would promise it in the
+    handshake and then pass on the HTTP/1.1 of their programs. So the rule for the edge is one for its pods alone.
+    """
+    tls: dict[str, object] = {"tls": {"mode": "ISTIO_MUTUAL"}}
+    http2 = {"connectionPool": {"http": {"h2UpgradePolicy": "UPGRADE"}}}
+    edge = {"workloadSelector": {"matchLabels": {names.GATEWAY_LABEL: names.GATEWAY_EDGE}}}
     host = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
-    # HTTP/2, because of HTTP/1.1 a gateway that is short of memory cannot reset the largest requests (`gateway_memory`).
-    mesh: dict[str, object] = {"tls": {"mode": "ISTIO_MUTUAL"}, "connectionPool": {"http": {"h2UpgradePolicy": "UPGRADE"}}}
-    mutual: DestinationRule = {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "DestinationRule",
-        "metadata": metadata("local-gateway-mtls"),
-        "spec": {"host": host, "trafficPolicy": {"portLevelSettings": [{"port": {"number": 80}, **mesh}]}},
-    }
-    yield mutual
+    for name, settings, selected in (("local-gateway-mtls", tls, {}), ("edge-to-local-gateway", tls | http2, edge)):
+        rule: DestinationRule = {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "DestinationRule",
+            "metadata": metadata(name),
+            "spec": {"host": host, **selected, "trafficPolicy": {"portLevelSettings": [{"port": {"number": ports.HTTP_PORT}, **settings}]}},
+        }
+        yield rule
 
 
 def _deployment(replicas: int, port: int) -> dict[str, object]:

@@ -85,7 +85,7 @@ def _network_policies(tenant: Tenant, callers: Sequence[Tenant], called: Sequenc
     yield _policy(
         tenant, "allow-gateways",
         ingress=[{"from_": [gateways], "ports": _ports(ports.SERVING_PORTS)}],
-        egress=[{"to": [_pods(names.NAMESPACE_EDGE, {"gateway.networking.k8s.io/gateway-name": names.GATEWAY_LOCAL})], "ports": [_port(ports.HTTP_PORT)]}],
+        egress=[{"to": [_pods(names.NAMESPACE_EDGE, {names.GATEWAY_LABEL: names.GATEWAY_LOCAL})], "ports": [_port(ports.HTTP_PORT)]}],
     )  # fmt: skip
     yield _policy(
         tenant, "allow-knative",

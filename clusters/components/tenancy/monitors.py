@@ -27,7 +27,7 @@ def guard_rails(tenant: Tenant) -> Iterator[Manifest]:
 def gateways() -> Iterator[Manifest]:
     """One monitor per gateway."""
     for gateway in (names.GATEWAY_EDGE, names.GATEWAY_LOCAL):
-        label = "gateway.networking.k8s.io/gateway-name"
+        label = names.GATEWAY_LABEL
         yield _monitor(metadata(gateway), {label: gateway}, [label])
 
 

@@ -56,7 +56,7 @@ def is_whole(received: bytes) -> bool:
 
 
 def restarts(platform: Running, region: str) -> dict[str, int]:
-    selector = f"--selector=gateway.networking.k8s.io/gateway-name={names.GATEWAY_EDGE}"
+    selector = f"--selector={names.GATEWAY_LABEL}={names.GATEWAY_EDGE}"
     pods: list[dict[str, Any]] = platform.read(region, "pods", f"--namespace={names.NAMESPACE_EDGE}", selector)["items"]
     return {one["metadata"]["name"]: sum(each["restartCount"] for each in one["status"]["containerStatuses"]) for one in pods}
 
