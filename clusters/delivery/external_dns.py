@@ -14,7 +14,7 @@ from clusters.delivery import applications
 from clusters.objects.argo_cd import ChartSource
 from clusters.objects.wire_form import to_wire
 from clusters.releases import RELEASES
-from tidegate.facts import names
+from tidegate.facts import address_records, names
 from tidegate.facts.cluster import Cluster
 from tidegate.manifests.yaml_text import Manifest
 
@@ -26,9 +26,6 @@ REPOSITORY = "https://kubernetes-sigs.github.io/external-dns/"
 
 _WAVE = -9
 """After the edge, whose Service it reads."""
-
-_MARK_PREFIX, _MARK_OF_WILDCARD = "external-dns-%{record_type}.", "any"
-"""Of the TXT records by which it knows its own: `external-dns-a.any.live-1.models.example.com` for `*.live-1.models.example.com`."""
 
 
 def repositories(cluster: Cluster) -> set[str]:
@@ -70,8 +67,8 @@ def values(cluster: Cluster) -> Mapping[str, object]:
         "managedRecordTypes": ["A", "AAAA"],
         "registry": "txt",
         "txtOwnerId": cluster.name,
-        "txtPrefix": _MARK_PREFIX,
-        "extraArgs": [f"--txt-wildcard-replacement={_MARK_OF_WILDCARD}", f"--namespace={names.NAMESPACE_EDGE}"],
+        "txtPrefix": address_records.MARK_PREFIX,
+        "extraArgs": [f"--txt-wildcard-replacement={address_records.MARK_OF_WILDCARD}", f"--namespace={names.NAMESPACE_EDGE}"],
         # The pod's role comes by this name (EKS Pod Identity).
         "serviceAccount": {"create": True, "name": NAME},
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},

@@ -45,7 +45,7 @@ def upstream(platform: Platform, port: int) -> dict[str, object]:
     (rule,) = (one for one in found if one["kind"] == "DestinationRule" and "workloadSelector" in one["spec"])
     (settings,) = rule["spec"]["trafficPolicy"]["portLevelSettings"]
     is_http2 = settings.get("connectionPool", {}).get("http", {}).get("h2UpgradePolicy") == "UPGRADE"
-    protocol = {"http2_protocol_options" if is_http2 else "http_protocol_options": {}}
+    protocol: dict[str, object] = {"http2_protocol_options" if is_http2 else "http_protocol_options": {}}
     options = {"@type": f"{TYPES}.upstreams.http.v3.HttpProtocolOptions", "explicit_http_config": protocol}
     point = {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}
     return {

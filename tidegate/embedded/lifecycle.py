@@ -14,8 +14,8 @@ from tidegate.cloud.destroy import Destruction
 from tidegate.cloud.model_buckets import registries_of
 from tidegate.cloud.progress import OnProgress
 from tidegate.cloud.toolchain import missing
-from tidegate.embedded import emulated_cloud, emulator, example_models, machine_needs, regions
-from tidegate.embedded.fleet.bring_up import open_local
+from tidegate.embedded import edge_addresses, emulated_cloud, emulator, example_models, machine_needs, regions
+from tidegate.embedded.fleet.bring_up import Local, open_local
 from tidegate.errors import DoctorError, MachineError, ToolError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
@@ -120,11 +120,20 @@ def _both(checkout: Checkout, platform: Platform, endpoint: str, tell: _Telling,
             raise
         try:
             up = running_regions.result()
+            _write_addresses(open_local(checkout, platform), Account(endpoint), tell.of_cloud)
             return PlatformUp(cloud, up.production, up)
         except BaseException:
             stop.set()
             tools.interrupt_streams()
             raise
+
+
+def _write_addresses(local: Local, account: Account, on_progress: OnProgress) -> None:
+    """The last step: only now both the zone and the edges are there."""
+    edges = {name: local.addresses.regions[name].node for name in local.regions}
+    written = edge_addresses.write(account, local.platform.clusters, edges)
+    for host, address in written.items():
+        on_progress("names", f"{host} is {address}")
 
 
 def take_down(checkout: Checkout, on_progress: OnProgress) -> Destruction | None:

@@ -94,13 +94,11 @@ def _of_pod(pod: Pod, cluster: Kubernetes) -> Obstacle | None:
 
 
 def _of_container(name: str, pod: Pod, container: ContainerStatus, cluster: Kubernetes, describe: str) -> Obstacle | None:
-    waiting, failure = container.state.waiting, container.failure
-    if failure:
+    waiting, ended = container.state.waiting, pod.ended(container)
+    if ended and ended.exit_code:
         line = log_reader(cluster)(pod, container) or "it left no log"
         command = f"see `kubectl -n {pod.metadata.namespace} logs {pod.metadata.name} -c {container.name} --previous`"
-        text = (
-            f"container {container.name} of pod {name} crashes (exit code {failure.exit_code}, {container.restart_count} restarts): {line}"
-        )
+        text = f"container {container.name} of pod {name} crashes (exit code {ended.exit_code}, {container.restart_count} restarts): {line}"
         return Obstacle(f"pod {name}", text, command)
     if waiting and waiting.reason not in _WAITS and waiting.reason:
         said = one_line(waiting.message or waiting.reason)

@@ -11,7 +11,7 @@ from clusters.objects import Metadata
 from clusters.objects.gateway_api import Gateway
 from clusters.objects.istio import DestinationRule, TargetRef
 from clusters.objects.wire_form import to_wire
-from tidegate.facts import names, ports
+from tidegate.facts import address_records, names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.manifests.yaml_text import Manifest
 
@@ -55,7 +55,7 @@ def objects(cluster: Cluster) -> Iterator[Manifest]:
     if addresses := list(cluster.edge.addresses):
         service: dict[str, object] = {"spec": {"externalIPs": addresses}}
     else:
-        service = {"metadata": {"annotations": {ANNOTATION_DNS: f"{cluster.domain},*.{cluster.domain}"}}}
+        service = {"metadata": {"annotations": {ANNOTATION_DNS: ",".join(address_records.hosts(cluster))}}}
     yield _options(_EDGE_OPTIONS, {"deployment": _deployment(replicas, _EDGE_PORT), **budget, "service": service})
     # Knative's ingress controller finds its port by one of a few names; it takes no other for one to ask.
     named: dict[str, object] = {"service": {"spec": {"ports": [{"port": ports.KNATIVE_PROBE_PORT, "name": "http2"}]}}}

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.resolver import Resolver
 from tests.root import ROOT, WHOLE
 from tests.scratch_checkout import make_scratch_checkout
 from tidegate import tools
@@ -24,7 +25,7 @@ from tidegate.cloud import listing
 from tidegate.cloud.account import Account
 from tidegate.cloud.state import StateStore, stores
 from tidegate.cloud.toolchain import terraform_environment
-from tidegate.embedded import emulator
+from tidegate.embedded import edge_addresses, emulator
 from tidegate.errors import ToolError
 from tidegate.facts import inventory
 
@@ -211,9 +212,27 @@ def test_second_writer_is_refused_by_the_lock(standing: Standing) -> None:
         store.clients.s3.delete_object(Bucket=store.bucket, Key=key)
 
 
+def test_each_failover_name_leads_to_the_edge_of_the_region_that_is_well(standing: Standing) -> None:
+    """What `tidegate up` writes with regions: the tests after this one show that terraform neither minds it nor leaves it behind."""
+    platform = inventory.load(standing.checkout.root)
+    addresses = {"live-1": "172.31.250.11", "live-2": "172.31.250.12"}
+    edge_addresses.write(standing.account, platform.clusters, addresses)
+    written = edge_addresses.write(standing.account, platform.clusters, addresses)  # a second `up` writes the same
+    assert written == {f"{prefix}{name}.models.example.com": address for name, address in addresses.items() for prefix in ("", "*.")}
+    for region, cluster in platform.clusters.items():
+        api = standing.account.in_region(cluster.region).route53
+        (zone,) = api.list_hosted_zones()["HostedZones"]
+        resolver = Resolver.of_zone(api, zone["Id"])
+        for tenant in platform.tenants_of(region):
+            assert resolver.address(tenant.host_in(cluster.edge.zone_name), region) == addresses[region]
+        checks = [one["HealthCheckConfig"].get("FullyQualifiedDomainName") for one in api.list_health_checks()["HealthChecks"]]
+        assert cluster.domain in checks
+        assert resolver.address(cluster.domain, region) == addresses[region]
+
+
 def test_terraform_wants_no_change_after_an_apply(standing: Standing) -> None:
     environment = {**terraform_environment(standing.checkout), **standing.account.environment()}
-    for stack in ("live-1-network", "live-2-registry"):
+    for stack in ("live-1-network", "live-1-edge", "live-2-registry"):
         folder = standing.checkout.synthesised / "stacks" / stack
         tools.run(["terraform", "plan", "-no-color", "-detailed-exitcode", "-lock=false"], cwd=folder, env=environment)
 

@@ -1,0 +1,48 @@
+"""Has the emulated zone say where the edges of the regions are, as external-dns does where a cloud's balancer takes the traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from tidegate.cloud.account import Account, own_errors
+from tidegate.facts import address_records, names
+from tidegate.facts.cluster import Cluster
+
+if TYPE_CHECKING:  # the stubs are a test dependency
+    from mypy_boto3_route53.type_defs import ChangeTypeDef
+
+_SERVICE = f"{names.NAMESPACE_EDGE}/{names.gateway_workload(names.GATEWAY_EDGE)}"
+
+
+@own_errors()
+def write(account: Account, clusters: Mapping[str, Cluster], addresses: Mapping[str, str]) -> dict[str, str]:
+    """Writes the records of each cluster that has an address, over what was there; returns the hosts and their addresses.
+
+    A zone that no stack has made gets none. Raises `CloudError` when the API refuses.
+    """
+    written: dict[str, str] = {}
+    for name, address in addresses.items():
+        cluster = clusters[name]
+        api = account.in_region(cluster.region).route53
+        zones = api.list_hosted_zones_by_name(DNSName=cluster.edge.zone_name, MaxItems="1")["HostedZones"]
+        found = next((zone["Id"] for zone in zones if zone["Name"] == f"{cluster.edge.zone_name}."), None)
+        if found:
+            api.change_resource_record_sets(HostedZoneId=found, ChangeBatch={"Changes": list(_changes(cluster, address))})
+            written |= dict.fromkeys(address_records.hosts(cluster), address)
+    return written
+
+
+def _changes(cluster: Cluster, address: str) -> Iterator[ChangeTypeDef]:
+    for host in address_records.hosts(cluster):
+        text = address_records.mark_text(cluster, _SERVICE)
+        for name, kind, value in ((host, "A", address), (address_records.mark_of(host), "TXT", text)):
+            yield {
+                "Action": "UPSERT",
+                "ResourceRecordSet": {
+                    "Name": name,
+                    "Type": "A" if kind == "A" else "TXT",
+                    "TTL": address_records.TTL_SECONDS,
+                    "ResourceRecords": [{"Value": value}],
+                },
+            }
