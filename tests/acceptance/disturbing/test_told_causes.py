@@ -16,6 +16,7 @@ import pytest
 from tests.acceptance.command_line import shown
 from tests.acceptance.running_platform import Running, wait_for
 from tests.acceptance.served_repository import Repository, model_file
+from tidegate.live.observed_pods import KNATIVE_LABEL_REVISION
 from tidegate.live.states import ModelState
 from tidegate.manifests.layout import RENDERED, tenant_folder
 
@@ -99,15 +100,21 @@ def test_quota_is_told_with_the_field_to_change(platform: Running, record_proper
 
 def test_restart_of_a_ready_model_is_told(platform: Running, broken: Repository) -> None:
     broken.close()  # in the other region the pod that crashed is still counted for a while
-    selector = f"--selector=serving.kserve.io/inferenceservice={NAME}"
 
     def ready_pod() -> str:
-        pods = platform.read(REFUSED, "pods", f"--namespace={NAMESPACE}", selector)["items"]
+        """Of the revision that stays: those of others are about to leave, and their restarts do not count."""
+        service = platform.read(REFUSED, f"services.serving.knative.dev/{NAME}-predictor", f"--namespace={NAMESPACE}")
+        status = service["status"]
+        revision = status["latestCreatedRevisionName"]
+        is_settled = status["observedGeneration"] == service["metadata"]["generation"] and status["latestReadyRevisionName"] == revision
+        if not is_settled or "MLSERVER_DEBUG" in json.dumps(service["spec"]):
+            return ""
+        pods = platform.read(REFUSED, "pods", f"--namespace={NAMESPACE}", f"--selector={KNATIVE_LABEL_REVISION}={revision}")["items"]
         ready = [
-            (one["metadata"]["creationTimestamp"], one["metadata"]["name"]) for one in pods if "deletionTimestamp" not in one["metadata"]
+            one["metadata"]["name"] for one in pods if "deletionTimestamp" not in one["metadata"]
             and any(each["type"] == "Ready" and each["status"] == "True" for each in one["status"].get("conditions", []))
         ]  # fmt: skip
-        return max(ready, default=("", ""))[1]  # older ones are about to leave
+        return next(iter(ready), "")
 
     wait_for("a replica is ready", ready_pod, bool, 120, 1)
     end = "import os, signal; os.kill(1, signal.SIGTERM)"
