@@ -14,7 +14,8 @@ from clusters.delivery import applications
 from clusters.objects.argo_cd import ChartSource
 from clusters.objects.wire_form import to_wire
 from clusters.releases import RELEASES
-from tidegate.facts import address_records, names
+from tidegate.contracts import address_records
+from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.manifests.yaml_text import Manifest
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tidegate.cloud.account import Account, own_errors
-from tidegate.facts import address_records, names
+from tidegate.contracts import address_records
+from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 
 if TYPE_CHECKING:  # the stubs are a test dependency

@@ -11,7 +11,8 @@ from clusters.objects import Metadata
 from clusters.objects.gateway_api import Gateway
 from clusters.objects.istio import DestinationRule, TargetRef
 from clusters.objects.wire_form import to_wire
-from tidegate.facts import address_records, names, ports
+from tidegate.contracts import address_records
+from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.manifests.yaml_text import Manifest
 
