@@ -101,7 +101,7 @@ soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and m
 	TIDEGATE_COLD_STARTS=200 TIDEGATE_WHOLE=1 $(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -p no:hypothesispytest
 
 .PHONY: lock
-lock: setup ## Resolve the locks again; releases younger than a week are left out.
+lock: setup-tests ## Resolve the locks again; releases younger than a week are left out.
 	./locks/update
 
 .PHONY: clean

@@ -23,6 +23,12 @@ def test_python_lock_has_a_hash_for_everything_and_no_address(path: Path) -> Non
     assert "index-url" not in text
 
 
+def test_lock_of_jars_has_a_hash_for_everything_and_no_address() -> None:
+    lines = (ROOT / "locks/clients.jars").read_text(encoding="utf-8").splitlines()
+    assert lines
+    assert not [line for line in lines if not re.fullmatch(r"[a-z0-9.]+(:[a-z0-9.-]+){2} --hash=sha256:[0-9a-f]{64}", line)]
+
+
 def test_node_lock_has_integrity_and_no_address() -> None:
     packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     installed = {name: facts for name, facts in packages.items() if name and not facts.get("link")}

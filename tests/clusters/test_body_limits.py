@@ -49,6 +49,14 @@ def test_own_limit_holds_for_each_spelling_of_the_models_host(platform: Platform
         assert patch["patch"]["value"]["typed_per_filter_config"][BUFFER]["buffer"]["max_request_bytes"] == 16 * MIB
 
 
+def test_own_limit_holds_between_a_transformer_and_its_predictor(platform: Platform) -> None:
+    credit = platform.tenants["credit"]
+    facts = credit.models["decision"].model_copy(update={"max_body_mib": 16})
+    _, *own = patches(replace(platform, tenants={"credit": credit.model_copy(update={"models": {"decision": facts}})}))
+    hosts = {patch["match"]["routeConfiguration"]["vhost"]["domainName"].partition(".")[0] for patch in own}
+    assert hosts == {"decision-predictor", "decision-transformer", "decision-explainer"}
+
+
 def test_standard_mode_is_limited_at_its_own_pods(platform: Platform) -> None:
     scaling = {"mode": "standard", "min_replicas": 1, "max_replicas": 2}
     standard = changed(platform, scaling=scaling, rollout={"strategy": "pinned"}, max_body_mib=2)

@@ -46,6 +46,17 @@ def test_server_in_standard_mode_would_take_the_question_for_a_request_and_is_le
     assert operations(changed(platform, {"other": STANDARD})) == []
 
 
+def test_every_part_of_a_model_is_asked_about_beside_a_server_in_standard_mode(platform: Platform) -> None:
+    """KServe makes a Knative Service of each, also of a predictor that callers reach through its transformer only."""
+    decision = platform.tenants["credit"].models["decision"]
+    assert decision.transformer
+    assert decision.explainer
+    told = decision.model_dump(exclude_unset=True)
+    (hosts,) = (one["hosts"] for one in operations(changed(platform, {"decision": told, "other": STANDARD})))
+    assert {host.partition(".")[0] for host in hosts} == {"decision-predictor", "decision-transformer", "decision-explainer"}
+    assert len(hosts) == 3 * len((".svc.cluster.local", ".svc", ""))
+
+
 def test_controllers_sidecar_shows_its_certificate_and_believes_the_local_gateway_only() -> None:
     (patched,) = cast("list[Any]", list(ingress_probes.objects()))
     assert patched["spec"]["workloadSelector"]["labels"] == {"app": "net-gateway-api-controller"}

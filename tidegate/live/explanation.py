@@ -72,9 +72,10 @@ class _Walk:
 
     def diagnosis(self) -> Diagnosis:
         service = self.seen.named(InferenceService, self.inquiry.model)
+        said = said_by_kserve(service) if service and not service.status.is_true("Ready") else ""
         self._application(service)
         if service is not None:
-            self._service(service)
+            self._service(service, said)
             self._restarts()
             for part in self._parts():
                 self._part(part, service)
@@ -86,7 +87,6 @@ class _Walk:
         lasting = [cause for cause in self.causes if not cause.may_pass]
         told = [*lasting, *self.causes]
         if not lasting and not ready:
-            said = said_by_kserve(service) if service else ""
             unfinished = Cause(f"KServe has not finished: {said or 'it has said nothing yet'}", _LOOK_AGAIN, may_pass=True)
             refused = refusal(self.inquiry.refused(), said)
             told = [refused] if refused else told or [unfinished]
@@ -124,14 +124,8 @@ class _Walk:
             newest = by_rule or Cause(refused, f"correct {self.inquiry.source} and commit")
             self.notes.append(replace(newest, text=f"serving, but Git's newest is not applied: {newest.text}"))
 
-    def _service(self, service: InferenceService) -> None:
-        self.steps.append(
-            Step(
-                f"InferenceService {self.inquiry.model}",
-                _state(service.status),
-                said_by_kserve(service) if not service.status.is_true("Ready") else "",
-            )
-        )
+    def _service(self, service: InferenceService, said: str) -> None:
+        self.steps.append(Step(f"InferenceService {self.inquiry.model}", _state(service.status), said))
         if service.is_leaving:
             self.causes.append(
                 Cause("the InferenceService is being deleted", f"commit {self.inquiry.source} again if it is to stay", may_pass=False)

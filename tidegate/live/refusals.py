@@ -33,9 +33,15 @@ NOT_OF_A_FILE = frozenset({
 """Policies that no value of a tenant's file breaks: somebody has edited what was rendered."""
 
 _POLICY_NAMES = re.compile("|".join(sorted({*FIELDS, *NOT_OF_A_FILE}, key=len, reverse=True)))
+_QUOTA = re.compile("exceeded quota")
+_PROJECT = re.compile("is not permitted in project")
+_RANGE = re.compile(r"(?:maximum|minimum) (cpu|memory) usage per ")
 _DENIED = re.compile(r"admission webhook|ValidatingAdmissionPolicy|violates PodSecurity|denied (the )?request")
 _INVALID = re.compile(r' "[^"]*" is invalid: |field not declared in schema|failed to create typed patch object')
-_RANGE = re.compile(r"(?:maximum|minimum) (cpu|memory) usage per ")
+_FORBIDDEN = re.compile("is forbidden")
+"""Whoever has not the right is refused, too, though no field of a tenant's file says so."""
+
+_REFUSED = (_QUOTA, _PROJECT, _RANGE, _DENIED, _INVALID, _FORBIDDEN)
 _OVER_QUOTA = re.compile(r"requested: (.*?), used: ")
 
 _WORDS: tuple[tuple[str, str], ...] = (
@@ -92,14 +98,20 @@ class Refused:
         return [f"models.{self.model}.{part}.image" for part, companion in has.items() if companion and self.part in {"", part}]
 
 
+def is_refusal(message: str) -> bool:
+    """Whether `message` says that an object was refused, by a rule that `refusal` has words for or by another."""
+    whole = " ".join(message.split())
+    return any(one.search(whole) for one in _REFUSED)
+
+
 def refusal(refused: Refused, message: str) -> Cause | None:
     """The cause when quota, policy, webhook, schema or project refused an object; None when `message` tells of something else."""
     whole = " ".join(message.split())  # a field may be named behind where the line is cut
     said = one_line(whole)
-    if "exceeded quota" in whole:
+    if _QUOTA.search(whole):
         told = whole.partition("exceeded quota: ")[2] or whole
         return Cause(f"quota exceeded: {one_line(told)}", _of_quota(refused, told))
-    if "is not permitted in project" in whole:
+    if _PROJECT.search(whole):
         return Cause(
             f"refused by the tenant's Argo CD project: {said}", f"remove that object from what {refused.source} renders, then commit"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,12 +19,10 @@ from tidegate.live.observation import log_reader, look
 from tidegate.live.observed import Application, InferenceService, Judged, Node, ServiceComponent
 from tidegate.live.observed_pods import Pod
 from tidegate.live.observed_routes import Revision
-from tidegate.live.refusals import refusal
+from tidegate.live.refusals import is_refusal, refusal
 from tidegate.live.restarts import out_of_memory, restarted
 from tidegate.live.states import ApplicationState, ModelState, unread
 from tidegate.live.versions import serving_version, wanted_version
-
-_REFUSED = re.compile("denied the request|exceeded quota|is forbidden")
 
 
 def observe(
@@ -125,13 +122,14 @@ class _Seen:
         inquiry = Inquiry(tenant, name, log_reader(self.cluster), lambda _about: (), is_on_cpu(tenant.models[name], service))
         newest = [pod for pod in pods if not pod.is_ready and pod.revision == _component(service, pod.part).latest_created]
         failing = next((cause for pod in newest if (cause := pod_cause(inquiry, pod)) and not cause.may_pass), None)
-        refused = refusal(inquiry.refused(), said_by_kserve(service))
+        of_kserve = said_by_kserve(service)
+        refused = refusal(inquiry.refused(), of_kserve)
         if given_up:
             cause = given_up_cause(inquiry.refused(given_up[0].metadata.labels.get(names.KSERVE_LABEL_PART, "")), given_up[0])
         else:
             cause = failing or refused
         # Of a crash its last line is enough here; `model explain` has the command.
-        said = said_by_kserve(service) if cause is None else cause.text if cause is failing else f"{cause.text}; {cause.next_step}"
+        said = of_kserve if cause is None else cause.text if cause is failing else f"{cause.text}; {cause.next_step}"
         is_behind = any(_is_behind(one) for one in service.status.components.values())
         newest_failed = service.status.is_refused or bool(given_up) or (is_behind and cause is not None)
         if service.status.is_true("Ready") and not newest_failed:
@@ -174,7 +172,7 @@ def said_by_kserve(service: InferenceService) -> str:
 
     A refusal comes first: what KServe notes down of a failed load may be from before, and is not taken back.
     """
-    refused = [one.message for one in service.status.conditions if one.status == "False" and _REFUSED.search(one.message)]
+    refused = [one.message for one in service.status.conditions if one.status == "False" and is_refusal(one.message)]
     if refused:
         return " ".join(max(sorted(refused), key=len).split())
     failed = service.status.model.last_failure

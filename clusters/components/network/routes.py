@@ -67,8 +67,11 @@ def parts_of(model: ServedModel) -> tuple[str, ...]:
 
 
 def part_hosts(tenant: Tenant, name: str, model: ServedModel) -> Iterator[str]:
-    """Every spelling of the hosts of a model's parts inside the mesh; Knative makes a virtual host of its own for each."""
-    for part in parts_of(model):
+    """Every spelling of the hosts of a model's parts inside the mesh; Knative makes a virtual host of its own for each.
+
+    A transformer asks its predictor by such a host, too, though no route leads there.
+    """
+    for part in dict.fromkeys(("predictor", *parts_of(model))):
         whole = names.cluster_local_host(names.inference_part(name, part), tenant.namespace_name)
         yield from (whole, whole.removesuffix(".cluster.local"), whole.removesuffix(".svc.cluster.local"))
 

@@ -59,6 +59,8 @@ _CURL = 'exec curl --silent --show-error --cacert "$CA" --write-out "\\n%{http_c
 _INFER = '-H "Content-Type: application/json" --data @"$BODY" "$URL/v2/models/scorer/infer"'
 _HEALTH = 'exec curl --silent --show-error --cacert "$CA" --write-out "\\n%{http_code} %{http_version}" --http1.0 "$HEALTH"'
 
+_ASKED_FOR = "POST /v2/models/scorer/infer"
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -67,7 +69,9 @@ class Client:
     name: str
     program: str
     shows: str
-    language: Literal["python", "sh"] = "python"
+    language: Literal["python", "sh", "java"] = "python"
+    """Of Java the program is what `Ask.java` is asked for."""
+
     model: str = "fraud/scorer"
 
 
@@ -87,6 +91,8 @@ CLIENTS = (
         "tritonclient.http, JSON tensors",
         _TRITON.replace("BINARY", "False").replace("OUTPUTS", '[http.InferRequestedOutput("predict", binary_data=False)]'),
     ),
+    Client("Apache HttpClient 5.4", _ASKED_FOR, "200 - {", "java"),
+    Client("Apache HttpClient 5.4, offering TLS", f"{_ASKED_FOR} TLS/1.2", "200 TLS/1.2 {", "java"),
     _python("OpenAI's Python SDK", _OPENAI, model="assistant/chat"),
     _python("OpenAI's Python SDK, refused", _OPENAI_REFUSED, "401 ", model="assistant/chat"),
 )

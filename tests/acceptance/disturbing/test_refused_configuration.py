@@ -28,6 +28,17 @@ def told_by_status(region: str) -> dict[str, Any]:
     return next(one for one in regions if one["name"] == region)["proxies"]
 
 
+def explained() -> dict[str, dict[str, str]]:
+    """The rows of the explanation by their path."""
+    return {row["path"]: row for row in json.loads(shown("model", "explain", MODEL, "--json"))}
+
+
+def refusals(rows: dict[str, dict[str, str]], region: str) -> list[str]:
+    """What a region's rows tell of proxies that refuse something, or that could not be asked."""
+    here = {path.removeprefix(f"{region}.live."): row for path, row in rows.items() if path.startswith(f"{region}.live.")}
+    return [f"{path}: {row['value']}" for path, row in here.items() if path.startswith("Prox") or "refuses" in row["value"]]
+
+
 def test_refused_configuration_is_named_while_the_one_before_serves_and_is_past_after_the_undo(
     platform: Running, repository: Repository, record_property: RecordProperty
 ) -> None:
@@ -47,13 +58,19 @@ def test_refused_configuration_is_named_while_the_one_before_serves_and_is_past_
     printed = " ".join(shown("status", columns=300).split())
     assert f"Refused configuration in {REGION}: what was before serves on" in printed
 
-    rows = {row["path"]: row["value"] for row in json.loads(shown("model", "explain", MODEL, "--json"))}
-    causes = {region: next(value for path, value in rows.items() if path == f"{region}.live.cause") for region in (REGION, OTHER)}
-    assert "refuses its newest listeners; it serves on with those before" in causes[REGION]
-    assert SAID in causes[REGION]
-    assert "refuses" not in causes[OTHER]
+    rows = explained()
+    cause, proxy = rows[f"{REGION}.live.cause"], rows[f"{REGION}.live.Proxy {status['rejected'][0]['proxy']}"]
+    assert cause["value"].startswith(f"proxy {status['rejected'][0]['proxy']} refuses its newest listeners; it serves on with those before")
+    assert SAID in cause["value"]
+    assert cause["why"].startswith("undo or correct the last commit below gitops/rendered")
+    assert f"EnvoyFilter {status['changed_last']}" in cause["why"]
+    assert proxy["value"] == "refuses listeners"
+    assert not refusals(rows, OTHER)
+    printed = " ".join(shown("model", "explain", MODEL, columns=600).split())
+    assert f"cause: {cause['value']}; next: {cause['why']}" in printed
     assert platform.ask(REGION, MODEL).status == 200, "what was before does not serve on"
 
     repository.revert()
     wait_for("the edge has taken its listener", look, lambda seen: seen == ProxyReport(), 120, 1)
     assert told_by_status(REGION) == {"rejected": [], "changed_last": "", "unknown": ""}
+    assert not refusals(explained(), REGION)

@@ -1,6 +1,6 @@
 """What keeps a model from coming up is told by `status` and by `model explain`, with the step that mends it.
 
-One region gets a server that crashes from its start, the other a quota with no room.
+One region gets a server that crashes from its start, which Knative then gives up on, the other a quota with no room.
 """
 
 from __future__ import annotations
@@ -82,6 +82,26 @@ def test_crash_from_the_start_is_told_long_before_knative_gives_up(platform: Run
     assert re.search(CRASH, row["value"]), row["value"]
     assert f"kubectl -n {NAMESPACE} logs " in row["why"]
     assert "-c kserve-container" in row["why"]
+
+
+def test_revision_that_knative_gave_up_on_is_told_with_the_command_that_has_it_made_again(
+    platform: Running, broken: Repository, record_property: RecordProperty
+) -> None:
+    deadline = "\n    annotations:\n      serving.knative.dev/progress-deadline: 20s\n"
+    broken.edit(model_file(CRASHES, TENANT, NAME), lambda text: text.replace("\n    annotations:\n", deadline, 1))
+    broken.commit("Let Knative give up on the server that crashes")
+
+    def told() -> str:
+        return state(platform, CRASHES).problem
+
+    gave_up = r"Knative gave up on revision (\S+) at its progress deadline and tries it no more: ."
+    seconds = wait_for("status tells that Knative gave up", told, lambda problem: bool(re.search(gave_up, problem)), 240, 1)
+    record_property("told_after_seconds", seconds)
+    row = explained(CRASHES)
+    named = re.search(gave_up, row["value"])
+    assert named, row["value"]
+    assert f"kubectl delete revisions.serving.knative.dev {named[1]} --namespace={NAMESPACE} --cascade=foreground" in row["why"]
+    assert "look again" not in row["why"]
 
 
 @pytest.mark.usefixtures("broken")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.clients import apache
 from tests.acceptance.clients.programs import CLIENTS, Client
 from tests.acceptance.running_platform import INVENTORY, Running, model_of
 from tests.root import ROOT
@@ -23,10 +24,10 @@ REGION, LOCK = "live-2", "locks/clients.txt"
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(regions=[REGION], asks=["fraud", "assistant"])]
 
 
-@pytest.fixture(scope="module")
-def site(platform: Running) -> Path:
-    """The clients' packages."""
-    return python_site.site_folder(platform.checkout, LOCK, print)
+@pytest.fixture
+def site(platform: Running, client: Client) -> Path:
+    """The client's packages."""
+    return apache.site() if client.language == "java" else python_site.site_folder(platform.checkout, LOCK, print)
 
 
 def run(platform: Running, client: Client, site: Path, folder: Path) -> str:
@@ -48,7 +49,11 @@ def run(platform: Running, client: Client, site: Path, folder: Path) -> str:
         "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(folder),
     }  # fmt: skip
     told = [f"{name}={value}" for name, value in environment.items()]
-    started = ["sh", str(folder / "program")] if client.language == "sh" else [str(Checkout(ROOT).python), "-S", str(folder / "program")]
+    started = {
+        "sh": ["sh", str(folder / "program")],
+        "python": [str(Checkout(ROOT).python), "-S", str(folder / "program")],
+        "java": apache.command(site, client.program),
+    }[client.language]
     own_hosts = ["unshare", "--mount", "sh", "-c", f'mount --bind "{folder}/hosts" /etc/hosts && exec "$@"', "sh"]
     there = platform.local.machine(network.INTERNET).first_process()
     assert there is not None
