@@ -70,7 +70,20 @@ _RATES = (
     Reply("rate_limited", "all callers of this tenant together send more requests per second than it may", _RATE, 429, _AFTER_A_SECOND),
 )  # fmt: skip
 
+
+def _gateway_busy(expression: str) -> Reply:
+    message = "the region's gateway holds as much as it has memory for"
+    return Reply("gateway_busy", message, expression, 503, (("Retry-After", str(RETRY_SECONDS)),))
+
+
+_BUSY = _gateway_busy("response.code_details == 'overload'")
+"""New requests that a gateway refuses for want of memory."""
+
+_RESET = _gateway_busy("response.code_details.contains('{remote_reset}')")
+"""To the edge alone: a request that the local gateway has ended for its size. Whatever else ends there has a status of its own."""
+
 _OF_EVERY_GATEWAY = (
+    _BUSY,
     Reply("body_too_large", "the body is larger than this model takes", "response.code_details == 'request_payload_too_large'", 413),
     Reply("model_not_found", "no model has this name at this host", "response.code_details == 'route_not_found'", 404),
     Reply("upgrade_refused", "the connection cannot become another protocol", "response.code_details == 'upgrade_failed'", 400),
@@ -79,15 +92,13 @@ _OF_EVERY_GATEWAY = (
     Reply("model_timeout", "the model did not answer in time", "response.code == 504"),
     Reply("model_busy", "as many requests of this model wait as it may have at once", "response.code_details.contains('{overflow}')", 503,
           (("Retry-After", str(RETRY_SECONDS)),)),
-    Reply("gateway_busy", "the region's gateway holds as much as it has memory for", "response.code_details == 'overload'", 503,
-          (("Retry-After", str(RETRY_SECONDS)),)),
     Reply("model_unavailable", "no replica of the model answers now", "response.code == 503", None, (("Retry-After", str(RETRY_SECONDS)),)),
     # 501 is Envoy's for a body that is encoded in a way it does not know.
     Reply("malformed_request", "this is not a request of HTTP", "(response.code == 400 || response.code == 501)", 400),
 )  # fmt: skip
 
 
-EDGE = (_BAD_TOKEN, _PATH, _NO_TOKEN, _ADMISSION, *_RATES, *_OF_EVERY_GATEWAY)
+EDGE = (_BAD_TOKEN, _PATH, _NO_TOKEN, _ADMISSION, *_RATES, _RESET, *_OF_EVERY_GATEWAY)
 LOCAL_GATEWAY = (_PATH, _ADMISSION, *_OF_EVERY_GATEWAY)
 """What each answers itself; callers of the local gateway have certificates and no tokens."""
 

@@ -137,6 +137,7 @@ def test_restart_of_a_ready_model_is_told(platform: Running, broken: Repository)
         return next(iter(ready), "")
 
     wait_for("a replica is ready", ready_pod, bool, 120, 1)
+    before = state(platform, REFUSED).restarts
     end = "import os, signal; os.kill(1, signal.SIGTERM)"
     platform.cluster(REFUSED).run(
         "exec", ready_pod(), f"--namespace={NAMESPACE}", "--container=kserve-container", "--", "python3", "-c", end
@@ -146,5 +147,6 @@ def test_restart_of_a_ready_model_is_told(platform: Running, broken: Repository)
         now = state(platform, REFUSED)
         return now.ready and bool(now.ready_replicas), now.restarts
 
-    wait_for("status tells the restart of a ready model", told, lambda seen: seen == (True, 1), 90, 1)
-    assert explained(REFUSED)["value"].startswith("ready, but container kserve-container was started again once, last after exit code ")
+    wait_for("status tells the restart of a ready model", told, lambda seen: seen == (True, before + 1), 90, 1)
+    again = r"ready, but container kserve-container was started again (once|[0-9]+ times), last after exit code "
+    assert re.match(again, explained(REFUSED)["value"])
