@@ -7,6 +7,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.acceptance.odd_twists import TWISTS, Draft
+
 Header = tuple[str, str]
 METHODS = ("POST", "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "post", "FOO", "PRI")
 PIECES = (
@@ -55,10 +57,17 @@ class Odd:
     content: bytes
     has_token: bool
     """Whether the place's own token is in it, alone."""
+    is_head: bool = False
+    """Whether an answer to it has no body."""
+    twists: tuple[str, ...] = ()
+    """Which of `odd_twists` have changed it."""
 
 
 def make(seed: int, places: Sequence[Place]) -> Odd:
-    """The request of a seed; the same one for the same seed and places."""
+    """The request of a seed; the same one for the same seed and places.
+
+    Twists are drawn apart, so that a seed without one gives what it gave before there were any.
+    """
     chosen = random.Random(seed)
     place, other = chosen.choice(places), chosen.choice(places)
     path = place.path.encode()
@@ -79,13 +88,19 @@ def make(seed: int, places: Sequence[Place]) -> Odd:
     chosen.shuffle(lines)
     body = place.body if chosen.random() < 0.4 else _mutated(chosen, place.body)
     framing, rest = _framed(chosen.choice(FRAMINGS), body)
-    lines += framing
-    head = b" ".join((method.encode(), target, version)) + b"\r\n" + b"".join(_line(name, value) for name, value in lines)
-    return Odd(seed, place, head + b"\r\n" + rest, has_token=token == place.token)
+    draft = Draft(
+        method.encode(), target, version, [_line(*one) for one in lines], [_line(*one) for one in framing], rest, body,
+        place.host, other.host, place.token, path, has_token=token == place.token,
+    )  # fmt: skip
+    twisted = random.Random(f"twists of {seed}")
+    twists = tuple(twisted.sample(sorted(TWISTS), twisted.choice((0, 0, 0, 1, 1, 2))))
+    for name in twists:
+        TWISTS[name](twisted, draft)
+    return Odd(seed, place, draft.content(), draft.has_token, draft.method == b"HEAD", twists)
 
 
 def _line(name: str, value: str) -> bytes:
-    return f"{name}: {value}\r\n".encode("latin-1")
+    return f"{name}: {value}".encode("latin-1")
 
 
 def _mutated(chosen: random.Random, body: bytes) -> bytes:

@@ -46,6 +46,15 @@ class Behind(http.server.BaseHTTPRequestHandler):
     asked = 0
     held: ClassVar[threading.Event | None] = None
     seen: ClassVar[dict[str, str]] = {}
+    requests: ClassVar[list[tuple[str, str, list[str]]]] = []
+    """Method, path and verified subjects of everything that was taken for a request, whatever became of it."""
+
+    def parse_request(self) -> bool:
+        """As always, and noted down."""
+        is_one = super().parse_request()
+        subjects: list[str] = self.headers.get_all(names.HEADER_SUBJECT, []) if is_one else []
+        Behind.requests.append((self.command or self.requestline, self.path if is_one else "", subjects))
+        return is_one
 
     def do_POST(self) -> None:
         """The status that is set, and what a model would say."""
@@ -205,7 +214,8 @@ def _router() -> dict[str, object]:
 def running(
     folder: Path, platform: Platform, *, ready: bool = True, limit: int = 1000, of_caller: int | None = None, at: int = 0
 ) -> Generator[int]:
-    """The port of the edge, which lets `limit` requests in, or `of_caller` of each caller; with `at` 1 that of the local gateway.
+    """The port of the edge, which lets `limit` requests in, or `of_caller` of each caller; with `at` 1 that of the local gateway, with 2 the
+    server's.
 
     `ready` False takes the replicas of one watched model away.
     """

@@ -51,7 +51,7 @@ def send(platform: Running, odd: Odd) -> Answer | None:
         with connect(platform, REGION, odd.place.host, timeout_seconds=SILENT_SECONDS) as connection:
             with contextlib.suppress(OSError):  # it may have answered before it had read all
                 connection.sendall(odd.content)
-            answer = http.client.HTTPResponse(connection, method="HEAD" if odd.content.startswith(b"HEAD ") else None)
+            answer = http.client.HTTPResponse(connection, method="HEAD" if odd.is_head else None)
             answer.begin()
             told = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, told, answer.read().decode(errors="replace"))
