@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -35,6 +36,23 @@ ADMITTED = ("card-authorisation", OTHER_CALLER)
 _FILTERS = "type.googleapis.com/envoy.extensions.filters"
 _HTTP = f"{_FILTERS}.http"
 NOBODY = "outbound|80||decision-health.tenant-credit.svc.cluster.local"
+
+
+Settings = Mapping[str, object]
+"""Fields of one object of Envoy's configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """Whom each listener and each connection onwards believes, as Envoy's `transport_socket`; without one it is plain text."""
+
+    edge: Settings = field(default_factory=dict[str, object])
+    local: Settings = field(default_factory=dict[str, object])
+    to_local: Settings = field(default_factory=dict[str, object])
+    to_server: Settings = field(default_factory=dict[str, object])
+
+
+PLAIN = Sockets()
 
 
 class Behind(http.server.BaseHTTPRequestHandler):
@@ -86,19 +104,29 @@ def rendered(platform: Platform) -> tuple[dict[str, Any], dict[str, Any], dict[s
     return edge, local, cast("Any", filters)["spec"]["configPatches"][0]["patch"]["value"]
 
 
-def bootstrap(platform: Platform, ports: tuple[int, int, int], *, ready: bool, limit: Mapping[str, int]) -> dict[str, object]:
-    """Envoy's configuration: the edge on the first port, the local gateway on the second, the server behind on the third."""
+def bootstrap(
+    platform: Platform, ports: tuple[int, int, int], *, limit: Mapping[str, int], ready: bool = True, checks: bool = True,
+    sockets: Sockets = PLAIN,
+) -> dict[str, Any]:  # fmt: skip
+    """Envoy's configuration: the edge on the first port, the local gateway on the second, the server behind on the third.
+
+    Without `checks` the edge looks at no token, asks no policy and counts no requests.
+    """
     edge, local, checked = rendered(platform)
     edge_port, local_port, behind = ports
     shared = gateway_patches.of(cross_origin.objects(platform, platform.clusters[CLUSTER]))
     limits = gateway_patches.of(rate_limits.objects(platform.clusters[CLUSTER], list(platform.tenants.values())))
-    last = [*shared.filters, *(_slowly(one, limit) for one in limits.filters), _router()]
-    filters = [*shared.first, checked, _tokens(), _denial(), _admission(), *last]
+    asked = [_tokens(), _denial(), _admission()] if checks else []
+    counted = [_slowly(one, limit) for one in limits.filters] if checks else []
+    filters = [*shared.first, checked, *asked, *shared.filters, *counted, router()]
     watched = {name: [behind] if ready or name != NOBODY else [] for name in checked["typed_config"]["cluster_min_healthy_percentages"]}
     clusters = {"local-gateway": [local_port], "server": [behind], **watched}
+    further = {"server": {**_at_once(platform), **sockets.to_server}, "local-gateway": sockets.to_local}
     onward = [{"match": {"prefix": "/"}, "route": {"cluster": "server", "timeout": "2s"}}]
+    # As Istio writes a prefix that is replaced by `/`.
+    rewritten: Settings = {"pattern": {"regex": "^/scorer/?"}, "substitution": "/"}
     inward = [
-        {"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": "local-gateway", "timeout": "2s", "prefix_rewrite": "/"}}
+        {"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": "local-gateway", "timeout": "2s", "regex_rewrite": rewritten}}
     ]
     hosts = [{"name": host, "domains": [host], "routes": inward, **shared.of_host.get(host, {})} for host in HOSTS]
     at_edge = {**shared.of_all_hosts, "virtual_hosts": [*hosts, {"name": "rest", "domains": ["*"], "routes": inward}]}
@@ -106,19 +134,18 @@ def bootstrap(platform: Platform, ports: tuple[int, int, int], *, ready: bool, l
     return {
         "static_resources": {
             "listeners": [
-                _listener(edge_port, edge, filters, at_edge, is_edge=True),
-                _listener(local_port, local, [_body_limit(platform), _router()], at_local, is_edge=False),
+                listener(edge_port, {**edge, "use_remote_address": True}, filters, at_edge, sockets.edge),
+                listener(local_port, local, [_body_limit(platform), router()], at_local, sockets.local),
             ],
-            "clusters": [_upstream(name, found, _at_once(platform) if name == "server" else {}) for name, found in clusters.items()],
+            "clusters": [upstream(name, found, further.get(name, {})) for name, found in clusters.items()],
         }
     }
 
 
-def _listener(
-    port: int, settings: Mapping[str, Any], filters: list[Any], routes: Mapping[str, object], *, is_edge: bool
-) -> dict[str, object]:
-    manager = {**settings, "stat_prefix": "edge", "use_remote_address": is_edge, "http_filters": filters, "route_config": routes}
-    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+def listener(port: int, settings: Settings, filters: list[Any], routes: Settings, socket_of_it: Settings) -> dict[str, object]:
+    """A listener on loopback with one connection manager."""
+    manager = {"stat_prefix": "edge", **settings, "http_filters": filters, "route_config": routes}
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}], **socket_of_it}
     return {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}, "filter_chains": [chain]}
 
 
@@ -141,7 +168,8 @@ def _slowly(limiter: Any, limit: Mapping[str, int]) -> object:
     return limiter
 
 
-def _upstream(name: str, found: list[int], settings: Mapping[str, object]) -> dict[str, object]:
+def upstream(name: str, found: list[int], settings: Settings) -> dict[str, object]:
+    """A cluster of servers on these ports of loopback."""
     points = [{"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}} for port in found]
     return {
         **settings,
@@ -186,15 +214,16 @@ def _tokens() -> dict[str, object]:
 def _denial() -> dict[str, object]:
     served = {"url_path": {"path": {"suffix": "/infer"}}}
     rule = {"permissions": [{"not_rule": served}], "principals": [{"any": True}]}
-    return _rbac("DENY", {f"ns[{names.NAMESPACE_EDGE}]-policy[{paths.POLICY}]-rule[0]": rule})
+    return rbac("DENY", {f"ns[{names.NAMESPACE_EDGE}]-policy[{paths.POLICY}]-rule[0]": rule})
 
 
 def _admission() -> dict[str, object]:
     who = [{"header": {"name": names.HEADER_SUBJECT, "string_match": {"exact": one}}} for one in ADMITTED]
-    return _rbac("ALLOW", {"tenants": {"permissions": [{"any": True}], "principals": who}})
+    return rbac("ALLOW", {"tenants": {"permissions": [{"any": True}], "principals": who}})
 
 
-def _rbac(action: str, policies: dict[str, object]) -> dict[str, object]:
+def rbac(action: str, policies: Settings) -> dict[str, object]:
+    """Policies as Istio hands them to Envoy."""
     return {
         "name": "envoy.filters.http.rbac",
         "typed_config": {"@type": f"{_HTTP}.rbac.v3.RBAC", "rules": {"action": action, "policies": policies}},
@@ -206,7 +235,8 @@ def _body_limit(platform: Platform) -> dict[str, object]:
     return cast("Any", filters)["spec"]["configPatches"][0]["patch"]["value"]
 
 
-def _router() -> dict[str, object]:
+def router() -> dict[str, object]:
+    """The last filter of every chain."""
     return {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_HTTP}.router.v3.Router"}}
 
 
