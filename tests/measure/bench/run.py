@@ -1,8 +1,9 @@
 """`make bench`: the comparisons in one run; prints them and writes `out/bench.json`.
 
 `ratio` is theirs / ours, that is how many times faster we are, except for `render_vs_orjson` and `verification`, whose goals are
-limits: there it is ours / theirs, and `dense_pool`, which compares models per core. Short work is measured three times in turn and
-the median taken; what takes a minute is measured once, between two of ours. `cold_start_storm` is simulated.
+limits: there it is ours / theirs, `dense_pool`, which compares models per core, and `edge_path`, which compares with the model server
+alone. Short work is measured three times in turn and the median taken; what takes a minute is measured once, between two of ours.
+`cold_start_storm` is simulated.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import orjson
 
 from tests.measure.bench import admission, dense_pool, edge_rules, many_tenants, storm, verification
+from tests.measure.bench.edge_path import entry as edge_path
 from tests.measure.bench.entries import in_memory, put
 from tests.measure.bench.many_objects import OBJECTS, large_platform, render_objects
 from tidegate import tools
@@ -198,7 +200,15 @@ def main() -> int:
     regions = many_tenants.measured(checkout.root)
     print("asking one Envoy with the rules of 2,000 tenants", flush=True)
     edge = edge_rules.measured(checkout.root)
-    others = {"dense_pool": pool, "cold_start_storm": waves, "many_tenants": many_tenants.entry(regions), "edge_rules": edge}
+    print("asking fraud/scorer hop by hop, from its server to the edge (four minutes at most)", flush=True)
+    path = edge_path.measured()
+    others = {
+        "edge_path": path,
+        "dense_pool": pool,
+        "cold_start_storm": waves,
+        "many_tenants": many_tenants.entry(regions),
+        "edge_rules": edge,
+    }
     for name, entry in {**others, **{name: asdict(one) for name, one in compared.items()}}.items():
         put(name, entry)
     for name, one in sorted(compared.items()):
@@ -207,6 +217,7 @@ def main() -> int:
     print(storm.summary(waves))
     print(many_tenants.summary(regions))
     print(edge_rules.summary(edge))
+    print(edge_path.summary(path))
     return 0
 
 
