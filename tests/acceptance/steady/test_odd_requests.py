@@ -99,7 +99,8 @@ def test_no_request_breaks_anything(platform: Running, record_property: Callable
         list(callers.map(tried, range(COUNT)))
     record_property("outcomes", dict(sorted(outcomes.items())))
     assert not problems, f"{len(problems)} of {COUNT} requests (by seed): {dict(sorted(problems.items())[:10])}"
-    assert outcomes["200"] > COUNT / 20, f"too few good ones among them to say anything: {outcomes}"
+    # Half of them were changed after they were good.
+    assert outcomes["200"] > COUNT / 40, f"too few good ones among them to say anything: {outcomes}"
     after = restarts(platform)
     assert {pod: counts for pod, counts in after.items() if pod in before} == {
         pod: counts for pod, counts in before.items() if pod in after
