@@ -13,6 +13,7 @@ from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
     from tidegate.errors import Finding
+    from tidegate.facts.prices.tables import PriceTable
 
 prices = typer.Typer(help="Show the price tables, and read them again.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,12 +22,19 @@ On = Annotated[
 ]
 
 
-def age_warnings(root: Path) -> list[Finding]:
-    """What is to be said of the age of all prices of the checkout today. Whoever plans is warned and not refused: no build breaks by itself."""
+def age_warnings(root: Path, written: PriceTable | None = None) -> list[Finding]:
+    """What is to be said of the age of all prices of the checkout today, with a table that will be `written` in the place of the region's.
+
+    Whoever plans is warned and not refused: no build breaks by itself.
+    """
     from tidegate.facts.inventory.prices import load_prices, load_service_prices
+    from tidegate.facts.prices.tables import PriceBook
 
     today = datetime.now(UTC).date()
-    return [*load_prices(root).findings(today), *load_service_prices(root).findings(today)]
+    book = load_prices(root)
+    if written:
+        book = PriceBook({**book.tables, written.region: written})
+    return [*book.findings(today), *load_service_prices(root).findings(today)]
 
 
 def warn_of_ages(screen: Screen, root: Path) -> None:
@@ -92,8 +100,11 @@ def refresh(
         else:
             table = karpenter_table(lambda text: screen.progress("prices", text), also or ())
         require_usable(checkout, table, datetime.now(UTC).date())
+        # Everything is read before anything is written: what fails leaves the tree as it was.
+        warnings = age_warnings(checkout.root, table)
         path = write_table(checkout, table)
-    warn_of_ages(screen, checkout.root)
+    for warning in warnings:
+        screen.note(f"Warning: {warning}")
     screen.text(
         f"{path.relative_to(checkout.root)}: {len(table.on_demand)} machines on demand, {len(table.spot)} spot, of {table.published_on}"
     )

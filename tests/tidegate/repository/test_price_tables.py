@@ -273,3 +273,16 @@ def test_day_to_come_is_a_finding_and_tomorrow_is_none() -> None:
         "read it again with `tidegate cost prices refresh` [prices-from-the-future]"
     )
     assert {each.rule for each in services.findings(date(2026, 11, 1))} == {"prices-from-the-future"}
+
+
+def test_refresh_that_cannot_read_all_prices_writes_nothing(tmp_path: Path) -> None:
+    """The ages of all tables are told at the end, and were once read after the table had been written."""
+    root = make_scratch_checkout(tmp_path).root
+    services = root / "clusters" / "prices" / "services" / "us-east-1.yaml"
+    services.unlink()
+    services.mkdir()
+    before = sorted(path.name for path in (root / "clusters" / "prices").iterdir())
+    with pytest.raises(ToolError) as refused:
+        tools.run([TIDEGATE, "cost", "prices", "refresh", "--offer-file", str(OFFER)], cwd=root)
+    assert "us-east-1.yaml" in refused.value.stderr
+    assert sorted(path.name for path in (root / "clusters" / "prices").iterdir()) == before
