@@ -69,7 +69,12 @@ def values(cluster: Cluster) -> Mapping[str, object]:
         "registry": "txt",
         "txtOwnerId": cluster.name,
         "txtPrefix": address_records.MARK_PREFIX,
-        "extraArgs": [f"--txt-wildcard-replacement={address_records.MARK_OF_WILDCARD}", f"--namespace={names.NAMESPACE_EDGE}"],
+        "extraArgs": [
+            # Without it a zone is passed over that is above the filter: ours is.
+            "--aws-zone-match-parent",
+            f"--txt-wildcard-replacement={address_records.MARK_OF_WILDCARD}",
+            f"--namespace={names.NAMESPACE_EDGE}",
+        ],
         # The pod's role comes by this name (EKS Pod Identity).
         "serviceAccount": {"create": True, "name": NAME},
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},

@@ -104,6 +104,12 @@ def rendered(platform: Platform) -> tuple[dict[str, Any], dict[str, Any], dict[s
     return edge, local, cast("Any", filters)["spec"]["configPatches"][0]["patch"]["value"]
 
 
+def towards_local(platform: Platform) -> dict[str, Any]:
+    """The fields of the edge's cluster for the local gateway."""
+    edge, _ = http_protocol.objects(platform.clusters[CLUSTER])
+    return cast("Any", edge)["spec"]["configPatches"][1]["patch"]["value"]
+
+
 def bootstrap(
     platform: Platform, ports: tuple[int, int, int], *, limit: Mapping[str, int], ready: bool = True, checks: bool = True,
     sockets: Sockets = PLAIN,
@@ -121,13 +127,12 @@ def bootstrap(
     filters = [*shared.first, checked, *asked, *shared.filters, *counted, router()]
     watched = {name: [behind] if ready or name != NOBODY else [] for name in checked["typed_config"]["cluster_min_healthy_percentages"]}
     clusters = {"local-gateway": [local_port], "server": [behind], **watched}
-    further = {"server": {**_at_once(platform), **sockets.to_server}, "local-gateway": sockets.to_local}
+    further = {"server": {**_at_once(platform), **sockets.to_server}, "local-gateway": {**towards_local(platform), **sockets.to_local}}
     onward = [{"match": {"prefix": "/"}, "route": {"cluster": "server", "timeout": "2s"}}]
     # As Istio writes a prefix that is replaced by `/`.
     rewritten: Settings = {"pattern": {"regex": "^/scorer/?"}, "substitution": "/"}
-    inward = [
-        {"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": "local-gateway", "timeout": "2s", "regex_rewrite": rewritten}}
-    ]
+    inside = {"regex_rewrite": rewritten, "host_rewrite_literal": names.cluster_local_host("scorer-predictor", "tenant-fraud")}
+    inward = [{"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": "local-gateway", "timeout": "2s", **inside}}]
     hosts = [{"name": host, "domains": [host], "routes": inward, **shared.of_host.get(host, {})} for host in HOSTS]
     at_edge = {**shared.of_all_hosts, "virtual_hosts": [*hosts, {"name": "rest", "domains": ["*"], "routes": inward}]}
     at_local = {"virtual_hosts": [{"name": "one", "domains": ["*"], "routes": onward}]}

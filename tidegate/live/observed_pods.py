@@ -18,6 +18,9 @@ QUEUE_PROXY = "queue-proxy"
 KNATIVE_LABEL_REVISION = "serving.knative.dev/revision"
 """Knative puts it on every pod of a Revision."""
 
+_TOGETHER = timedelta(seconds=5)
+"""Containers of a pod that end within this time end for one reason, and a server's crash ends no queue-proxy."""
+
 _NOTICED = timedelta(minutes=1)
 """A pod stops being ready this long after a container's end at the latest: kubelet writes statuses at its own pace."""
 
@@ -121,6 +124,9 @@ class Pod(Observed):
             return last
         if container not in self.status.containers or all(one.ready for one in self.status.containers if one.name == QUEUE_PROXY):
             return None
+        beside = [one.last_state.terminated for one in self.status.containers if one.name == QUEUE_PROXY]
+        if any(one and one.at and last.at and abs(one.at - last.at) < _TOGETHER for one in beside):
+            return None  # its node was stopped
         not_ready_since = _time(self.status.find("Ready").since or "")
         return None if last.at and not_ready_since and last.at + _NOTICED < not_ready_since else last
 

@@ -25,14 +25,18 @@ _FILE, _FOLDER = "bootstrap.json", "/etc/tidegate/gateway-memory"
 LIMIT_MIB = 1024
 """A gateway container's limit, which is Istio's default for proxies."""
 
-HEAP_MIB = 768
-"""What Envoy's heap may hold. The rest of the limit is for its code and statistics (60 MiB) and for Istio's agent beside it (45 MiB), with
-room for what arrives between two looks."""
+HEAP_MIB = 640
+"""From when on new requests are refused. The rest of the limit is for Envoy's code and statistics (60 MiB), for Istio's agent beside it
+(45 MiB), and for what requests that were let in before still send."""
 
-_LOOK_SECONDS = 0.1
-_RESET_FROM, _RESET_ALL, _REFUSE = 0.8, 0.9, 0.95
-_COUNTED_FROM_BYTES_AS_POWER = 20
-"""Streams below 1 MiB are never reset."""
+_LOOK_SECONDS = 0.05
+_UNREACHABLE = 2
+"""Of `HEAP_MIB`: where Envoy would have ended what it could. It ends at most 50 requests at each change of the pressure and none at its
+end, so that a gateway that came there would refuse everybody until the stalled requests time out."""
+
+_RESET_FROM = 0.7
+_SMALLEST_BYTES_AS_POWER = 12
+"""Envoy sorts requests into eight sizes, each twice the one before, from this on: those of 512 KiB and more are the largest and go first."""
 
 _TYPES = "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3"
 _MONITOR = "envoy.resource_monitors.fixed_heap"
@@ -40,16 +44,19 @@ _MONITOR = "envoy.resource_monitors.fixed_heap"
 
 def bootstrap(heap_mib: int = HEAP_MIB) -> dict[str, object]:
     """What Envoy merges into the configuration that it starts with."""
-    reached = {"name": _MONITOR, "threshold": {"value": _RESET_FROM}}
-    refuse = {"name": _MONITOR, "threshold": {"value": _REFUSE}}
-    scaled = {"name": _MONITOR, "scaled": {"scaling_threshold": _RESET_FROM, "saturation_threshold": _RESET_ALL}}
-    actions = {"shrink_heap": reached, "reset_high_memory_stream": scaled, "stop_accepting_requests": refuse}
+    begins, refuses = _RESET_FROM / _UNREACHABLE, 1 / _UNREACHABLE
+    scaled = {"name": _MONITOR, "scaled": {"scaling_threshold": begins, "saturation_threshold": 1.0}}
+    reached, full = ({"name": _MONITOR, "threshold": {"value": value}} for value in (begins, refuses))
+    actions = {"shrink_heap": reached, "reset_high_memory_stream": scaled, "stop_accepting_requests": full}
     return {
         "overload_manager": {
             "refresh_interval": f"{_LOOK_SECONDS}s",
-            "buffer_factory_config": {"minimum_account_to_track_power_of_two": _COUNTED_FROM_BYTES_AS_POWER},
+            "buffer_factory_config": {"minimum_account_to_track_power_of_two": _SMALLEST_BYTES_AS_POWER},
             "resource_monitors": [
-                {"name": _MONITOR, "typed_config": {"@type": f"{_TYPES}.FixedHeapConfig", "max_heap_size_bytes": heap_mib << 20}}
+                {
+                    "name": _MONITOR,
+                    "typed_config": {"@type": f"{_TYPES}.FixedHeapConfig", "max_heap_size_bytes": _UNREACHABLE * heap_mib << 20},
+                }
             ],
             "actions": [{"name": f"envoy.overload_actions.{name}", "triggers": [trigger]} for name, trigger in actions.items()],
         }

@@ -1,6 +1,11 @@
 """How the gateways speak HTTP: what is passed on, what is ignored, how long a caller may take, and what every answer carries.
 
 Istio offers none of these by an interface of its own, hence two EnvoyFilters.
+
+The edge speaks HTTP/2 to the local gateway for one reason: a gateway that is short of memory can reset the largest requests
+(`gateway_memory`). Each request has a connection of its own all the same, as with HTTP/1.1. On a shared one, callers that cancel many
+requests would end those of all tenants (Envoy closes a connection whose streams are mostly reset), and two that do not read their answers
+would use up its window.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from collections.abc import Iterator
 from clusters.components.network import envoy_filters, replies
 from clusters.components.network.request_log import CALLER_REQUEST_ID
 from clusters.objects.istio import EnvoyFilter
-from tidegate.facts import names
+from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 
 HEADERS_SECONDS = 10
@@ -18,6 +23,13 @@ HEADERS_SECONDS = 10
 
 BODY_SECONDS = 60
 """How long a whole request may take to arrive: 16 MiB, the largest body that a model takes, at 2.2 Mbit/s."""
+
+WINDOW_BYTES = 1 << 18
+"""What may be under way of one body between the gateways and lie in memory unread; Envoy's own 16 MiB are for long ways."""
+
+_HEADERS_KIB, _HEADERS = 160, 200
+"""What is taken from the edge: more than callers may send it (60 KiB, 100), because it adds some of its own and keeps the path twice. A
+request that were too large only here would be reset, and look as one that the gateway has no memory for."""
 
 _IGNORED_UPGRADES: list[dict[str, object]] = [
     # Apache HttpClient offers TLS, curl HTTP/2, load balancers' checks sometimes WebSocket; a model answers none of them differently.
@@ -27,10 +39,23 @@ _IGNORED_UPGRADES: list[dict[str, object]] = [
 ]
 
 
+_OF_KNATIVE = ("k-kubelet-probe", "k-network-probe", "k-network-hash", "k-proxy-request", "k-original-host")
+"""Said by Knative's own programs to each other. With one of them a caller's load is not counted, or an activator answers for the model."""
+
+
 def objects(cluster: Cluster) -> Iterator[EnvoyFilter]:
     """The settings of both gateways' HTTP connection managers."""
-    yield from envoy_filters.of_gateway(names.GATEWAY_EDGE, "http-protocol", [envoy_filters.connection_manager(_edge(cluster))])
+    local = names.cluster_local_host(names.gateway_workload(names.GATEWAY_LOCAL), names.NAMESPACE_EDGE)
+    patches = [envoy_filters.connection_manager(_edge(cluster)), envoy_filters.upstream_protocol(local, ports.HTTP_PORT, _TOWARDS_LOCAL)]
+    yield from envoy_filters.of_gateway(names.GATEWAY_EDGE, "http-protocol", patches)
     yield from envoy_filters.of_gateway(names.GATEWAY_LOCAL, "local-http-protocol", [envoy_filters.connection_manager(_local())])
+
+
+_HTTP2: dict[str, object] = {"initial_stream_window_size": WINDOW_BYTES, "initial_connection_window_size": WINDOW_BYTES}
+_TOWARDS_LOCAL: dict[str, object] = {
+    "explicit_http_config": {"http2_protocol_options": {**_HTTP2, "max_concurrent_streams": 1}},
+    "common_http_protocol_options": {"max_headers_count": _HEADERS},
+}
 
 
 def _edge(cluster: Cluster) -> dict[str, object]:
@@ -56,6 +81,9 @@ def _local() -> dict[str, object]:
     return {
         # The edge's id, so that an answer, its line in each log and the pod name one request alike.
         "preserve_external_request_id": True,
+        "http2_protocol_options": _HTTP2,
+        "max_request_headers_kb": _HEADERS_KIB,
+        "common_http_protocol_options": {"max_headers_count": _HEADERS},
         # Callers in the mesh do not pass the edge, and this gateway keeps a body until it is whole.
         "request_timeout": f"{BODY_SECONDS}s",
         "always_set_request_id_in_response": True,
@@ -72,6 +100,6 @@ def _callers_request_id() -> dict[str, object]:
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [{"remove": CALLER_REQUEST_ID}, {"append": kept}],
+            "mutations": [*({"remove": name} for name in (CALLER_REQUEST_ID, *_OF_KNATIVE)), {"append": kept}],
         },
     }

@@ -15,7 +15,7 @@ from tests.root import ROOT
 from tests.tidegate.embedded.builds.scratch_builds import make_checkout, stand_in_for_go
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.embedded import emulated_cloud, emulator, lifecycle, regions
+from tidegate.embedded import edge_addresses, emulated_cloud, emulator, lifecycle, regions
 from tidegate.embedded.builds import go_programs
 from tidegate.endings import ExitCode, exit_code
 from tidegate.errors import Finding, MachineError, ManifestError, StateError, UsageError
@@ -145,5 +145,10 @@ def test_regions_hear_that_the_registries_are_there(monkeypatch: pytest.MonkeyPa
         heard.append(registries.result(10))
         return SimpleNamespace(production=None)
 
+    def write(_account: object, _clusters: object, addresses: dict[str, str]) -> dict[str, str]:
+        heard.append(sorted(addresses))
+        return {}
+
+    monkeypatch.setattr(edge_addresses, "write", write)
     bring_up(monkeypatch, apply, upload)
-    assert heard == [None]
+    assert heard == [None, ["live-1", "live-2"]], "the zone is written to last"
