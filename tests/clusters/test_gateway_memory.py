@@ -90,9 +90,8 @@ class Memory(threading.Thread):
 
 def small_request(port: int) -> bytes:
     """The status of one, tried again for some seconds as `Retry-After` asks."""
-    for _ in range(8):
-        if not (answer := _asked_once(port)).endswith(b"503"):
-            return answer
+    tries = 8
+    while (answer := _asked_once(port)).endswith(b"503") and (tries := tries - 1):
         time.sleep(1)
     return answer
 
