@@ -236,7 +236,7 @@ class Cluster(Fact):
     kubernetes_version: Annotated[str, StringConstraints(pattern=r"^1\.(3[3-6])$")]
     """Minor version; KServe 0.20 and Knative 1.21 are tested from 1.33 on."""
     domain: Domain
-    """Tenants answer on `<tenant>.<domain>`."""
+    """Tenants answer on `<tenant>.<domain>`. Below `edge.zone_name`, and not below another cluster's."""
     repository_url: Annotated[str, StringConstraints(pattern=r"^(https|ssh)://[A-Za-z0-9@.-]+(:[0-9]+)?/[A-Za-z0-9._/-]+$")]
     """This repository as the cluster's Argo CD reaches it; the only one whose manifests it applies."""
     network: Network

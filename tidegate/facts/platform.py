@@ -74,6 +74,7 @@ def check(platform: Platform) -> list[Finding]:
     findings = [*_pair_findings(platform), *_namespace_findings(platform), *_host_findings(platform)]
     for name, cluster in platform.clusters.items():
         findings += price_findings(cluster, cluster_source(name))
+        findings += _domain_findings(platform, cluster)
     for tenant in platform.tenants.values():
         source, clusters = tenant_source(tenant.name), [platform.clusters[at] for at in tenant.clusters if at in platform.clusters]
         findings += _placement_findings(platform, tenant)
@@ -113,6 +114,18 @@ def _pair_findings(platform: Platform) -> Iterator[Finding]:
             continue
         if name < cluster.pair:  # what follows is about both, so it is said once
             yield from _agreement_findings(cluster, pair)
+
+
+def _domain_findings(platform: Platform, cluster: Cluster) -> Iterator[Finding]:
+    """Records of a cluster are written into its zone, below its domain, by a role that may write nowhere else."""
+    source, zone = cluster_source(cluster.name), cluster.edge.zone_name
+    if not cluster.domain.endswith(f".{zone}"):
+        problem, remedy = f"is not below edge.zone_name, {zone}", f"take a name below it, such as {cluster.name}.{zone}"
+        yield Finding(source, "domain", "domain-outside-zone", problem, remedy, cluster.domain)
+    for name, other in sorted(platform.clusters.items()):
+        if other.domain != other.edge.zone_name and cluster.domain.endswith(f".{other.domain}"):
+            problem = f"is below the domain of {name}, whose role may write its records"
+            yield Finding(source, "domain", "domain-below-another", problem, "give each cluster a domain beside the others'", cluster.domain)
 
 
 def _agreement_findings(cluster: Cluster, pair: Cluster) -> Iterator[Finding]:
