@@ -125,7 +125,9 @@ def _domain_findings(platform: Platform, cluster: Cluster) -> Iterator[Finding]:
     for name, other in sorted(platform.clusters.items()):
         if other.domain != other.edge.zone_name and cluster.domain.endswith(f".{other.domain}"):
             problem = f"is below the domain of {name}, whose role may write its records"
-            yield Finding(source, "domain", "domain-below-another", problem, "give each cluster a domain beside the others'", cluster.domain)
+            yield Finding(
+                source, "domain", "domain-below-another", problem, "give each cluster a domain beside the others'", cluster.domain
+            )
 
 
 def _agreement_findings(cluster: Cluster, pair: Cluster) -> Iterator[Finding]:

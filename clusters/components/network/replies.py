@@ -93,6 +93,8 @@ _OF_EVERY_GATEWAY = (
     Reply("model_busy", "as many requests of this model wait as it may have at once", "response.code_details.contains('{overflow}')", 503,
           (("Retry-After", str(RETRY_SECONDS)),)),
     Reply("model_unavailable", "no replica of the model answers now", "response.code == 503", None, (("Retry-After", str(RETRY_SECONDS)),)),
+    Reply("model_failed", "what the model answered cannot be passed on: it is no answer of HTTP, or its headers are too large",
+          "response.code == 502"),
     # 501 is Envoy's for a body that is encoded in a way it does not know.
     Reply("malformed_request", "this is not a request of HTTP", "(response.code == 400 || response.code == 501)", 400),
 )  # fmt: skip

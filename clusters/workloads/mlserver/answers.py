@@ -7,17 +7,19 @@ that fails must count as failing.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from mlserver import MLModel
+from mlserver.cloudevents import CloudEventsMiddleware
 from mlserver.errors import InferenceError, MLServerError
 from mlserver.rest import errors
 from mlserver.rest.responses import Response
 from mlserver.types import InferenceRequest
 
+_PayloadT = TypeVar("_PayloadT")
 _SHOWN_MAX = 300
 _decode = MLModel.decode_request
 
@@ -65,7 +67,14 @@ async def _failed(_request: Request, _error: Exception) -> Response:
     return Response(status_code=500, content={"error": "the model failed on this request"})
 
 
+def _without_events(_middleware: CloudEventsMiddleware, payload: _PayloadT, _settings: object) -> _PayloadT:
+    """MLServer copies a request's `id` into headers for CloudEvents, which nobody reads here: one that is no header made a model fail."""
+    return payload
+
+
 def install() -> None:
     """Makes MLServer answer so; before its application is made."""
+    CloudEventsMiddleware.request_middleware = _without_events
+    CloudEventsMiddleware.response_middleware = _without_events
     MLModel.decode_request = _decoded  # pyright: ignore[reportAttributeAccessIssue] - MLServer has no place for it
     errors._EXCEPTION_HANDLERS.update({RequestValidationError: _malformed, Exception: _failed})  # noqa: SLF001 - nor for these

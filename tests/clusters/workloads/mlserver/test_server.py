@@ -126,3 +126,12 @@ def test_pod_is_ready_only_while_its_model_is(server: Client) -> None:
     assert server.ask("GET", "/v2/health/ready").status == 200
     assert server.ask("POST", "/v2/repository/models/scorer/load").status == 200
     assert server.ask("GET", path).status == 200
+
+
+@pytest.mark.parametrize("identity", ["mine-1", "\u20ac", "a\r\nx-injected: 1", "a" * 40_000], ids=["plain", "not-latin", "lines", "long"])
+def test_id_of_a_request_comes_back_in_the_body_and_in_no_header(server: Client, identity: str) -> None:
+    inputs = [{"name": "features", "shape": [1, 3], "datatype": "FP64", "data": [0.5, 0.5, 0.5]}]
+    answer = server.ask("POST", "/v2/models/scorer/infer", json.dumps({"id": identity, "inputs": inputs}).encode())
+    assert answer.status == 200, answer.body[:300]
+    assert json.loads(answer.body)["id"] == identity
+    assert not [name for name in answer.headers if name.lower().startswith("ce-")]
