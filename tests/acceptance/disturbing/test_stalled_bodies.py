@@ -91,7 +91,7 @@ def test_stalled_bodies_leave_the_gateway_alive_and_others_answered(platform: Ru
     record_property("heap_mib", {"before": before, "most": max(heaps)})
     record_property("callers", dict(Counter(one.result() for one in waiting)))
     record_property("answers_of_another_model", dict(answers))
-    assert max(heaps) > 0.6 * HEAP_MIB, "the bodies never filled the gateway"
+    assert any("gateway_busy" in one.result() for one in waiting), "the bodies never filled the gateway"
     assert max(heaps) <= HEAP_MIB
     assert gateway(platform)[1] == restarts
     assert answers.keys() == {200}
