@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.embedded.machines.facts import Addresses
+from tidegate.errors import ToolError
 
 INTERNET = "internet"
 """The namespace where clients, the emulated AWS, the image registry and the Git server are reached."""
@@ -48,7 +49,7 @@ def create_region(instance: str, addresses: Addresses, name: str) -> None:
     if own in present(instance):
         tools.run(["ip", "netns", "delete", own])
     if name in tools.run(["ip", "-n", internet, "-brief", "link", "show", "type", "veth"]).stdout.replace("@", " ").split():
-        _ip(instance, INTERNET, f"link delete {name}")  # it outlives its peer as long as something holds the old namespace
+        _delete_link(instance, name)  # it outlives its peer as long as something holds the old namespace
     tools.run(["ip", "netns", "add", own])
     tools.run(["ip", "link", "add", name, "netns", internet, "type", "veth", "peer", "name", "eth0", "netns", own])
     _ip(instance, INTERNET, f"link set {name} master link0 up")
@@ -56,6 +57,14 @@ def create_region(instance: str, addresses: Addresses, name: str) -> None:
     _ip(instance, name, "link set lo up", "link set eth0 up", f"addr add {region.node}/{prefix} dev eth0")
     _ip(instance, name, f"route add default via {addresses.internet}")
     tools.run(["nsenter", f"--net={namespace_path(instance, name)}", "sysctl", "-qw", "net.ipv4.ip_forward=1"])
+
+
+def _delete_link(instance: str, name: str) -> None:
+    try:
+        _ip(instance, INTERNET, f"link delete {name}")
+    except ToolError as error:  # the kernel takes links of a namespace that is gone away at a time of its own, such as just now
+        if "Cannot find device" not in error.stderr:
+            raise
 
 
 def remove(instance: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,21 @@ def test_region_is_reached_from_the_internet_after_it_was_made_anew(instance: st
             assert tools.run(outside, timeout_seconds=20).stdout == "here\n"
         finally:
             server.kill()
+
+
+def test_link_that_the_kernel_takes_away_meanwhile_is_no_failure(instance: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = tools.run
+
+    def run(command: list[str], **options: Any) -> tools.Finished:
+        done = really(command, **options)
+        if command[-2:] == ["type", "veth"]:  # seen, and gone before it is deleted
+            really(["ip", "-n", network.namespace(instance, network.INTERNET), "link", "delete", "live-1"])
+        return done
+
+    with subprocess.Popen(["nsenter", f"--net={network.namespace_path(instance, 'live-1')}", "sleep", "60"]) as lingering:
+        try:
+            monkeypatch.setattr(tools, "run", run)
+            network.create_region(instance, ADDRESSES, "live-1")
+        finally:
+            lingering.kill()
+    assert sorted(ports(instance)) == ["live-1", "live-2"]
