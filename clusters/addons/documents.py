@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, cast
 
@@ -212,8 +211,3 @@ def locked_down() -> Document:
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-
-
-def fingerprint(text: str) -> str:
-    """Sixteen hexadecimal digits that change with `text`."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

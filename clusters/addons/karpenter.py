@@ -13,6 +13,7 @@ from clusters.addons import at_rest, documents
 from clusters.addons.add_on import AddOn, ChartRelease, HelmChart, SourceModule, YamlFiles
 from clusters.addons.documents import Document
 from clusters.addons.region import AddOnRegion
+from clusters.objects.fingerprint import fingerprint
 from clusters.objects.placement import CAPACITY_TYPE_LABEL
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
@@ -109,7 +110,7 @@ def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
         {
             "prometheus.io/scrape": "true",
             "prometheus.io/port": str(ports.KARPENTER_METRICS_PORT),
-            names.ANNOTATION_CONFIG: documents.fingerprint(machines_file),
+            names.ANNOTATION_CONFIG: fingerprint(machines_file),
         }
     )
     machines: Document = {

@@ -14,6 +14,7 @@ from clusters.addons import documents
 from clusters.addons.add_on import AddOn, ChartRelease, HelmChart, SourceModule
 from clusters.addons.documents import Document
 from clusters.addons.region import AddOnRegion
+from clusters.objects.fingerprint import fingerprint
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
@@ -106,7 +107,7 @@ def _adapt(upstream: list[Document], region: AddOnRegion) -> list[Document]:
     documents.section(claim, "spec")["storageClassName"] = ""  # no class: only the volume below fits
     config = documents.section(documents.find(upstream, "ConfigMap", "vault-config"), "data")
     template = documents.section(server, "spec", "template", "metadata")
-    documents.section(template, "annotations")[names.ANNOTATION_CONFIG] = documents.fingerprint(str(config))
+    documents.section(template, "annotations")[names.ANNOTATION_CONFIG] = fingerprint(str(config))
     for document in upstream:  # the chart writes the word with nothing behind it
         if documents.metadata(document).get("annotations", {}) is None:
             del documents.metadata(document)["annotations"]

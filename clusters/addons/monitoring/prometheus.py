@@ -15,6 +15,7 @@ from clusters.addons.documents import Document
 from clusters.addons.monitoring import kept_metrics
 from clusters.addons.region import AddOnRegion
 from clusters.components.tenancy.monitors import SCRAPE_SECONDS
+from clusters.objects.fingerprint import fingerprint
 from clusters.releases import RELEASES
 from tidegate.facts import names, ports
 
@@ -182,7 +183,7 @@ def _adapt(_upstream: list[Document], region: AddOnRegion) -> list[Document]:
                 **({"clusterIP": str(address)} if (address := region.facts.prometheus_address) else {}),
             },
         },
-        _deployment(region, labels, documents.fingerprint(config)),
+        _deployment(region, labels, fingerprint(config)),
     ]
 
 

@@ -1,17 +1,16 @@
 """How much memory a gateway may take, whoever fills it: a proxy that reaches its container's limit is killed, with every call that it holds.
 
 The local gateway keeps each body until it is whole (`body_limits`), so callers that stall pile up there. Envoy's overload manager resets
-the largest of them and then refuses new requests; small ones go on. It resets streams of HTTP/2 only, so gateways speak HTTP/2 to each
-other (`gateways`). Measured with one thread, 400 callers that sent 3.9 MiB of 4 each and a heap of 500 MiB: with HTTP/1.1 the gateway came
-to 1,113 MiB and small requests waited for more than five seconds; with HTTP/2 it stayed below 473 MiB, and the slowest took 0.4 s.
+the largest of them and then refuses new requests. It resets streams of HTTP/2 only, so the edge speaks HTTP/2 to the local gateway
+(`gateways`). Why, what was measured and what else was tried is in decision 0047.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from clusters.objects.fingerprint import fingerprint
 from clusters.objects.wire_form import to_wire
 from tidegate.facts import names
 from tidegate.manifests.yaml_text import Manifest
@@ -85,9 +84,8 @@ def of_container() -> dict[str, object]:
 
 def of_template() -> dict[str, dict[str, object]]:
     """What a gateway's pods need for it: the file, and a mark of its content, since pods read it at their start only."""
-    mark = hashlib.sha256(_text().encode()).hexdigest()[:16]
     return {
-        "metadata": {"annotations": {names.ANNOTATION_CONFIG: mark}},
+        "metadata": {"annotations": {names.ANNOTATION_CONFIG: fingerprint(_text())}},
         "spec": {"volumes": [{"name": NAME, "configMap": {"name": NAME}}]},
     }
 
