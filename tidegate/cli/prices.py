@@ -12,6 +12,8 @@ from tidegate.cli.options import Json, Wait, at_work
 from tidegate.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tidegate.errors import Finding
     from tidegate.facts.prices.tables import PriceTable
 
@@ -39,7 +41,11 @@ def age_warnings(root: Path, written: PriceTable | None = None) -> list[Finding]
 
 def warn_of_ages(screen: Screen, root: Path) -> None:
     """The same on stderr, so that an answer to a program stays whole."""
-    for warning in age_warnings(root):
+    _note(screen, age_warnings(root))
+
+
+def _note(screen: Screen, warnings: Iterable[Finding]) -> None:
+    for warning in warnings:
         screen.note(f"Warning: {warning}")
 
 
@@ -103,8 +109,7 @@ def refresh(
         # Everything is read before anything is written: what fails leaves the tree as it was.
         warnings = age_warnings(checkout.root, table)
         path = write_table(checkout, table)
-    for warning in warnings:
-        screen.note(f"Warning: {warning}")
+    _note(screen, warnings)
     screen.text(
         f"{path.relative_to(checkout.root)}: {len(table.on_demand)} machines on demand, {len(table.spot)} spot, of {table.published_on}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tidegate.cloud.account import Account, own_errors
 from tidegate.contracts import address_records
@@ -11,7 +11,7 @@ from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 
 if TYPE_CHECKING:  # the stubs are a test dependency
-    from mypy_boto3_route53.type_defs import ChangeTypeDef
+    from mypy_boto3_route53.type_defs import ChangeTypeDef, ResourceRecordSetUnionTypeDef
 
 _SERVICE = f"{names.NAMESPACE_EDGE}/{names.gateway_workload(names.GATEWAY_EDGE)}"
 
@@ -35,15 +35,14 @@ def write(account: Account, clusters: Mapping[str, Cluster], addresses: Mapping[
 
 
 def _changes(cluster: Cluster, address: str) -> Iterator[ChangeTypeDef]:
+    text = address_records.mark_text(cluster, _SERVICE)
     for host in address_records.hosts(cluster):
-        text = address_records.mark_text(cluster, _SERVICE)
-        for name, kind, value in ((host, "A", address), (address_records.mark_of(host), "TXT", text)):
-            yield {
-                "Action": "UPSERT",
-                "ResourceRecordSet": {
-                    "Name": name,
-                    "Type": "A" if kind == "A" else "TXT",
-                    "TTL": address_records.TTL_SECONDS,
-                    "ResourceRecords": [{"Value": value}],
-                },
-            }
+        yield _upsert(host, "A", address)
+        yield _upsert(address_records.mark_of(host), "TXT", text)
+
+
+def _upsert(name: str, kind: Literal["A", "TXT"], value: str) -> ChangeTypeDef:
+    record: ResourceRecordSetUnionTypeDef = {
+        "Name": name, "Type": kind, "TTL": address_records.TTL_SECONDS, "ResourceRecords": [{"Value": value}],
+    }  # fmt: skip
+    return {"Action": "UPSERT", "ResourceRecordSet": record}

@@ -18,7 +18,6 @@ from tidegate.embedded import edge_addresses, emulated_cloud, emulator, example_
 from tidegate.embedded.fleet.bring_up import Local, open_local
 from tidegate.errors import DoctorError, MachineError, ToolError, UsageError
 from tidegate.facts import inventory
-from tidegate.facts.platform import Platform
 from tidegate.repository.rendering import Production, render_and_validate
 
 STACKS_FOR_REGIONS = ("state", "registry")
@@ -72,7 +71,7 @@ def bring_up(
         known, here = ", ".join(platform.clusters), ", ".join(local.addresses.regions)
         raise UsageError(f"none of the clusters {known} can run here; name one of them {here}, or use `tidegate up --without-regions`")
     running, _ = emulator.ensure_running(checkout)
-    return _both(checkout, platform, running.endpoint, _Telling(on_progress), only_stacks)
+    return _both(local, running.endpoint, _Telling(on_progress), only_stacks)
 
 
 class _Telling:
@@ -96,7 +95,8 @@ class _Telling:
             tools.interrupt_streams()
 
 
-def _both(checkout: Checkout, platform: Platform, endpoint: str, tell: _Telling, only_stacks: Collection[str] | None) -> PlatformUp:
+def _both(local: Local, endpoint: str, tell: _Telling, only_stacks: Collection[str] | None) -> PlatformUp:
+    checkout, platform = local.checkout, local.platform
     stop, registries = Event(), Future[None]()
     with ThreadPoolExecutor(1, "regions") as beside:
         running_regions = beside.submit(regions.bring_up_regions, checkout, platform, endpoint, registries, tell.of_regions, stop)
@@ -120,7 +120,7 @@ def _both(checkout: Checkout, platform: Platform, endpoint: str, tell: _Telling,
             raise
         try:
             up = running_regions.result()
-            _write_addresses(open_local(checkout, platform), Account(endpoint), tell.of_cloud)
+            _write_addresses(local, Account(endpoint), tell.of_cloud)
             return PlatformUp(cloud, up.production, up)
         except BaseException:
             stop.set()
