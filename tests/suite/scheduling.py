@@ -56,7 +56,12 @@ class StagedScheduling(LoadScopeScheduling):
             super()._assign_work_unit(node)
 
     def _reschedule(self, node: WorkerController) -> None:
-        """Gives a worker its next unit as late as can be: when only one test is left, which it begins once it knows what follows."""
+        """Gives a worker its next unit as late as can be: when only one test is left, which it begins once it knows what follows.
+
+        A worker in a dead one's place is known before it has its tests; it is asked again once it has, by `schedule`.
+        """
+        if node not in self.registered_collections:
+            return
         while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
             waiting = len(self.workqueue)
             if not waiting:

@@ -229,6 +229,23 @@ def test_dead_worker_while_it_disturbs_lets_its_region_go(session: Session) -> N
     assert "1 failed, 4 passed" in said
 
 
+SLOW_TO_START = """
+if os.environ.get("PYTEST_XDIST_WORKER") not in {None, "gw0", "gw1"}:
+    time.sleep(5)
+def test_slow(work): work()
+"""
+
+
+def test_worker_in_a_dead_ones_place_gets_work_only_once_it_has_its_tests(session: Session) -> None:
+    """The other worker ends tests, and so deals work out, while the new one still reads its files."""
+    session.file("disturbing/test_dying", DYING)
+    session.file("disturbing/test_other", "@pytest.mark.parametrize('n', range(3))\ndef test_other(work, n): work(1)")
+    session.file("ending/test_slow", SLOW_TO_START)
+    code, said = session.run("-n", "2")
+    assert code == 1, said
+    assert "1 failed, 6 passed" in said
+
+
 @pytest.mark.parametrize("options", [["-x"], ["--max-worker-restart=0"]], ids=["first-failure", "no-more-workers"])
 def test_run_that_ends_early_does_not_hang_in_a_barrier(session: Session, options: list[str]) -> None:
     session.file("steady/test_dying", DYING if "-x" not in options else "def test_wrong():\n    time.sleep(1)\n    assert False")
