@@ -48,13 +48,9 @@ _FOR_EVER = "9999-12-31T23:59:59Z"
 
 _BACKOFF = {"duration": "5s", "factor": 2}
 
-_SERVED_MODELS = {"include": "inferenceservice-*.yaml"}
-_ALL_BUT_SERVED_MODELS = {"exclude": _SERVED_MODELS["include"]}
-_SERVED_MODELS_OF_FEWER = {"include": "{inferenceservice-*.yaml}"}
-"""The same files, while a tombstone names models."""
-
+_SERVED_MODELS = "inferenceservice-*.yaml"
+_ALL_BUT_SERVED_MODELS = {"exclude": _SERVED_MODELS}
 _NOTHING = {"exclude": "*"}
-# Another pattern than before makes Argo CD look at once; a new sync policy alone it would see in its next round, minutes later.
 
 _CLUSTER_KINDS: list[GroupKind] = [
     {"group": "", "kind": "Namespace"},
@@ -145,8 +141,7 @@ def objects(platform: Platform, cluster: str, components: Sequence[str]) -> Iter
         yield _guard_rails(repository_url, cluster, tenant, labels)
         # Without a tombstone Argo CD deletes no model: it cannot tell a removed file from one that it could not read (decision 0045).
         prune = bool(platform.removed_models(tenant.name, cluster))
-        directory = _SERVED_MODELS_OF_FEWER if prune else _SERVED_MODELS
-        served = _served_models(repository_url, cluster, tenant, labels, directory=directory)
+        served = _served_models(repository_url, cluster, tenant, labels, directory=_files_of(tenant))
         served["metadata"].setdefault("annotations", {})[names.ANNOTATION_HOLDS] = " ".join(sorted(tenant.models))
         served["spec"]["syncPolicy"]["automated"] = {"prune": prune, "selfHeal": True, "allowEmpty": False}
         yield served
@@ -201,9 +196,18 @@ def _guard_rails(
     )  # fmt: skip
 
 
+def _files_of(tenant: Tenant) -> dict[str, str]:
+    """Which files the Application of a tenant's models reads: every model's, whether it is named or not.
+
+    They are named because Argo CD looks at once when an Application has another pattern than before, and at a folder that has other files
+    only in its next round, minutes later. Not by name alone: a model must not wait for the root Application, which others may hold up.
+    """
+    return {"include": f"{{{','.join([_SERVED_MODELS, *(_SERVED_MODELS.replace('*', model) for model in sorted(tenant.models))])}}}"}
+
+
 def _served_models(
     repository_url: str, cluster: str, tenant: Tenant | Tombstone, labels: dict[str, str], *, wave: int = LAST_OF_TENANT,
-    directory: Mapping[str, str] = _SERVED_MODELS,
+    directory: Mapping[str, str],
 ) -> Application:  # fmt: skip
     served = _application(
         repository_url, names.tenant_application(tenant.name), labels, names.project(tenant.name), tenant.namespace_name,

@@ -1,4 +1,4 @@
-"""Tenants and models that would vanish: what a rendering would forget is compared with what the one before it left."""
+"""Tenants and models that would vanish or move: what a rendering would forget is compared with what the one before it left."""
 
 from __future__ import annotations
 
@@ -9,36 +9,44 @@ from typing import cast
 from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.platform import Platform, tenant_source
+from tidegate.facts.tenant import Tenant
 from tidegate.facts.tombstone import tombstone_source
 from tidegate.manifests.layout import delivery_folder, tenant_folder
 from tidegate.manifests.yaml_text import parse
 
 RULE = "tenant-removed-without-tombstone"
 MODEL_RULE = "model-removed-without-tombstone"
+MOVE_RULE = "tenant-namespace-moved"
 
 _MODEL_FILE = "inferenceservice-"
+_PREFIX = f"application-{names.tenant_application('')}"
 
 
 def without_tombstone(platform: Platform, out: Path) -> list[Finding]:
     """A finding for each tenant or model that lives in the tree at `out` and has neither facts nor a tombstone for that cluster.
 
     The Applications of such a tenant would vanish and leave everything they applied where it is, with nobody to look after it. Such a
-    model would run on, because Argo CD deletes no model without a tombstone.
+    model would run on, because Argo CD deletes no model without a tombstone. The same of the models of a tenant whose namespace is another.
     """
     living: dict[str, list[str]] = {}
     models: dict[tuple[str, str], list[str]] = {}
+    moved: dict[tuple[str, str], list[str]] = {}
     for cluster in sorted(platform.clusters):
         here = {tenant.name: tenant for tenant in platform.tenants_of(cluster)}
         buried = {tombstone.name for tombstone in platform.tombstones_of(cluster)}
         for tenant in set(_living(out / delivery_folder(cluster))) - here.keys() - buried:
             living.setdefault(tenant, []).append(cluster)
         for tenant, facts in here.items():
+            before = _namespace(out / delivery_folder(cluster) / f"{_PREFIX}{tenant}.yaml")
+            if before and before != facts.namespace_name:
+                moved.setdefault((tenant, before), []).append(cluster)
             left = {path.stem.removeprefix(_MODEL_FILE) for path in (out / tenant_folder(cluster, tenant)).glob(f"{_MODEL_FILE}*.yaml")}
             for model in left - facts.models.keys() - set(platform.removed_models(tenant, cluster)):
                 models.setdefault((tenant, model), []).append(cluster)
     return [
         *(_finding(platform, tenant, ", ".join(clusters)) for tenant, clusters in sorted(living.items())),
         *(_model_finding(tenant, model, ", ".join(clusters)) for (tenant, model), clusters in sorted(models.items())),
+        *(_move(platform.tenants[tenant], before, ", ".join(clusters)) for (tenant, before), clusters in sorted(moved.items())),
     ]
 
 
@@ -46,6 +54,12 @@ def _model_finding(tenant: str, model: str, clusters: str) -> Finding:
     problem = f"it would vanish from Git for {clusters}, and run on: no model is deleted without a tombstone"
     remedy = f"put it back and run `tidegate model remove {tenant}/{model}`, or list it in models of {tombstone_source(tenant)}"
     return Finding(tenant_source(tenant), f"models.{model}", MODEL_RULE, problem, remedy)
+
+
+def _move(tenant: Tenant, before: str, clusters: str) -> Finding:
+    problem = f"the tenant lives in {before} in {clusters}, and its models there would run on with nobody to look after them"
+    remedy = f"set {before}, or remove the tenant (`tidegate tenant remove {tenant.name}`) and add it under another name"
+    return Finding(tenant_source(tenant.name), "namespace", MOVE_RULE, problem, remedy, tenant.namespace_name)
 
 
 def _finding(platform: Platform, tenant: str, clusters: str) -> Finding:
@@ -63,15 +77,24 @@ def _finding(platform: Platform, tenant: str, clusters: str) -> Finding:
 
 def _living(folder: Path) -> Iterator[str]:
     """The tenants whose Application in `folder` is not one that deletes them."""
-    prefix = f"application-{names.tenant_application('')}"
-    for path in folder.glob(f"{prefix}*.yaml"):
-        if not _is_removal(path):
-            yield path.stem.removeprefix(prefix)
+    for path in folder.glob(f"{_PREFIX}*.yaml"):
+        if names.ANNOTATION_DELETION_APPROVED not in _part(path, "metadata", "annotations"):
+            yield path.stem.removeprefix(_PREFIX)
 
 
-def _is_removal(path: Path) -> bool:
+def _namespace(path: Path) -> str | None:
+    """Where the Application in the file applies its tenant's models; None for one that deletes them, and for none."""
+    if not path.exists() or names.ANNOTATION_DELETION_APPROVED in _part(path, "metadata", "annotations"):
+        return None
+    return _part(path, "spec", "destination").get("namespace")
+
+
+def _part(path: Path, *keys: str) -> dict[str, str]:
+    """A part of the object in the file; empty when the file is not what we wrote: whoever changed it has removed and moved nobody."""
     try:
-        metadata = cast("dict[str, dict[str, str]]", parse(path.read_text(encoding="utf-8")).get("metadata") or {})
-        return names.ANNOTATION_DELETION_APPROVED in (metadata.get("annotations") or {})
-    except (ValueError, AttributeError):  # not what we wrote: whoever changed it has removed nobody
-        return False
+        found = parse(path.read_text(encoding="utf-8"))
+        for key in keys:
+            found = cast("dict[str, dict[str, object]]", found)[key]
+        return cast("dict[str, str]", dict(found))
+    except (ValueError, KeyError, TypeError):
+        return {}

@@ -142,6 +142,7 @@ BAD: dict[str, Callable[[Forge], bytes]] = {
     "tenant-with-nul": lambda forge: forge.bearer(forge.token(tenant="fraud\0")),
     "tenant-with-space": lambda forge: forge.bearer(forge.token(tenant="fraud ")),
     "tenant-in-look-alike-letters": lambda forge: forge.bearer(forge.token(tenant="fr\N{CYRILLIC SMALL LETTER A}ud")),
+    "tenant-in-array": lambda forge: forge.bearer(forge.token(tenant=["fraud"])),
     "tenant-in-nested-arrays": lambda forge: forge.bearer(forge.token(tenant=[["fraud"]])),
     "tenant-as-object": lambda forge: forge.bearer(forge.token(tenant={"fraud": "fraud"})),
     "wrong-subject": lambda forge: forge.bearer(forge.token(sub="somebody-else")),
@@ -204,6 +205,7 @@ BAD: dict[str, Callable[[Forge], bytes]] = {
     "absolute-form-of-another-host": lambda forge: forge.bearer(forge.token(), target=f"https://{forge.other_host}{forge.path}"),
     "two-hosts": lambda forge: forge.bearer(forge.token(), headers=[("Host", forge.other_host)]),
     "forwarded-host": lambda forge: forge.request(headers=[("X-Forwarded-Host", forge.host)], host=forge.other_host),
+    "user-agent-of-kubelet": lambda forge: forge.request(f"Bearer {forge.token()}", headers=[("User-Agent", "kube-probe/1.36")]),
     # No token, and a path that might be read in two ways.
     **{
         f"path-{name}": (lambda forge, path=path: forge.request(path=path.replace("{path}", forge.path)))
@@ -233,13 +235,13 @@ _UNAUTHENTICATED = (
 
 _WITHOUT = (
     "no-header", "empty-header", "bearer-of-nothing", "basic", "bearer-in-small-letters", "without-the-word-bearer", "in-a-cookie",
-    "in-the-query", "forwarded-host", "path-dots", "path-encoded-dots", "path-fragment", "no-subject",
+    "in-the-query", "forwarded-host", "path-dots", "path-encoded-dots", "path-fragment",
 )  # fmt: skip
-"""No token is found where tokens are, or none with a subject."""
+"""No token is found where tokens are."""
 
 _FOR_SOMEBODY_ELSE = ("wrong-audience", "no-audience")
 _UNSERVED = ("path-semicolon", "path-double-slash", "path-backslash")
-_MALFORMED = ("nul-inside", "line-break-inside", "path-encoded-slash", "path-nul")
+_MALFORMED = ("nul-inside", "line-break-inside", "path-encoded-slash", "path-nul", "user-agent-of-kubelet")
 
 STATUS = (
     dict.fromkeys(BAD, 403)

@@ -187,9 +187,10 @@ def upstream(name: str, found: list[int], settings: Settings) -> dict[str, objec
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def token(subject: str, tenant: str = "fraud") -> str:
+def token(subject: str | None, tenant: str = "fraud") -> str:
     """What the edge believes."""
-    return jwt.encode({"iss": _ISSUER, "sub": subject, "tenant": tenant, "exp": time.time() + 600}, _KEY, algorithm="RS256")
+    claims = {"iss": _ISSUER, "tenant": tenant, "exp": time.time() + 600, **({"sub": subject} if subject else {})}
+    return jwt.encode(claims, _KEY, algorithm="RS256")
 
 
 def _tokens() -> dict[str, object]:
@@ -197,6 +198,7 @@ def _tokens() -> dict[str, object]:
     provider = {
         "issuer": _ISSUER,
         "local_jwks": {"inline_string": json.dumps(keys)},
+        "payload_in_metadata": "payload",
         "claim_to_headers": [
             {"header_name": names.HEADER_SUBJECT, "claim_name": "sub"},
             {"header_name": names.HEADER_TENANT, "claim_name": "tenant"},
@@ -218,8 +220,12 @@ def _tokens() -> dict[str, object]:
 
 def _denial() -> dict[str, object]:
     served = {"url_path": {"path": {"suffix": "/infer"}}}
-    rule = {"permissions": [{"not_rule": served}], "principals": [{"any": True}]}
-    return rbac("DENY", {f"ns[{names.NAMESPACE_EDGE}]-policy[{paths.POLICY}]-rule[0]": rule})
+    kubelet = {"header": {"name": "user-agent", "string_match": {"prefix": paths.KUBELET}}}
+    refused = {
+        paths.POLICY: {"permissions": [{"not_rule": served}], "principals": [{"any": True}]},
+        paths.USER_AGENT_POLICY: {"permissions": [{"any": True}], "principals": [kubelet]},
+    }
+    return rbac("DENY", {f"ns[{names.NAMESPACE_EDGE}]-policy[{name}]-rule[0]": rule for name, rule in refused.items()})
 
 
 def _admission() -> dict[str, object]:

@@ -50,6 +50,8 @@ REFUSED: dict[str, tuple[bytes, int, str, dict[str, str]]] = {
     ),
     "forged header, no token": (request(PATH, "x-tidegate-subject: card-authorisation"), 401, "no_token", {}),
     "another caller": (request(PATH, f"Authorization: Bearer {token('somebody')}"), 403, "not_admitted", {}),
+    "no subject": (request(PATH, f"Authorization: Bearer {token(None)}"), 403, "not_admitted", {}),
+    "kubelet": (request(PATH, CALLER, "User-Agent: kube-probe/1.36"), 400, "reserved_user_agent", {}),
     "path not served": (request("/scorer/v2/repository/models/scorer/unload", CALLER), 404, "path_not_served", {}),
     "no such model": (request("/nothing/v2/models/nothing/infer", CALLER), 404, "model_not_found", {}),
     "another protocol": (request(PATH, CALLER, "Upgrade: irc", "Connection: Upgrade"), 400, "upgrade_refused", {}),

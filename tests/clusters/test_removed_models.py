@@ -79,9 +79,11 @@ def test_tombstone_lets_argo_cd_delete_that_model_alone(checkout: Path, cluster:
     found = application(checkout, cluster)
     assert found["spec"]["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": False}
     # Argo CD looks at once when the source of an Application changes; it does not when its sync policy does.
+    both = {"include": f"{{inferenceservice-*.yaml,inferenceservice-{MODEL}.yaml,inferenceservice-{KEPT}.yaml}}"}
     assert (before, found["spec"]["source"]["directory"]) == (
-        {"include": "inferenceservice-*.yaml"}, {"include": "{inferenceservice-*.yaml}"},
-    )  # fmt: skip
+        both,
+        {"include": f"{{inferenceservice-*.yaml,inferenceservice-{KEPT}.yaml}}"},
+    )
     assert found["metadata"]["annotations"]["tidegate.dev/holds"] == KEPT
     assert "argocd.argoproj.io/deletion-approved" not in found["metadata"]["annotations"]
     rules = [read(checkout, f"{folder}/role-scoring-{name}.yaml")["rules"] for name in ("deploy", "deploy-removal")]
@@ -151,6 +153,17 @@ def test_tombstone_takes_a_tenant_out_of_one_cluster_and_leaves_it_in_the_other(
     assert {path: after.get(path) for path in before} == before
     assert application(checkout, "live-2")["spec"]["source"]["directory"] == {"exclude": "*"}
     assert sorted(path.name for path in (checkout / f"gitops/rendered/live-2/tenants/{TENANT}").iterdir()) == ["removed.txt"]
+
+
+def test_living_tenant_whose_namespace_moves_is_refused(checkout: Path) -> None:
+    file = checkout / "gitops" / "tenants" / f"{TENANT}.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "namespace: tenant-moved\n", encoding="utf-8")
+    expected = (
+        "gitops/tenants/scoring.yaml: namespace = tenant-moved: the tenant lives in tenant-scoring in live-1, live-2, and its models there "
+        "would run on with nobody to look after them; set tenant-scoring, or remove the tenant (`tidegate tenant remove scoring`) and add it "
+        "under another name [tenant-namespace-moved]"
+    )
+    assert refusal(checkout) == [expected]
 
 
 # --- files that are cut short ---

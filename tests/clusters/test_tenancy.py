@@ -93,6 +93,7 @@ def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
         "when": [
             {"key": "request.auth.claims[sub]", "values": ["card-authorisation"]},
             {"key": "request.auth.claims[tenant]", "values": ["fraud"]},
+            {"key": "request.headers[x-tidegate-tenant]", "values": ["fraud"]},
         ],
     }
     assert set(by_tenant) == set(TENANTS)

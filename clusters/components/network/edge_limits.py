@@ -68,7 +68,22 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
         yield admission
     if tenants:
         yield _paths_served(tenants)
+        yield _reserved_user_agents()
         yield from rate_limits.objects(cluster, tenants)
+
+
+def _reserved_user_agents() -> AuthorizationPolicy:
+    """Refuses callers that call themselves kubelet: Knative answers those itself, and the model never sees what they ask."""
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata(paths.USER_AGENT_POLICY),
+        "spec": {
+            "targetRefs": [_EDGE],
+            "action": "DENY",
+            "rules": [{"when": [{"key": "request.headers[User-Agent]", "values": [f"{paths.KUBELET}*"]}]}],
+        },
+    }
 
 
 def _paths_served(tenants: Sequence[Tenant]) -> AuthorizationPolicy:
@@ -110,11 +125,16 @@ def _admission(cluster: Cluster, tenant: Tenant, admitted: Sequence[str], reache
     operation: Operation = {"hosts": [one for host in hosts(cluster, tenant) for one in (host, f"{host}:*")]}
     if reached:
         operation["paths"] = reached
-    claims = {"sub": list(admitted), issuer.tenant_claim: [tenant.name]}
+    asked = {
+        "request.auth.claims[sub]": list(admitted),
+        f"request.auth.claims[{issuer.tenant_claim}]": [tenant.name],
+        # A claim that is a list fits with one of its parts, but is not written as a header, by which the rate limits find their buckets.
+        f"request.headers[{names.HEADER_TENANT}]": [tenant.name],
+    }
     return {
         "from": [{"source": {"requestPrincipals": [f"{issuer.issuer}/*"]}}],
         "to": [{"operation": operation}],
-        "when": [{"key": f"request.auth.claims[{claim}]", "values": values} for claim, values in claims.items()],
+        "when": [{"key": key, "values": values} for key, values in asked.items()],
     }
 
 

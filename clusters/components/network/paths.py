@@ -1,4 +1,4 @@
-"""Which paths of a model server anybody may call: what the protocols of inference ask for, and nothing that manages the server.
+"""What of a model server anybody may call: the paths that the protocols of inference ask for, and nothing that manages the server.
 
 Model servers load and unload models, change settings and show documentation at paths beside those, and know no callers.
 """
@@ -12,6 +12,10 @@ from tidegate.facts.models.served_model import ServedModel
 
 POLICY = "served-paths"
 """The AuthorizationPolicies that refuse other paths; by it, Envoy's words tell such a refusal from another (`replies`)."""
+
+USER_AGENT_POLICY = "reserved-user-agents"
+KUBELET = "kube-probe/"
+"""How kubelet's `User-Agent` begins. Knative takes it for a probe, at whatever path, and answers without the model."""
 
 _V1 = ("v1/models", "v1/models/{*}")
 """The second one is the model's state, and with `:predict` and `:explain` behind the name its answers."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clusters.components.network import paths, rate_limits
-from tidegate.facts import names
 
 RETRY_SECONDS = 2
 """What a caller is asked to wait after 503: a pod that ended is replaced by a warm one, or its readiness is seen, in about that time."""
@@ -44,6 +43,8 @@ def _details(beginning: str) -> str:
 
 _REFUSED = _details("rbac_access_denied")
 
+_JWT_FILTER = "envoy.filters.http.jwt_authn"
+
 _BAD_TOKEN = Reply(
     "invalid_token", "the token is not valid: its signature, issuer, audience or time", _details("jwt_authn_access_denied"), 401,
     (("WWW-Authenticate", f'{_REALM}, error="invalid_token"'),),
@@ -53,11 +54,16 @@ _PATH = Reply(
     "path_not_served", "no model answers at this path", f"{_REFUSED} && response.code_details.contains('policy[{paths.POLICY}')", 404
 )
 
-_NO_TOKEN = Reply(
-    "no_token", "send a token of the tenant's caller as Authorization: Bearer", f"{_REFUSED} && !('{names.HEADER_SUBJECT}' in request.headers)",
-    401, (("WWW-Authenticate", _REALM),),
+_USER_AGENT = Reply(
+    "reserved_user_agent", f"the User-Agent begins with {paths.KUBELET}, which is kubelet's: send another",
+    f"{_REFUSED} && response.code_details.contains('policy[{paths.USER_AGENT_POLICY}')", 400,
 )  # fmt: skip
-"""Told by the header that the token check writes, and takes from whoever else sends it: it removes the token itself."""
+
+_NO_TOKEN = Reply(
+    "no_token", "send a token of the tenant's caller as Authorization: Bearer",
+    f"{_REFUSED} && !('{_JWT_FILTER}' in metadata.filter_metadata)", 401, (("WWW-Authenticate", _REALM),),
+)  # fmt: skip
+"""Told by what the token check notes of a valid token: the token itself it removes, and not every token has the claims that it writes."""
 
 _ADMISSION = Reply("not_admitted", "the caller is not among those of this tenant", _REFUSED, 403)
 
@@ -100,7 +106,7 @@ _OF_EVERY_GATEWAY = (
 )  # fmt: skip
 
 
-EDGE = (_BAD_TOKEN, _PATH, _NO_TOKEN, _ADMISSION, *_RATES, _RESET, *_OF_EVERY_GATEWAY)
+EDGE = (_BAD_TOKEN, _PATH, _USER_AGENT, _NO_TOKEN, _ADMISSION, *_RATES, _RESET, *_OF_EVERY_GATEWAY)
 LOCAL_GATEWAY = (_PATH, _ADMISSION, *_OF_EVERY_GATEWAY)
 """What each answers itself; callers of the local gateway have certificates and no tokens."""
 

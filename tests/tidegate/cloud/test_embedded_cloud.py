@@ -26,7 +26,7 @@ from tidegate.cloud.account import Account
 from tidegate.cloud.state import StateStore, stores
 from tidegate.cloud.toolchain import terraform_environment
 from tidegate.embedded import edge_addresses, emulator
-from tidegate.errors import ToolError
+from tidegate.errors import CloudError, ToolError
 from tidegate.facts import inventory
 
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
@@ -228,6 +228,30 @@ def test_each_failover_name_leads_to_the_edge_of_the_region_that_is_well(standin
         checks = [one["HealthCheckConfig"].get("FullyQualifiedDomainName") for one in api.list_health_checks()["HealthChecks"]]
         assert cluster.domain in checks
         assert resolver.address(cluster.domain, region) == addresses[region]
+
+
+def test_of_two_zones_of_one_name_the_public_one_is_written_and_two_public_ones_are_refused(standing: Standing) -> None:
+    clusters = inventory.load(standing.checkout.root).clusters
+    api = standing.account.in_region(clusters["live-1"].region).route53
+    (ours,) = api.list_hosted_zones()["HostedZones"]
+
+    def write_beside(made: str) -> None:
+        try:
+            edge_addresses.write(standing.account, clusters, {"live-1": "172.31.250.11"})
+            assert len(api.list_resource_record_sets(HostedZoneId=made)["ResourceRecordSets"]) <= 2, "NS and SOA alone"
+        finally:
+            api.delete_hosted_zone(Id=made)
+
+    private = api.create_hosted_zone(
+        Name=ours["Name"], CallerReference="private", HostedZoneConfig={"PrivateZone": True},
+        VPC={"VPCRegion": "eu-central-1", "VPCId": "vpc-0123456789abcdef0"},
+    )  # fmt: skip
+    write_beside(private["HostedZone"]["Id"])
+    public = api.create_hosted_zone(Name=ours["Name"], CallerReference="public")
+    with pytest.raises(
+        CloudError, match=r"models\.example\.com: there are 2 public zones of this name, .*: delete those that no stack made"
+    ):
+        write_beside(public["HostedZone"]["Id"])
 
 
 def test_terraform_wants_no_change_after_an_apply(standing: Standing) -> None:
