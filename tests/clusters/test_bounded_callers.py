@@ -87,6 +87,25 @@ def test_what_is_beyond_a_models_limit_is_refused_at_once_and_the_rest_is_answer
     assert took < 1, "it waited instead"
 
 
+def test_who_cancels_many_requests_ends_nobody_elses(tmp_path: Path, platform: Platform) -> None:
+    """Envoy closes a connection onwards of which most streams were reset, so no two requests may share one."""
+    Behind.held = threading.Event()
+    with running(tmp_path, changed(platform, in_flight_per_model=1000), limit=2000) as port, ThreadPoolExecutor(5) as threads:
+        others = [threads.submit(exchange, port, request(PATH, OTHER)) for _ in range(5)]
+        deadline = time.monotonic() + 10
+        while Behind.asked < 5 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for number in range(300):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                connection.sendall(request(PATH, CALLER))
+                while Behind.asked < 6 + number and time.monotonic() < deadline:
+                    time.sleep(0.001)
+        asked = Behind.asked
+        Behind.held.set()
+        statuses = [answered(one.result())[0] for one in others]
+    assert (asked, statuses) == (305, [200] * 5)
+
+
 def test_server_sees_no_request_whose_body_is_still_arriving(edge: int) -> None:
     """So Knative's autoscaler, which counts what reaches a pod, does not count it either."""
     whole = request(PATH, CALLER, body="x" * 1000)
