@@ -31,12 +31,12 @@ _HEADERS_KIB, _HEADERS = 160, 200
 """What is taken from the edge: more than callers may send it (60 KiB, 100), because it adds some of its own and keeps the path twice. A
 request that were too large only here would be reset, and look as one that the gateway has no memory for."""
 
-_IGNORED_UPGRADES: list[dict[str, object]] = [
-    # Apache HttpClient offers TLS, curl HTTP/2, load balancers' checks sometimes WebSocket; a model answers none of them differently.
+IGNORED_UPGRADES: list[dict[str, object]] = [
     {"prefix": "TLS/", "ignore_case": True},
     {"prefix": "HTTP/", "ignore_case": True},
     {"exact": "websocket", "ignore_case": True},
 ]
+"""Apache HttpClient offers TLS, curl HTTP/2, load balancers' checks sometimes WebSocket; a model answers none of them differently."""
 
 
 _OF_KNATIVE = ("k-kubelet-probe", "k-network-probe", "k-network-hash", "k-proxy-request", "k-original-host")
@@ -66,7 +66,7 @@ def _edge(cluster: Cluster) -> dict[str, object]:
         "http_protocol_options": {
             "accept_http_10": True,
             "default_host_for_http_10": cluster.domain,
-            "ignore_http_11_upgrade": _IGNORED_UPGRADES,
+            "ignore_http_11_upgrade": IGNORED_UPGRADES,
         },
         "request_headers_timeout": f"{HEADERS_SECONDS}s",
         "request_timeout": f"{BODY_SECONDS}s",
