@@ -29,6 +29,9 @@ CLUSTER = "live-1"
 ROUNDS, PAIRS = 5, 200
 """Pairs of each kind in a round; its p99 then stands on the four slowest of both kinds."""
 
+QUOTA, SERVICE = "tenants/credit/resourcequota-quota", "tenants/credit/inferenceservice-decision"
+"""Objects of the rendered tree."""
+
 GOAL_SECONDS = 0.005
 """What admission may add to the p99 of a create (issue 5, acceptance 7)."""
 
@@ -92,7 +95,7 @@ def _furnished(folder: Path, tree: Mapping[str, dict[str, Any]]) -> Generator[Ap
     folder.mkdir(parents=True)
     with running_api_server(folder) as api:
         furnish(api, tree)
-        quota = tree["credit/resourcequota-quota"]
+        quota = tree[QUOTA]
         plenty = {**quota, "spec": {"hard": dict.fromkeys(quota["spec"]["hard"], str(10**15))}}
         api.must_apply(plenty)
         with_status(api, plenty)
@@ -102,7 +105,7 @@ def _furnished(folder: Path, tree: Mapping[str, dict[str, Any]]) -> Generator[Ap
 def _creates(api: ApiServer, tree: Mapping[str, dict[str, Any]], number: int) -> list[float]:
     pod = object_of(Case(base="pod"), tree)
     pod["metadata"]["name"] = f"pod-{number}"
-    service = object_of(Case(base="credit/inferenceservice-decision"), tree)
+    service = object_of(Case(base=SERVICE), tree)
     took: list[float] = []
     for manifest in (pod, service):
         answer = api.create(manifest)
