@@ -1,8 +1,10 @@
-"""Files of the checkout are written whole or not at all, and an error names the file."""
+"""Files and folders appear whole or not at all, and an error names the file."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +52,23 @@ def staged(files: Mapping[Path, bytes]) -> Generator[Callable[[], None]]:
             for folder in reversed(made):
                 with suppress(OSError):  # somebody uses it
                     folder.rmdir()
+
+
+@contextmanager
+def folder_in_the_making(folder: Path) -> Generator[Path]:
+    """An empty folder beside `folder`, which gets its name at the end of the block. When somebody else was faster, theirs stays."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
+    try:
+        yield unfinished
+        os.sync()  # before it gets its name: a power cut would leave empty files that nobody checks
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _make_folder(folder: Path) -> list[Path]:

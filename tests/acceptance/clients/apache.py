@@ -7,7 +7,6 @@ and took 130 s where this took 30 (2026-11-30). None of the jars has anything th
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from tests.root import ROOT
 from tidegate import tools
 from tidegate.checkout import cache_folder
 from tidegate.embedded.digest import key_of
+from tidegate.tools import files
 
 LOCK = ROOT / "locks/clients.jars"
 PROGRAM = Path(__file__).with_name("Ask.java")
@@ -56,19 +56,11 @@ def jars_folder() -> Path:
     if folder.is_dir():
         return folder
     wanted = {jar: digest for jar, _, digest in (line.partition(" --hash=sha256:") for line in text.splitlines())}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
-    try:
+    with files.folder_in_the_making(folder) as unfinished:
         for jar, path in _fetched(unfinished, list(wanted)):
             _refuse_another(jar, _digest(path), wanted[jar])
             path.rename(unfinished / path.name)
         shutil.rmtree(unfinished / _REPOSITORY)
-        os.sync()  # before it gets its name: a power cut would leave empty files that nobody checks
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if not folder.is_dir():  # otherwise somebody else was faster
-            raise
     return folder
 
 

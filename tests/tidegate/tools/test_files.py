@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.tools.files import staged, write_whole
+from tidegate.tools.files import folder_in_the_making, staged, write_whole
 
 
 def full(*_: object) -> int:
@@ -47,3 +47,23 @@ def test_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     write_whole(tmp_path / "link", b"y")
     assert not (tmp_path / "link").is_symlink()
     assert (tmp_path / "aim").read_bytes() == b"x"
+
+
+def test_folder_appears_at_the_end_of_the_block_and_not_at_all_when_it_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "made"
+    with pytest.raises(FileNotFoundError), folder_in_the_making(folder) as unfinished:
+        (unfinished / "no-such-folder" / "half").touch()
+    assert list(folder.parent.iterdir()) == []
+    with folder_in_the_making(folder) as unfinished:
+        (unfinished / "whole").touch()
+        assert not folder.exists()
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["cache", "cache/made", "cache/made/whole"]
+
+
+def test_folder_of_whoever_was_faster_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    with folder_in_the_making(folder) as unfinished:
+        (unfinished / "ours").touch()
+        folder.mkdir()
+        (folder / "theirs").touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["made", "made/theirs"]

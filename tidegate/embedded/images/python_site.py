@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from tidegate import tools
 from tidegate.checkout import Checkout, cache_folder
 from tidegate.embedded.digest import key_of
 from tidegate.errors import Finding, InventoryError, ToolError
+from tidegate.tools import files
 
 RECIPE = 1
 """To be raised when the same lock shall give another folder than before."""
@@ -40,20 +39,12 @@ def site_folder(checkout: Checkout, lock: str, on_progress: Callable[[str], None
     folder = cache_folder() / "images" / "sites" / key_of_lock(checkout, lock)
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
-    try:
+    with files.folder_in_the_making(folder) as unfinished:
         on_progress(f"installing the packages of {lock}")
         _install(checkout, lock, unfinished)
         _remove_traces(unfinished)
         on_progress(f"compiling the packages of {lock}")
         _compile(checkout, unfinished)
-        os.sync()  # before it gets its name: a power cut would leave empty files that nobody checks
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if not folder.is_dir():  # otherwise somebody else was faster
-            raise
     return folder
 
 
