@@ -84,8 +84,9 @@ def test_local_gateway_lets_a_tenants_hosts_to_itself_its_callers_and_the_edge(s
 
 
 def test_callers_sidecars_ignore_the_offers_that_the_edge_ignores(select: Select) -> None:
-    (found,) = select("live-1/platform/mesh", "EnvoyFilter", "ignored-upgrades")
-    assert (found["metadata"]["namespace"], found["spec"].keys()) == ("istio-system", {"configPatches"}), "for the whole mesh"
+    (found,) = select("live-1/tenants/fraud", "EnvoyFilter", "ignored-upgrades")
+    assert (found["metadata"]["namespace"], found["spec"].keys()) == ("tenant-fraud", {"configPatches"}), "for all its pods"
+    assert select("live-1/platform/mesh", "EnvoyFilter", "ignored-upgrades") == [], "Knative's activator would lose its autoscaler"
     (ours,) = found["spec"]["configPatches"]
     assert ours["match"]["context"] == "SIDECAR_OUTBOUND"
     (edge,) = select("live-1/platform/edge", "EnvoyFilter", "http-protocol")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from clusters.components.network import envoy_filters, http_protocol, ingress_probes, paths, request_log
+from clusters.components.network import ingress_probes, paths, request_log
 from clusters.components.network.gateways import target
 from clusters.components.network.isolation import gateway_principal, tenant_hosts
 from clusters.components.network.neighbours import callers_of
 from clusters.components.network.shares import shares
 from clusters.objects import LabelSelector, Metadata
-from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, EnvoyFilter, Operation, PeerAuthentication, Rule
+from clusters.objects.istio import AuthorizationPolicy, AuthorizationPolicySpec, Condition, Operation, PeerAuthentication, Rule
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.platform import Platform
@@ -40,7 +40,6 @@ def objects(platform: Platform, cluster: Cluster) -> Iterator[Manifest]:
     yield _policy("allow-nothing", names.NAMESPACE_MESH, {})
     yield _refusals()
     yield _requests()
-    yield _ignored_upgrades()
     gateway = target(names.GATEWAY_LOCAL)
     for name, rules in shares("local-gateway", _local_gateway_rules(platform, cluster)):
         yield _policy(name, names.NAMESPACE_EDGE, {"targetRefs": [gateway], "action": "ALLOW", "rules": rules})
@@ -147,19 +146,6 @@ def _requests() -> Manifest:
         "kind": "Telemetry",
         "metadata": _metadata("requests", names.NAMESPACE_EDGE),
         "spec": {"targetRefs": [target(names.GATEWAY_EDGE)], "accessLogging": [{"providers": [{"name": request_log.NAME}]}]},
-    }
-
-
-def _ignored_upgrades() -> EnvoyFilter:
-    """Callers in the mesh meet their own sidecar first, which would refuse what the edge ignores."""
-    ignored = envoy_filters.connection_manager(
-        {"http_protocol_options": {"ignore_http_11_upgrade": http_protocol.IGNORED_UPGRADES}}, context="SIDECAR_OUTBOUND"
-    )
-    return {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "EnvoyFilter",
-        "metadata": _metadata("ignored-upgrades", names.NAMESPACE_MESH),
-        "spec": {"configPatches": [ignored]},
     }
 
 
