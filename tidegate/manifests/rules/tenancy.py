@@ -26,6 +26,7 @@ _TENANT_KINDS = {
     "": {"ConfigMap", "LimitRange", "Namespace", "ResourceQuota", "Service", "ServiceAccount"},
     "gateway.networking.k8s.io": {"ReferenceGrant"},
     "monitoring.coreos.com": {"PodMonitor"},
+    "networking.istio.io": {"EnvoyFilter"},  # reaches the proxies of its own namespace alone
     "networking.k8s.io": {"NetworkPolicy"},
     "policy": {"PodDisruptionBudget"},
     "rbac.authorization.k8s.io": {"Role", "RoleBinding"},
