@@ -7,10 +7,14 @@ from typing import Any, cast
 
 import pytest
 
+from clusters import cluster_tree
 from clusters.components.network import body_limits
 from tidegate.facts.models.body import default_mib
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
+from tidegate.manifests.placed import Placed
+from tidegate.manifests.schemas import SchemaSet
+from tidegate.manifests.validate import judge
 
 BUFFER = "envoy.filters.http.buffer"
 MIB = 1 << 20
@@ -57,9 +61,19 @@ def test_own_limit_holds_between_a_transformer_and_its_predictor(platform: Platf
     assert hosts == {"decision-predictor", "decision-transformer", "decision-explainer"}
 
 
+STANDARD = {"scaling": {"mode": "standard", "min_replicas": 1, "max_replicas": 2}, "rollout": {"strategy": "pinned"}}
+
+
+def test_what_standard_mode_renders_fits_its_schemas_and_our_rules(platform: Platform, schemas: SchemaSet) -> None:
+    standard = changed(platform, **STANDARD)
+    tenant = standard.tenants["fraud"]
+    rendered = list(cluster_tree.tenant_objects(standard, standard.clusters["live-1"], tenant))
+    assert "scorer-body-limit" in {one["metadata"]["name"] for one in cast("list[Any]", rendered)}
+    assert [str(found) for one in rendered for found in judge(Placed("tenant", one, tenant.namespace_name), schemas)] == []
+
+
 def test_standard_mode_is_limited_at_its_own_pods(platform: Platform) -> None:
-    scaling = {"mode": "standard", "min_replicas": 1, "max_replicas": 2}
-    standard = changed(platform, scaling=scaling, rollout={"strategy": "pinned"}, max_body_mib=2)
+    standard = changed(platform, **STANDARD, max_body_mib=2)
     assert len(patches(standard)) == 1
     (limit,) = cast("list[Any]", list(body_limits.guard_rails(standard.tenants["fraud"])))
     assert limit["metadata"]["namespace"] == "tenant-fraud"
