@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clusters.components.network import http_protocol
 from tests.clusters.edge_proxies import CONTINUE, HOST, Behind, exchange, running, token
 from tests.clusters.edge_requests import CALLER, PATH, after_continue, answered, request
 from tests.root import ROOT
@@ -68,6 +69,17 @@ def test_refusal_has_one_form(edge: int, case: str) -> None:
     assert body["request_id"] == headers["x-request-id"]
     assert headers["content-type"] == "application/json"
     assert told.items() <= headers.items()
+
+
+def test_headers_are_refused_here_before_a_later_hop_breaks_off(edge: int) -> None:
+    many = [f"x-{number}: 1" for number in range(http_protocol.HEADERS)]
+    large = "x" * (http_protocol.HEADERS_KIB << 10)
+    for fits, beyond in ((many[:-10], many), ([f"x-large: {large[:-1000]}"], [f"x-large: {large}"])):
+        assert answered(exchange(edge, request(PATH, CALLER, *fits)))[0] == 200
+        status, _, body = answered(exchange(edge, request(PATH, CALLER, *beyond)))
+        assert (status, body["reason"]) == (431, "headers_too_large")
+        assert f"more than {http_protocol.HEADERS} headers" in body["message"]
+        assert f"larger than {http_protocol.HEADERS_KIB} KiB" in body["message"]
 
 
 def test_openai_clients_get_their_own_form(edge: int) -> None:

@@ -28,9 +28,13 @@ BODY_SECONDS = 60
 WINDOW_BYTES = 1 << 18
 """What may be under way of one body between the gateways and lie in memory unread; Envoy's own 16 MiB are for long ways."""
 
-_HEADERS_KIB, _HEADERS = 160, 200
-"""What is taken from the edge: more than callers may send it (60 KiB, 100), because it adds some of its own and keeps the path twice. A
-request that were too large only here would be reset, and look as one that the gateway has no memory for."""
+HEADERS_KIB, HEADERS = 12, 80
+"""What callers may send: less than what every hop takes, because the gateways add some fifteen headers of their own and keep the path twice.
+Uvicorn, under MLServer and vLLM, breaks off somewhere above 16 KiB, and a pod's sidecar takes 100 headers, with words of its own."""
+
+_LOCAL_HEADERS_KIB, _LOCAL_HEADERS = 160, 200
+"""What is taken from the edge: far more than that. A request that were too large only here would be reset, and look as one that the gateway
+has no memory for."""
 
 _IGNORED_UPGRADES: list[dict[str, object]] = [
     {"prefix": "TLS/", "ignore_case": True},
@@ -73,7 +77,7 @@ def guard_rails(tenant: Tenant) -> Iterator[EnvoyFilter]:
 _HTTP2: dict[str, object] = {"initial_stream_window_size": WINDOW_BYTES, "initial_connection_window_size": WINDOW_BYTES}
 _TOWARDS_LOCAL: dict[str, object] = {
     "explicit_http_config": {"http2_protocol_options": {**_HTTP2, "max_concurrent_streams": 1}},
-    "common_http_protocol_options": {"max_headers_count": _HEADERS},
+    "common_http_protocol_options": {"max_headers_count": _LOCAL_HEADERS},
 }
 
 
@@ -87,6 +91,8 @@ def _edge(cluster: Cluster) -> dict[str, object]:
             "default_host_for_http_10": cluster.domain,
             "ignore_http_11_upgrade": _IGNORED_UPGRADES,
         },
+        "max_request_headers_kb": HEADERS_KIB,
+        "common_http_protocol_options": {"max_headers_count": HEADERS},
         "request_headers_timeout": f"{HEADERS_SECONDS}s",
         "request_timeout": f"{BODY_SECONDS}s",
         # Envoy gives every request a new id here; a caller's own is kept beside it. What a caller sends under the name is removed first.
@@ -101,8 +107,8 @@ def _local() -> dict[str, object]:
         # The edge's id, so that an answer, its line in each log and the pod name one request alike.
         "preserve_external_request_id": True,
         "http2_protocol_options": _HTTP2,
-        "max_request_headers_kb": _HEADERS_KIB,
-        "common_http_protocol_options": {"max_headers_count": _HEADERS},
+        "max_request_headers_kb": _LOCAL_HEADERS_KIB,
+        "common_http_protocol_options": {"max_headers_count": _LOCAL_HEADERS},
         # Callers in the mesh do not pass the edge, and this gateway keeps a body until it is whole.
         "request_timeout": f"{BODY_SECONDS}s",
         "always_set_request_id_in_response": True,

@@ -93,7 +93,7 @@ _OF_EVERY_GATEWAY = (
     Reply("body_too_large", "the body is larger than this model takes", "response.code_details == 'request_payload_too_large'", 413),
     Reply("model_not_found", "no model has this name at this host", "response.code_details == 'route_not_found'", 404),
     Reply("upgrade_refused", "the connection cannot become another protocol", "response.code_details == 'upgrade_failed'", 400),
-    Reply("headers_too_large", "there are more than 100 headers, or they are larger than 60 KiB", "response.code == 431"),
+    Reply("headers_too_large", "there are more than 80 headers, or they are larger than 12 KiB", "response.code == 431"),
     Reply("request_timeout", "the request did not arrive in time", "response.code == 408"),
     Reply("model_timeout", "the model did not answer in time", "response.code == 504"),
     Reply("model_busy", "as many requests of this model wait as it may have at once", "response.code_details.contains('{overflow}')", 503,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 
 import pytest
 
+from clusters.components.network import http_protocol
 from tests.acceptance.edge_client import Answer, ask, connect
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running, model_of
 from tidegate.embedded import prediction
@@ -118,6 +120,17 @@ def test_refusals_have_one_form_and_say_what_is_wrong(platform: Running, region:
         assert found["request_id"] == answer.headers["x-request-id"]
         assert answer.headers.get("www-authenticate") == challenge
         assert not [name for name in answer.headers if name.startswith("tidegate-model")], "no model answered"
+
+
+@pytest.mark.parametrize("reference", [KNATIVE, TRANSFORMED, POOL])
+def test_headers_that_the_edge_takes_are_taken_by_every_hop(platform: Running, reference: str) -> None:
+    """Ten times: a server that takes less answers well or not, as the bytes happen to arrive."""
+    many = {f"x-{number}": "1" for number in range(http_protocol.HEADERS - 10)}
+    large = {"x-large": "x" * ((http_protocol.HEADERS_KIB << 10) - 2500)}  # beside them stands the token
+    for headers in [many, large] * 10:
+        time.sleep(0.3)  # the pool's callers may ask five times a second
+        answer = request(platform, "live-2", reference, path_of(platform, reference), headers=headers)
+        assert answer.status == 200, answer.body[:300]
 
 
 @pytest.mark.parametrize("region", REGIONS)
