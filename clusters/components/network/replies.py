@@ -65,7 +65,7 @@ _NO_TOKEN = Reply(
 )  # fmt: skip
 """Told by what the token check notes of a valid token: the token itself it removes, and not every token has the claims that it writes."""
 
-_ADMISSION = Reply("not_admitted", "the caller is not among those of this tenant", _REFUSED, 403)
+_ADMISSION = Reply("not_admitted", "the caller is not among those of a tenant at this host", _REFUSED, 403)
 
 _RATE = "response.code_details == 'local_rate_limited'"
 _AFTER_A_SECOND = (("Retry-After", str(_RATE_SECONDS)),)
@@ -96,13 +96,13 @@ _OF_EVERY_GATEWAY = (
     Reply("headers_too_large", "there are more than 80 headers, or they are larger than 12 KiB", "response.code == 431"),
     Reply("request_timeout", "the request did not arrive in time", "response.code == 408"),
     Reply("model_timeout", "the model did not answer in time", "response.code == 504"),
-    Reply("model_busy", "as many requests of this model wait as it may have at once", "response.code_details.contains('{overflow}')", 503,
+    Reply("model_busy", "the model has as many requests under way as it may have", "response.code_details.contains('{overflow}')", 503,
           (("Retry-After", str(RETRY_SECONDS)),)),
     Reply("model_unavailable", "no replica of the model answers now", "response.code == 503", None, (("Retry-After", str(RETRY_SECONDS)),)),
     Reply("model_failed", "what the model answered cannot be passed on: it is no answer of HTTP, or its headers are too large",
           "response.code == 502"),
     # 501 is Envoy's for a body that is encoded in a way it does not know.
-    Reply("malformed_request", "this is not a request of HTTP", "(response.code == 400 || response.code == 501)", 400),
+    Reply("malformed_request", "this is not a valid HTTP request, or it names no host", "(response.code == 400 || response.code == 501)", 400),
 )  # fmt: skip
 
 
