@@ -39,9 +39,14 @@ def known(folder: Path, facts: Mapping[str, Any]) -> Generator[tuple[int, tools.
         tools.stop_server(process, grace_seconds=2)
 
 
+def drawn_seconds(facts: Mapping[str, Any], requests: int) -> list[float]:
+    """What such a server gives to its first requests, in their order."""
+    return list(islice(known_server.latencies(dict(facts), random.Random(facts.get("seed", 1))), requests))
+
+
 def injected_ms(facts: Mapping[str, Any], requests: int, quantile: float = 0.99) -> float:
     """The quantile of what such a server gave to so many requests: the truth."""
-    drawn = sorted(islice(known_server.latencies(dict(facts), random.Random(facts.get("seed", 1))), requests))
+    drawn = sorted(drawn_seconds(facts, requests))
     return 1000 * drawn[max(0, -int(-requests * quantile // 1) - 1)]
 
 

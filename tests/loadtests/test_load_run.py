@@ -84,7 +84,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         true, _ = stack.enter_context(known(folder, LATENCY))
         frozen, _ = stack.enter_context(known(folder, FROZEN))
         behind_tls, certificate = stack.enter_context(secured(folder))
-        tls: dict[str, Any] = {"url": f"https://model.test:{behind_tls}/secured", "address": f"127.0.0.1:{behind_tls}", "token_file": str(token)}
+        tls: dict[str, Any] = {
+            "url": f"https://model.test:{behind_tls}/secured",
+            "address": f"127.0.0.1:{behind_tls}",
+            "token_file": str(token),
+        }
         endpoints = [
             endpoint("true", true, rate=RATE, seconds=SECONDS),
             endpoint("frozen", frozen, rate=RATE, seconds=SECONDS),
