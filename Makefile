@@ -95,7 +95,7 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 
 # Tests of which `make test` runs a part: the first rounds of seeded trials, for one.
 WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/clusters/workloads/dense_pool/test_pool.py \
-	tests/tidegate/cloud/test_embedded_cloud.py tests/environment
+	tests/tidegate/cloud/test_embedded_cloud.py tests/environment tests/loadtests/test_memory.py
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.
 	$(PYTHON) -m tests.measure.soak.run

@@ -80,9 +80,7 @@ def _note_failure(msg: Message, **_: object) -> None:
 
 
 @events.test_start.add_listener
-def _forget(**_: object) -> None:
-    Run.parts.clear()
-    Run.failed.clear()
+def _begun(**_: object) -> None:
     Run.has_ended = False
 
 
@@ -143,6 +141,12 @@ class NoAnswerShown(Exception):  # noqa: N818 - Locust's table shows the name
 
 class UntilRecorded(LoadTestShape):
     """One `Callers` for each process, until every process has handed over what it recorded, or will not any more."""
+
+    def reset_time(self) -> None:
+        """As Locust does before a run: nothing of an earlier one is left."""
+        Run.parts.clear()
+        Run.failed.clear()
+        super().reset_time()
 
     def tick(self) -> tuple[int, float] | None:
         """As Locust asks each second."""
