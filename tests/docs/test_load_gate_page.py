@@ -36,11 +36,12 @@ def test_numbers_are_those_of_the_program() -> None:
     assert f"proved at {CONFIDENCE * 100:.0f} %" in PLAIN
 
 
-def test_options_of_the_example_are_taken() -> None:
+def test_options_of_the_page_are_taken() -> None:
+    """Those of `tidegate gate load` are looked at where those of every command are (`test_readme`)."""
     ours = {one.option for one in ARGUMENTS}
-    named = set(re.findall(r"--[a-z][a-z-]+", PAGE))
-    assert named - {"--headless", "--processes", "--host"} <= ours
-    assert ours <= named
+    (snippet,) = re.findall(r"^```sh\n(\.venv-loadtests/bin/locust .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"--[a-z][a-z-]+", snippet)) - {"--host"} <= ours
+    assert {one for one in ours if f"`{one}`" not in PAGE and one not in snippet} == set()
 
 
 def test_users_are_one_for_each_protocol() -> None:
