@@ -19,7 +19,7 @@ from tidegate.errors import ToolError, ToolMissingError
 from tidegate.gates.verdict import Outcome, Reason, Verdict
 
 ENVIRONMENT = ".venv-loadtests"
-_START_SECONDS = 60.0
+_START_SECONDS = 90.0
 """For Locust and its processes to start, on a busy machine."""
 
 
@@ -44,7 +44,7 @@ def run(root: Path, plan: Plan, recording: Path | None = None) -> Judged:
             return _invalid(f"{error.filename}: {error.strerror}; free space or name another file")
         command = [
             str(root / ENVIRONMENT / "bin" / "locust"), "-f", str(root / "loadtests" / "locustfile.py"), "--headless", "--only-summary",
-            "--processes", str(plan.processes), "--expect-workers-max-wait", f"{_START_SECONDS * 2 / 3:.0f}", "--plan", str(folder / "plan.json"), "--recording", str(written),
+            "--processes", str(plan.processes), "--expect-workers-max-wait", f"{_START_SECONDS / 2:.0f}", "--plan", str(folder / "plan.json"), "--recording", str(written),
         ]  # fmt: skip
         said: list[str] = []
         limit = plan.seconds * 1.2 + plan.answer_timeout_seconds + _START_SECONDS
