@@ -1,6 +1,6 @@
 """What `tidegate gate load` starts: runs a plan and prints the verdict as JSON. Refusals are lines on stderr.
 
-The options are those of the locustfile, with `--host` and `--processes`.
+The options are those of the locustfile, with `--host`, `--processes` and `--preferred`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ def main() -> int:
         parser.add_argument(argument.option, default=argument.default, help=argument.what)
     parser.add_argument("--host", default="", help="where the model answers")
     parser.add_argument("--processes", type=int, default=1, help="of the generator")
+    parser.add_argument("--preferred", action="store_true", help="let the kernel run the generator before all other work, where it may")
     options = parser.parse_args()
     try:
         plan, out = read_plan(vars(options))
-        judged = run(ROOT, plan.model_copy(update={"processes": options.processes}), out and Path(out).absolute())
+        plan = plan.model_copy(update={"processes": options.processes, "preferred": plan.preferred or options.preferred})
+        judged = run(ROOT, plan, out and Path(out).absolute())
     except Exception as error:  # noqa: BLE001 - the one place where what nobody foresaw becomes an exit code
         sys.stderr.write(f"{lines_of(error)}\n")
         return program_code(error)

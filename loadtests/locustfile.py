@@ -10,7 +10,10 @@ coarser percentiles; the verdict is made of the recording only.
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
+import signal
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,8 +34,17 @@ from tidegate.gates.verdict import Outcome
 
 logger = logging.getLogger("tidegate.loadtests")
 _RECORDED, _FAILED = "tidegate-recorded", "tidegate-failed"
+_PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 15.0
 """For processes to begin and to hand over what they recorded, beside the plan's own time."""
+
+
+def _end_with_parent() -> None:
+    """Processes that Locust starts end when it does. When it is killed they would wait for it for ever, and whoever reads their output, too."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+os.register_at_fork(after_in_child=_end_with_parent)
 
 
 class Run:

@@ -73,6 +73,9 @@ class Plan(Fact):
     seed: Annotated[int, Field(ge=0)] = 1
     answer_timeout_seconds: Seconds = 30.0
     """A request without its whole answer by then has failed."""
+    preferred: bool = False
+    """Whether the kernel is to let the generator run before all other work of its machine, where it may: callers have machines of their own.
+    For a machine that runs what is asked, too."""
     note: str = ""
     """What every verdict of this run has to say beside it, for example that its limits are those of a small machine."""
 

@@ -6,6 +6,7 @@ written for a while. It runs in a process of its own, and prints its port.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import heapq
 import json
@@ -57,6 +58,7 @@ class Server:
     def __init__(self, facts: dict[str, Any]) -> None:
         self.answer, self.next = answer_of(facts), latencies(facts, random.Random(facts.get("seed", 1)))
         self.freezes = [tuple(one) for one in facts.get("freezes", [])]  # seconds after the first request, and for how long
+        self.is_preferred = bool(facts.get("preferred"))  # before all other work of the machine, so that what it gives is what is true
         self.first = 0.0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.listener.setblocking(False)
@@ -69,6 +71,9 @@ class Server:
         self.set_for = 0.0
 
     def run(self) -> None:
+        if self.is_preferred:
+            with contextlib.suppress(PermissionError):
+                os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
         print(self.listener.getsockname()[1], flush=True)  # noqa: T201 - whoever started it reads the port
         while True:
             for number, _ in self.poll.poll():

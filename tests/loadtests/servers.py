@@ -118,7 +118,7 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def slow(self) -> None:
-        time.sleep(1.5)
+        time.sleep(4.5)
         self.reply(WHOLE)
 
     def secured(self) -> None:

@@ -32,6 +32,12 @@ def load(
     ca_file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Certificates to trust instead of the system's.")
     ] = None,
+    preferred: Annotated[
+        bool,
+        typer.Option(
+            "--preferred", help="Let the kernel run the generator before all else of this machine, where what is asked runs, too."
+        ),
+    ] = False,
     recording: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to keep what was measured, as JSON.")] = None,
     json: Json = False,
 ) -> None:
@@ -49,7 +55,7 @@ def load(
         "--processes": processes, "--address": address, "--ca-file": ca_file and ca_file.absolute(),
         "--recording": recording and recording.absolute(),
     }  # fmt: skip
-    arguments = [word for option, value in given.items() if value for word in (option, str(value))]
+    arguments = [word for option, value in given.items() if value for word in (option, str(value))] + ["--preferred"] * preferred
     screen.progress("load", f"{model} at {url}, for as long as its load profile says")
     said = tools.run_program(checkout.python, "loadtests", *arguments, cwd=checkout.root, timeout_seconds=_TIMEOUT_SECONDS).stdout
     verdict = TypeAdapter(Verdict).validate_json(said)

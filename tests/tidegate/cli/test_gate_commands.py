@@ -76,7 +76,7 @@ def test_what_is_given_is_handed_over_and_nothing_else(
     assert answers[1] == [
         (
             "loadtests", "--model", "fraud/scorer", "--host", "http://h", "--body", str(body), "--token-file", str(body), "--processes", "3",
-            "--recording", str(body.parent / "out.json"),
+            "--recording", str(body.parent / "out.json"), "--preferred",
         )
     ]  # fmt: skip
 
