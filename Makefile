@@ -15,6 +15,7 @@ NODE := node_modules/.ready
 CHECKOV := .venv-checkov/.ready
 BENCH := .venv-bench/.ready
 MODELS := .venv-models/.ready
+LOADTESTS := .venv-loadtests/.ready
 INSTALL := pip install --quiet --require-hashes
 # Containers like to set it. Hundreds of processes would then compile every module that they import, each again: up to 1.4 s a start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -53,6 +54,7 @@ verify: setup-tests ## Check format, lint, types and import layers.
 	$(VENV)/bin/ruff check .
 	node_modules/.bin/pyright --pythonpath $(PYTHON)
 	node_modules/.bin/pyright -p clusters/embedded/demo/training/pyrightconfig.json --pythonpath .venv-models/bin/python
+	node_modules/.bin/pyright -p loadtests/pyrightconfig.json --pythonpath .venv-loadtests/bin/python
 	$(VENV)/bin/lint-imports --no-cache
 
 # Of pytest for what needs no region: two workers, a file to one of them, files of long tests first (tests/suite/longest_first.py).
@@ -93,7 +95,7 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 
 # Tests of which `make test` runs a part: the first rounds of seeded trials, for one.
 WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/clusters/workloads/dense_pool/test_pool.py \
-	tests/tidegate/cloud/test_embedded_cloud.py tests/environment
+	tests/tidegate/cloud/test_embedded_cloud.py tests/environment tests/loadtests/test_memory.py
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.
 	$(PYTHON) -m tests.measure.soak.run
@@ -108,10 +110,11 @@ lock: setup-tests ## Resolve the locks again; releases younger than a week are l
 clean: ## Delete what the commands of a stopped platform left; the caches outside stay.
 	rm -rf out cdktf.out cdktf.log .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: setup setup-tests setup-models
+.PHONY: setup setup-tests setup-models setup-loadtests
 setup: $(PLATFORM) $(NODE) $(MODELS)
-setup-tests: $(TESTS) $(NODE) $(MODELS)
+setup-tests: $(TESTS) $(NODE) $(MODELS) $(LOADTESTS)
 setup-models: $(MODELS)
+setup-loadtests: $(PLATFORM) $(LOADTESTS) ## Set up what load tests need: Locust, in an environment of its own.
 
 $(VENV)/bin/uv: locks/bootstrap.txt
 	@echo "setting up Python (about 20 s)"
@@ -139,6 +142,13 @@ $(MODELS): locks/models.txt $(VENV)/bin/uv
 	@echo "installing what trains the models (about 10 s)"
 	python3 -m venv .venv-models
 	$(UV) $(INSTALL) --python .venv-models/bin/python --requirement locks/models.txt
+	@touch $@
+
+$(LOADTESTS): locks/loadtests.txt pyproject.toml $(VENV)/bin/uv
+	@echo "installing Locust (about 10 s)"
+	python3 -m venv .venv-loadtests
+	$(UV) $(INSTALL) --python .venv-loadtests/bin/python --requirement locks/loadtests.txt
+	$(UV) pip install --quiet --python .venv-loadtests/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(CHECKOV): locks/checkov.txt $(VENV)/bin/uv

@@ -17,6 +17,7 @@ import typer
 
 from tidegate.cli import cloud, model, platform, render, serving, tenant
 from tidegate.cli.cost import cost
+from tidegate.cli.gate import gate
 from tidegate.cli.local import local
 from tidegate.cli.screen import Screen, open_standard_output
 from tidegate.endings import MEANINGS, VERBOSE_VARIABLE, ExitCode, exit_code, expected
@@ -48,6 +49,7 @@ state.command("unlock")(cloud.unlock)
 app.add_typer(state, name="cloud")
 app.add_typer(local, name="local")
 app.add_typer(cost, name="cost")
+app.add_typer(gate, name="gate")
 app.add_typer(tenants, name="tenant")
 app.add_typer(model.model, name="model")
 

@@ -22,6 +22,7 @@ import orjson
 from tests.measure.bench import admission, dense_pool, edge_rules, many_tenants, storm, verification
 from tests.measure.bench.edge_path import entry as edge_path
 from tests.measure.bench.entries import in_memory, put
+from tests.measure.bench.load_gate import entry as load_gate
 from tests.measure.bench.many_objects import OBJECTS, large_platform, render_objects
 from tidegate import tools
 from tidegate.checkout import Checkout, find_checkout
@@ -202,7 +203,10 @@ def main() -> int:
     edge = edge_rules.measured(checkout.root)
     print("asking fraud/scorer hop by hop, from its server to the edge (four minutes at most)", flush=True)
     path = edge_path.measured()
+    print("asking servers of known latencies with the load gate (five minutes)", flush=True)
+    gate = load_gate.measured()
     others = {
+        "load_gate": gate,
         "edge_path": path,
         "dense_pool": pool,
         "cold_start_storm": waves,
@@ -218,6 +222,7 @@ def main() -> int:
     print(many_tenants.summary(regions))
     print(edge_rules.summary(edge))
     print(edge_path.summary(path))
+    print(load_gate.summary(gate))
     return 0
 
 

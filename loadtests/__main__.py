@@ -1,0 +1,41 @@
+"""What `tidegate gate load` starts: runs a plan and prints the verdict as JSON. Refusals are lines on stderr.
+
+The options are those of the locustfile, with `--host`, `--processes` and `--preferred`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from loadtests.arguments import ARGUMENTS, ROOT, read_plan
+from loadtests.run import run
+from tidegate.endings import lines_of, program_code
+from tidegate.gates.verdict import Verdict
+
+
+def main() -> int:
+    """Whatever the verdict is, the program has done its work."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests", description=__doc__)
+    for argument in ARGUMENTS:
+        parser.add_argument(argument.option, default=argument.default, help=argument.what)
+    parser.add_argument("--host", default="", help="where the model answers")
+    parser.add_argument("--processes", type=int, default=1, help="of the generator")
+    parser.add_argument("--preferred", action="store_true", help="let the kernel run the generator before all other work, where it may")
+    options = parser.parse_args()
+    try:
+        plan, out = read_plan(vars(options))
+        plan = plan.model_copy(update={"processes": options.processes, "preferred": plan.preferred or options.preferred})
+        judged = run(ROOT, plan, out and Path(out).absolute())
+    except Exception as error:  # noqa: BLE001 - the one place where what nobody foresaw becomes an exit code
+        sys.stderr.write(f"{lines_of(error)}\n")
+        return program_code(error)
+    sys.stdout.write(f"{TypeAdapter(Verdict).dump_json(judged.verdict).decode()}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

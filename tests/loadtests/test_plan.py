@@ -1,0 +1,114 @@
+"""Plans take rates and limits from the tenant's facts, and are refused when they contradict themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtests.arguments import ARGUMENTS, read_plan
+from loadtests.plan import Plan, endpoint_of, protocol_of
+from loadtests.shapes import Constant, Poisson
+from tests.root import ROOT
+from tidegate.errors import UsageError
+from tidegate.facts import inventory
+
+TENANTS = inventory.load(ROOT).tenants
+MODELS = {f"{tenant.name}/{name}": model for tenant in TENANTS.values() for name, model in tenant.models.items()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rate_duration_and_limits_are_the_tenants(name: str) -> None:
+    model = MODELS[name]
+    found = endpoint_of(name, model, "https://edge.example.com/it/", {"inputs": []}, token_file="token")
+    assert found.arrivals == Poisson(requests_per_second=model.load_profile.requests_per_second)
+    assert (found.duration_seconds, found.limits) == (model.load_profile.duration_seconds, model.slo)
+    assert found.url.startswith("https://edge.example.com/it/v")
+
+
+def test_protocols_are_those_of_the_servers() -> None:
+    assert {name: protocol_of(model) for name, model in MODELS.items()} == {
+        "assistant/chat": "openai", "credit/decision": "v1", "fraud/scorer": "v2", "merchants/anomaly": "v2",
+        "scoring/batch": "v1", "scoring/fraud-shadow": "v2",
+    }  # fmt: skip
+
+
+def test_tighter_of_both_limits_is_the_generators() -> None:
+    chat = endpoint_of("assistant/chat", MODELS["assistant/chat"], "http://h", {})
+    assert chat.limit_ms == MODELS["assistant/chat"].slo.time_to_first_token_ms == 1500
+
+
+def options(**given: str) -> dict[str, Any]:
+    return {argument.option.removeprefix("--").replace("-", "_"): argument.default for argument in ARGUMENTS} | {"host": None} | given
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> Path:
+    path = tmp_path / "body.json"
+    path.write_text('{"inputs": []}')
+    return path
+
+
+def test_plan_of_a_model_by_its_name(body: Path) -> None:
+    plan, out = read_plan(options(model="fraud/scorer", host="http://127.0.0.1:1/scorer", body=str(body), recording="r.json"))
+    (found,) = plan.endpoints
+    assert (found.url, found.body, out) == ("http://127.0.0.1:1/scorer/v2/models/scorer/infer", {"inputs": []}, Path("r.json"))
+
+
+def test_arrivals_may_be_others_than_the_profiles(body: Path) -> None:
+    shape = '{"shape": "constant", "requests_per_second": 3}'
+    plan, _ = read_plan(options(model="fraud/scorer", host="http://h", body=str(body), arrivals=shape))
+    assert plan.endpoints[0].arrivals == Constant(requests_per_second=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "--model is missing; give --plan, or --model, --host and --body"),
+        ({"model": "fraud/scorer", "host": "http://h"}, "--body is missing"),
+        ({"model": "fraud/none", "host": "http://h", "body": "BODY"}, "no served model 'fraud/none'; there are assistant/chat, "),
+        ({"model": "fraud/scorer", "host": "h", "body": "BODY"}, "url: String should match pattern"),
+        ({"model": "fraud/scorer", "host": "http://h", "body": "/none"}, "/none: no such file or directory; name a file that can be read"),
+        ({"model": "fraud/scorer", "host": "http://h", "body": "EMPTY"}, "EMPTY is no JSON"),
+        ({"model": "fraud/scorer", "host": "http://h", "body": "BODY", "arrivals": '{"shape": "wave"}'}, "'wave'"),
+        ({"plan": "EMPTY"}, "EMPTY: whole: Invalid JSON"),
+    ],
+    ids=["nothing", "no body", "unknown", "no address", "body absent", "body empty", "shape", "plan empty"],
+)
+def test_options_are_refused(body: Path, given: dict[str, str], said: str) -> None:
+    empty = body.with_name("EMPTY")
+    empty.write_text("")
+    places = {"BODY": str(body), "EMPTY": str(empty)}
+    with pytest.raises(UsageError) as refused:
+        read_plan(options(**{name: places.get(value, value) for name, value in given.items()}))
+    assert said in str(refused.value).replace(str(empty), "EMPTY")
+
+
+def changed(**changes: Any) -> str:
+    endpoint = endpoint_of("fraud/scorer", MODELS["fraud/scorer"], "http://h", {})
+    return json.dumps({"endpoints": [json.loads(endpoint.model_dump_json()) | changes]})
+
+
+def test_plan_without_a_fault_is_taken() -> None:
+    assert Plan.model_validate_json(changed()).seconds == 60
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"endpoints": []}', "at least 1 item"),
+        (changed(limits=None), "no endpoint has limits, so nothing would be judged"),
+        (changed(compared={"reference": "other"}), "is no other endpoint with limits"),
+        (changed(compared={"reference": "fraud/scorer"}), "is no other endpoint with limits"),
+        (json.dumps({"endpoints": json.loads(changed())["endpoints"] * 2}), "is the name of two endpoints"),
+        (changed(token="secret"), "Extra inputs are not permitted"),
+        (changed(address="nowhere"), "should match pattern"),
+        (changed(duration_seconds=0), "greater than 0"),
+    ],
+    ids=["none", "no limits", "reference", "itself", "twice", "token", "address", "no time"],
+)
+def test_plan_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Plan.model_validate_json(text)
