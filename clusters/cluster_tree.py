@@ -101,7 +101,6 @@ def tenant_objects(platform: Platform, cluster: Cluster, served: Tenant) -> Iter
     yield from routes.grants(served)
     yield from health.guard_rails(served)
     yield from body_limits.guard_rails(served)
-    yield from http_protocol.guard_rails(served)
     yield from availability.guard_rails(served)
     yield from dense_pool.guard_rails(served)
     yield from monitors.guard_rails(served)

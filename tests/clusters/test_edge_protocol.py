@@ -107,10 +107,19 @@ def test_too_many_requests_are_told_when_to_come_again_and_health_is_not_among_t
     assert (headers["retry-after"], body["reason"]) == ("1", "rate_limited")
 
 
-@pytest.mark.parametrize("upgrade", ["TLS/1.2", "tls/1.0", "websocket", "h2c", "TLS/1.2, HTTP/2.0"])
+UPGRADES = ["TLS/1.2", "tls/1.0", "websocket", "h2c", "TLS/1.2, HTTP/2.0"]
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES)
 def test_offered_upgrade_is_ignored(edge: int, upgrade: str) -> None:
     status, _, _ = answered(exchange(edge, request(PATH, CALLER, f"Upgrade: {upgrade}", "Connection: Upgrade")))
     assert status == 200
+
+
+def test_offered_upgrades_are_ignored_where_callers_in_the_mesh_come_in(tmp_path: Path, platform: Platform) -> None:
+    with running(tmp_path, platform, at=1) as port:
+        asked = [request(PATH.removeprefix("/scorer"), f"Upgrade: {upgrade}", "Connection: Upgrade") for upgrade in UPGRADES]
+        assert [answered(exchange(port, one))[0] for one in asked] == [200] * len(UPGRADES)
 
 
 def test_http_1_0_is_answered_with_and_without_a_host(edge: int) -> None:

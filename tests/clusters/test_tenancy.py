@@ -83,20 +83,6 @@ def test_local_gateway_lets_a_tenants_hosts_to_itself_its_callers_and_the_edge(s
     assert set(allowed) == {f"*.tenant-{tenant}.svc.cluster.local" for tenant in TENANTS}
 
 
-def test_callers_sidecars_ignore_the_offers_that_the_edge_ignores(select: Select) -> None:
-    (found,) = select("live-1/tenants/fraud", "EnvoyFilter", "ignored-upgrades")
-    assert (found["metadata"]["namespace"], found["spec"].keys()) == ("tenant-fraud", {"configPatches"}), "for all its pods"
-    assert select("live-1/platform/mesh", "EnvoyFilter", "ignored-upgrades") == [], "Knative's activator would lose its autoscaler"
-    (ours,) = found["spec"]["configPatches"]
-    assert ours["match"]["context"] == "SIDECAR_OUTBOUND"
-    (edge,) = select("live-1/platform/edge", "EnvoyFilter", "http-protocol")
-
-    def ignored(patch: Any) -> Any:
-        return patch["patch"]["value"]["typed_config"]["http_protocol_options"]["ignore_http_11_upgrade"]
-
-    assert ignored(ours) == ignored(edge["spec"]["configPatches"][0])
-
-
 def test_edge_asks_for_host_claim_and_exact_subject(select: Select) -> None:
     (policy,) = select("live-1/platform/edge", "AuthorizationPolicy", "tenants")
     by_tenant = {rule["when"][1]["values"][0]: rule for rule in policy["spec"]["rules"]}

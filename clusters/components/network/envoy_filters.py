@@ -67,11 +67,11 @@ def upstream_protocol(host: str, port: int, options: dict[str, object]) -> dict[
     }
 
 
-def connection_manager(fields: dict[str, object], *, context: Literal["GATEWAY", "SIDECAR_OUTBOUND"] = "GATEWAY") -> dict[str, object]:
+def connection_manager(fields: dict[str, object]) -> dict[str, object]:
     """Sets fields of the HTTP connection manager; it adds to lists, and cannot set a flag to false."""
     kind = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     return {
         "applyTo": "NETWORK_FILTER",
-        "match": {"context": context, "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
+        "match": {"context": "GATEWAY", "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
         "patch": {"operation": "MERGE", "value": {"typed_config": {"@type": kind, **fields}}},
     }

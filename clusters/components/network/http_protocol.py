@@ -1,6 +1,6 @@
 """How the gateways speak HTTP: what is passed on, what is ignored, how long a caller may take, and what every answer carries.
 
-Istio offers none of these by an interface of its own, hence EnvoyFilters.
+Istio offers none of these by an interface of its own, hence two EnvoyFilters.
 
 The edge speaks HTTP/2 to the local gateway for one reason: a gateway that is short of memory can reset the largest requests
 (`gateway_memory`). Each request has a connection of its own all the same, as with HTTP/1.1. On a shared one, callers that cancel many
@@ -17,7 +17,6 @@ from clusters.components.network.request_log import CALLER_REQUEST_ID
 from clusters.objects.istio import EnvoyFilter
 from tidegate.facts import names, ports
 from tidegate.facts.cluster import Cluster
-from tidegate.facts.tenant import Tenant
 
 HEADERS_SECONDS = 10
 """How long a caller may take to send the headers. A phone on a bad line needs one or two; who dribbles them holds a connection."""
@@ -36,7 +35,7 @@ _LOCAL_HEADERS_KIB, _LOCAL_HEADERS = 160, 200
 """What is taken from the edge: far more than that. A request that were too large only here would be reset, and look as one that the gateway
 has no memory for."""
 
-_IGNORED_UPGRADES: list[dict[str, object]] = [
+IGNORED_UPGRADES: list[dict[str, object]] = [
     {"prefix": "TLS/", "ignore_case": True},
     {"prefix": "HTTP/", "ignore_case": True},
     {"exact": "websocket", "ignore_case": True},
@@ -56,24 +55,6 @@ def objects(cluster: Cluster) -> Iterator[EnvoyFilter]:
     yield from envoy_filters.of_gateway(names.GATEWAY_LOCAL, "local-http-protocol", [envoy_filters.connection_manager(_local())])
 
 
-def guard_rails(tenant: Tenant) -> Iterator[EnvoyFilter]:
-    """A caller in the mesh meets its own sidecar first, which would refuse with an empty 403 what the edge ignores.
-
-    In tenants' namespaces only: Knative's activator speaks WebSocket with its autoscaler.
-    """
-    settings: dict[str, object] = {"http_protocol_options": {"ignore_http_11_upgrade": _IGNORED_UPGRADES}}
-    yield {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "EnvoyFilter",
-        "metadata": {
-            "name": "ignored-upgrades",
-            "namespace": tenant.namespace_name,
-            "labels": names.tenant_labels(tenant.name, tenant.tier),
-        },
-        "spec": {"configPatches": [envoy_filters.connection_manager(settings, context="SIDECAR_OUTBOUND")]},
-    }
-
-
 _HTTP2: dict[str, object] = {"initial_stream_window_size": WINDOW_BYTES, "initial_connection_window_size": WINDOW_BYTES}
 _TOWARDS_LOCAL: dict[str, object] = {
     "explicit_http_config": {"http2_protocol_options": {**_HTTP2, "max_concurrent_streams": 1}},
@@ -89,7 +70,7 @@ def _edge(cluster: Cluster) -> dict[str, object]:
         "http_protocol_options": {
             "accept_http_10": True,
             "default_host_for_http_10": cluster.domain,
-            "ignore_http_11_upgrade": _IGNORED_UPGRADES,
+            "ignore_http_11_upgrade": IGNORED_UPGRADES,
         },
         "max_request_headers_kb": HEADERS_KIB,
         "common_http_protocol_options": {"max_headers_count": HEADERS},
@@ -106,6 +87,8 @@ def _local() -> dict[str, object]:
     return {
         # The edge's id, so that an answer, its line in each log and the pod name one request alike.
         "preserve_external_request_id": True,
+        # For callers in the mesh: to their own sidecars this gateway is no HTTP, so that it is the first to read what they ask.
+        "http_protocol_options": {"ignore_http_11_upgrade": IGNORED_UPGRADES},
         "http2_protocol_options": _HTTP2,
         "max_request_headers_kb": _LOCAL_HEADERS_KIB,
         "common_http_protocol_options": {"max_headers_count": _LOCAL_HEADERS},

@@ -1,4 +1,4 @@
-"""What a caller inside the mesh meets at its own sidecar."""
+"""What a caller inside the mesh meets: the local gateway, and no edge."""
 
 from __future__ import annotations
 
