@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -23,6 +23,7 @@ from tidegate.live.proxies import ProxyReport, read_proxies
 from tidegate.live.refusals import refusal
 from tidegate.live.restarts import out_of_memory, restarted
 from tidegate.live.served import is_on_cpu, most_telling, said_by_kserve
+from tidegate.live.serving_platform import unready_cause
 from tidegate.live.states import SCHEDULED_ONLY
 
 _LOOK_AGAIN = "look again in a few seconds"
@@ -47,7 +48,7 @@ def explain_live(cluster: Kubernetes, tenant: Tenant, name: str, now: datetime |
         look(cluster, [HttpRoute], f"--namespace={names.NAMESPACE_EDGE}", f"--selector={names.LABEL_TENANT}={tenant.name}").of(HttpRoute),
         look_up(cluster, [(Gateway, names.GATEWAY_EDGE)], namespace=names.NAMESPACE_EDGE).named(Gateway, names.GATEWAY_EDGE),
         {node.metadata.name: node for node in look_up(cluster, [(Node, node) for node in nodes], namespace=namespace).of(Node)},
-        read_proxies(cluster).about({pod.metadata.name for pod in pods}),
+        read_proxies(cluster).about({pod.metadata.name for pod in pods}), lambda: unready_cause(cluster),
     )  # fmt: skip
     return walk.diagnosis()
 
@@ -65,6 +66,8 @@ class _Walk:
     nodes: dict[str, Node]
     proxies: ProxyReport
     """Of the gateways and of the model's own pods."""
+    platform: Callable[[], Cause | None]
+    """What of Knative and KServe is not ready; asked when nothing of the model says why."""
     steps: list[Step] = field(default_factory=list[Step])
     causes: list[Cause] = field(default_factory=list[Cause])
     notes: list[Cause] = field(default_factory=list[Cause])
@@ -89,7 +92,7 @@ class _Walk:
         if not lasting and not ready:
             unfinished = Cause(f"KServe has not finished: {said or 'it has said nothing yet'}", _LOOK_AGAIN, may_pass=True)
             refused = refusal(self.inquiry.refused(), said)
-            told = [refused] if refused else told or [unfinished]
+            told = [refused] if refused else told or [self.platform() or unfinished]
         first = next(iter([*told, *self.notes]), None)
         return Diagnosis(ready and not told, tuple(self.steps), first.text if first else "", first.next_step if first else "")
 
