@@ -206,6 +206,11 @@ def meaning_of(status: int, tenant: Tenant, model: str) -> tuple[str, str]:
         401: ("the edge refused the token: its signature, issuer or end is wrong", "do issuer and keys agree? `tidegate local logs internet/issuer`"),
         403: (f"the caller is none of {tenant.name}'s", f"name the subject among the callers in {source}, `tidegate render`, commit"),
         404: ("no route leads to this model, or the server knows no such path", explain),
+        413: (
+            f"the body is larger than {tenant.models[model].body_mib} MiB, the most that this model takes" if model in tenant.models else
+            "the body is larger than this model takes", f"send less at once, or set max_body_mib in {source}",
+        ),
+        422: ("the model refuses what was sent", "compare with the sample's"),
         429: (
             f"the rate limit of the edge is used up ({tenant.requests_per_second} requests per second, of which each caller has its share)",
             f"wait a second, or raise it in {source}",

@@ -219,6 +219,14 @@ def test_issuer_that_is_down_is_not_taken_for_the_edge(tmp_path: Path, edge: Edg
         (403, "the caller is none of fraud's; name the subject among the callers in gitops/tenants/fraud.yaml"),
         (404, "no route leads to this model"),
         (
+            413,
+            (
+                "the body is larger than 4 MiB, the most that this model takes; send less at once, or set max_body_mib in "
+                "gitops/tenants/fraud.yaml"
+            ),
+        ),
+        (422, "the model refuses what was sent; compare with the sample's"),
+        (
             429,
             (
                 "the rate limit of the edge is used up (600 requests per second, of which each caller has its share); "
