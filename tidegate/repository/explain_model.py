@@ -90,6 +90,7 @@ def _derived(platform: Platform, book: PriceBook, tenant: Tenant, name: str) -> 
     yield ExplainedValue(
         "priority_class", names.priority_class(tenant.tier), f"{source} (tier)", f"tier {tenant.tier} decides who gives way"
     )
+    yield from _limits(tenant, name, source)
     for cluster_name in tenant.clusters:
         cluster = platform.clusters[cluster_name]
         host = f"{source} (host)" if tenant.host else f"rule: <tenant>.<domain> of {cluster_source(cluster_name)}"
@@ -115,6 +116,21 @@ def _derived(platform: Platform, book: PriceBook, tenant: Tenant, name: str) -> 
         "floor.usd_per_month", numerals.usd(floor.usd_per_month), "rule: the floors' share of machines at the prices of clusters/prices"
     )
     yield ExplainedValue("floor.gpu_cards", numerals.decimal(floor.gpu_cards), "rule: min_replicas x share, in all clusters")
+
+
+def _limits(tenant: Tenant, name: str, source: str) -> Iterator[ExplainedValue]:
+    """What callers meet as 413, 429 and 503."""
+    model = tenant.models[name]
+    default = "rule: a replica's memory over its concurrency"
+    yield ExplainedValue(
+        "limits.body_mib", _shown(model.body_mib), f"{source} (max_body_mib)" if model.max_body_mib else default, "more is 413"
+    )
+    at_once = f"{source} (in_flight_per_model)" if tenant.in_flight_per_model else "rule: by the tenant's requests_per_second"
+    yield ExplainedValue("limits.in_flight", _shown(tenant.in_flight), at_once, "more at once is 503 model_busy")
+    whole = "of all callers at all hosts; more is 429"
+    yield ExplainedValue("limits.requests_per_second", _shown(tenant.requests_per_second), f"{source} (requests_per_second)", whole)
+    for subject, rate in tenant.caller_rates.items():
+        yield ExplainedValue(f"limits.requests_per_second.{subject}", _shown(rate), f"{source} (callers)", "of this caller; more is 429")
 
 
 def _cold_start(cluster: str, source: str, name: str, budget: ColdStart) -> Iterator[ExplainedValue]:

@@ -14,3 +14,13 @@ def test_pool_on_spot_is_told_of_the_model_that_asks_for_it_and_of_no_other() ->
     )  # fmt: skip
     for model in ("fraud/scorer", "scoring/batch"):
         assert not [row.path for row in explain_model(Checkout(ROOT), model) if row.path.endswith(".cpu_pool")], model
+
+
+def test_limits_that_callers_meet_are_told_with_where_they_come_from() -> None:
+    told = {row.path: (row.value, row.source) for row in explain_model(Checkout(ROOT), "fraud/scorer") if row.path.startswith("limits.")}
+    assert told == {
+        "limits.body_mib": ("4", "rule: a replica's memory over its concurrency"),
+        "limits.in_flight": ("3000", "rule: by the tenant's requests_per_second"),
+        "limits.requests_per_second": ("600", "gitops/tenants/fraud.yaml (requests_per_second)"),
+        "limits.requests_per_second.card-authorisation": ("600", "gitops/tenants/fraud.yaml (callers)"),
+    }
