@@ -71,13 +71,16 @@ def test_what_is_given_is_handed_over_and_nothing_else(
     monkeypatch.chdir(body.parent)
     monkeypatch.setattr(checkout, "find_checkout", lambda: checkout.Checkout(ROOT))
     gate(
-        "fraud/scorer", "--url", "http://h", "--body", "body.json", "--token-file", "body.json", "--recording", "out.json", "--processes", 3
-    )
+        "fraud/scorer", "--url", "http://h", "--body", "body.json", "--token-file", "body.json", "--recording", "out.json", "--processes", 3,
+        "--preferred",
+    )  # fmt: skip
+    gate("fraud/scorer", "--url", "http://h", "--body", "body.json")
     assert answers[1] == [
         (
             "loadtests", "--model", "fraud/scorer", "--host", "http://h", "--body", str(body), "--token-file", str(body), "--processes", "3",
             "--recording", str(body.parent / "out.json"), "--preferred",
-        )
+        ),
+        ("loadtests", "--model", "fraud/scorer", "--host", "http://h", "--body", str(body), "--processes", "2"),
     ]  # fmt: skip
 
 
