@@ -35,7 +35,7 @@ from tidegate.manifests.tree import emit_tree
 from tidegate.metering.costs import simulate
 from tidegate.signing.bundles import sign_version
 
-ENVIRONMENTS, FACTS = (300, 2000) if WHOLE else (30, 200)
+ENVIRONMENTS, FACTS = (300, 2000) if WHOLE else (20, 200)
 ODD = (
     "",
     "x",
