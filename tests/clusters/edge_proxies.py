@@ -32,6 +32,8 @@ CLUSTER = "live-1"
 _ISSUER = "https://login.example.com/tidegate"
 HOST, MOVING_HOST = HOSTS = ("fraud.live-1.models.example.com", "fraud.models.example.com")
 OTHER_CALLER = "checkout"
+ANSWER_SECONDS = 2
+"""How long the gateways wait for an answer; a test that holds answers back longer sets another."""
 ADMITTED = ("card-authorisation", OTHER_CALLER)
 _FILTERS = "type.googleapis.com/envoy.extensions.filters"
 _HTTP = f"{_FILTERS}.http"
@@ -82,7 +84,7 @@ class Behind(http.server.BaseHTTPRequestHandler):
         body = json.dumps({"error": "the model's own words"} if Behind.status >= 400 else {"outputs": []}).encode()
         self.send_response(Behind.status)
         if Behind.held:
-            Behind.held.wait(20)
+            Behind.held.wait(60)
         for name, value in {"Content-Length": str(len(body)), **Behind.headers_of_its_own}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -128,11 +130,13 @@ def bootstrap(
     watched = {name: [behind] if ready or name != NOBODY else [] for name in checked["typed_config"]["cluster_min_healthy_percentages"]}
     clusters = {"local-gateway": [local_port], "server": [behind], **watched}
     further = {"server": {**_at_once(platform), **sockets.to_server}, "local-gateway": {**towards_local(platform), **sockets.to_local}}
-    onward = [{"match": {"prefix": "/"}, "route": {"cluster": "server", "timeout": "2s"}}]
+    onward = [{"match": {"prefix": "/"}, "route": {"cluster": "server", "timeout": f"{ANSWER_SECONDS}s"}}]
     # As Istio writes a prefix that is replaced by `/`.
     rewritten: Settings = {"pattern": {"regex": "^/scorer/?"}, "substitution": "/"}
     inside = {"regex_rewrite": rewritten, "host_rewrite_literal": names.cluster_local_host("scorer-predictor", "tenant-fraud")}
-    inward = [{"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": "local-gateway", "timeout": "2s", **inside}}]
+    inward = [
+        {"match": {"path_separated_prefix": "/scorer"}, "route": {"cluster": "local-gateway", "timeout": f"{ANSWER_SECONDS}s", **inside}}
+    ]
     hosts = [{"name": host, "domains": [host], "routes": inward, **shared.of_host.get(host, {})} for host in HOSTS]
     at_edge = {**shared.of_all_hosts, "virtual_hosts": [*hosts, {"name": "rest", "domains": ["*"], "routes": inward}]}
     at_local = {"virtual_hosts": [{"name": "one", "domains": ["*"], "routes": onward}]}

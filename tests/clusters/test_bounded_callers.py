@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from clusters.components.network import http_protocol, in_flight
+from tests.clusters import edge_proxies
 from tests.clusters.edge_proxies import CLUSTER, HOST, MOVING_HOST, OTHER_CALLER, Behind, exchange, running, token
 from tests.clusters.edge_requests import CALLER, PATH, answered, request
 from tests.measure.bench.many_tenants import platform_of
@@ -87,12 +88,13 @@ def test_what_is_beyond_a_models_limit_is_refused_at_once_and_the_rest_is_answer
     assert took < 1, "it waited instead"
 
 
-def test_who_cancels_many_requests_ends_nobody_elses(tmp_path: Path, platform: Platform) -> None:
+def test_who_cancels_many_requests_ends_nobody_elses(tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """Envoy closes a connection onwards of which most streams were reset, so no two requests may share one."""
+    monkeypatch.setattr(edge_proxies, "ANSWER_SECONDS", 60)
     Behind.held = threading.Event()
     with running(tmp_path, changed(platform, in_flight_per_model=1000), limit=2000) as port, ThreadPoolExecutor(5) as threads:
-        others = [threads.submit(exchange, port, request(PATH, OTHER)) for _ in range(5)]
-        deadline = time.monotonic() + 10
+        others = [threads.submit(exchange, port, request(PATH, OTHER), seconds=60) for _ in range(5)]
+        deadline = time.monotonic() + 50
         while Behind.asked < 5 and time.monotonic() < deadline:
             time.sleep(0.01)
         for number in range(300):

@@ -37,9 +37,9 @@ def rules(access: dict[str, tuple[str, ...]], callers: tuple[str, ...] = ()) -> 
 
 def reached(rule: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Subjects and paths; a rule without the host would be for every tenant."""
-    (to,), (subjects, tenant) = rule["to"], rule["when"]
+    (to,), (subjects, claim, header) = rule["to"], rule["when"]
     assert HOST in to["operation"]["hosts"]
-    assert tenant["values"] == ["merchants"]
+    assert claim["values"] == header["values"] == ["merchants"]
     return subjects["values"], to["operation"].get("paths", ["everything"])
 
 

@@ -199,7 +199,7 @@ def test_killed_process_makes_the_run_invalid(tmp_path: Path) -> None:
             time.sleep(0.05)
 
     with known(tmp_path, LATENCY) as (port, _):
-        plan = Plan(endpoints=(endpoint("true", port, seconds=4.0),), processes=2, answer_timeout_seconds=0.5, preferred=True)
+        plan = Plan(endpoints=(endpoint("true", port, seconds=10.0),), processes=2, answer_timeout_seconds=0.5, preferred=True)
         thread = threading.Thread(target=kill, args=[port])
         thread.start()
         judged = run(ROOT, plan, tmp_path / "recording.json")
