@@ -38,7 +38,7 @@ def ask(host):
     while not stop.wait(0.02):
         at = time.time()
         try:
-            status = urllib.request.urlopen(f"http://{host}/v2/health/live", timeout=1).status
+            status = urllib.request.urlopen(f"http://{host}/v2/health/live", timeout=10).status
         except urllib.error.HTTPError as error:
             status = error.code
         except OSError as error:
@@ -53,7 +53,7 @@ stop.set()
 for one in threads: one.join()
 print(json.dumps(seen))
 """
-"""Run in a pod of the tenant: asks every host up to fifty times a second until a file is there.
+"""Run in a pod of the tenant: asks every host up to fifty times a second until a file is there. What a busy machine answers late counts.
 
 By the local gateway's address, which all of them lead to: DNS would remember for half a minute that a name was not there yet.
 """
@@ -154,11 +154,11 @@ def test_ready_service_is_answered_without_a_retry(
         try:
             assert services(round_) == fresh
             ready = when_ready(platform, fresh)
-            time.sleep(3)
+            time.sleep(5)
         finally:
             cluster.run(*inside, "touch", UNTIL)
         answers = json.loads(asking.result())
     after = {name: [status for at, status in answers[host] if at >= ready[name]] for host, name in hosts.items()}
     record_property("answers", {name: len(statuses) for name, statuses in after.items()})
-    assert all(len(statuses) >= 5 for statuses in after.values()), f"too few to say anything: {after}"
+    assert all(len(statuses) >= 3 for statuses in after.values()), f"too few to say anything: {after}"
     assert not {name: wrong for name, statuses in after.items() if (wrong := [one for one in statuses if one != 200])}
