@@ -34,10 +34,11 @@ def without_tombstone(platform: Platform, out: Path) -> list[Finding]:
     for cluster in sorted(platform.clusters):
         here = {tenant.name: tenant for tenant in platform.tenants_of(cluster)}
         buried = {tombstone.name for tombstone in platform.tombstones_of(cluster)}
-        for tenant in set(_living(out / delivery_folder(cluster))) - here.keys() - buried:
+        lived = dict(_living(out / delivery_folder(cluster)))
+        for tenant in lived.keys() - here.keys() - buried:
             living.setdefault(tenant, []).append(cluster)
         for tenant, facts in here.items():
-            before = _namespace(out / delivery_folder(cluster) / f"{_PREFIX}{tenant}.yaml")
+            before = lived.get(tenant)
             if before and before != facts.namespace_name:
                 moved.setdefault((tenant, before), []).append(cluster)
             left = {path.stem.removeprefix(_MODEL_FILE) for path in (out / tenant_folder(cluster, tenant)).glob(f"{_MODEL_FILE}*.yaml")}
@@ -75,26 +76,22 @@ def _finding(platform: Platform, tenant: str, clusters: str) -> Finding:
     return Finding(tenant_source(tenant), "", RULE, problem, remedy)
 
 
-def _living(folder: Path) -> Iterator[str]:
-    """The tenants whose Application in `folder` is not one that deletes them."""
+def _living(folder: Path) -> Iterator[tuple[str, str | None]]:
+    """The tenants whose Application in `folder` is not one that deletes them, and where it applies their models."""
     for path in folder.glob(f"{_PREFIX}*.yaml"):
-        if names.ANNOTATION_DELETION_APPROVED not in _part(path, "metadata", "annotations"):
-            yield path.stem.removeprefix(_PREFIX)
+        try:
+            application = parse(path.read_text(encoding="utf-8"))
+        except ValueError:
+            application = {}
+        if names.ANNOTATION_DELETION_APPROVED not in _part(application, "metadata", "annotations"):
+            yield path.stem.removeprefix(_PREFIX), _part(application, "spec", "destination").get("namespace")
 
 
-def _namespace(path: Path) -> str | None:
-    """Where the Application in the file applies its tenant's models; None for one that deletes them, and for none."""
-    if not path.exists() or names.ANNOTATION_DELETION_APPROVED in _part(path, "metadata", "annotations"):
-        return None
-    return _part(path, "spec", "destination").get("namespace")
-
-
-def _part(path: Path, *keys: str) -> dict[str, str]:
-    """A part of the object in the file; empty when the file is not what we wrote: whoever changed it has removed and moved nobody."""
+def _part(application: object, *keys: str) -> dict[str, str]:
+    """A part of it; empty when it is not what we wrote: whoever changed it has removed and moved nobody."""
     try:
-        found = parse(path.read_text(encoding="utf-8"))
         for key in keys:
-            found = cast("dict[str, dict[str, object]]", found)[key]
-        return cast("dict[str, str]", dict(found))
+            application = cast("dict[str, object]", application)[key]
+        return dict(cast("dict[str, str]", application))
     except (ValueError, KeyError, TypeError):
         return {}

@@ -35,7 +35,7 @@ _LOCAL_HEADERS_KIB, _LOCAL_HEADERS = 160, 200
 """What is taken from the edge: far more than that. A request that were too large only here would be reset, and look as one that the gateway
 has no memory for."""
 
-IGNORED_UPGRADES: list[dict[str, object]] = [
+_IGNORED_UPGRADES: list[dict[str, object]] = [
     {"prefix": "TLS/", "ignore_case": True},
     {"prefix": "HTTP/", "ignore_case": True},
     {"exact": "websocket", "ignore_case": True},
@@ -70,7 +70,7 @@ def _edge(cluster: Cluster) -> dict[str, object]:
         "http_protocol_options": {
             "accept_http_10": True,
             "default_host_for_http_10": cluster.domain,
-            "ignore_http_11_upgrade": IGNORED_UPGRADES,
+            "ignore_http_11_upgrade": _IGNORED_UPGRADES,
         },
         "max_request_headers_kb": HEADERS_KIB,
         "common_http_protocol_options": {"max_headers_count": HEADERS},
@@ -88,7 +88,7 @@ def _local() -> dict[str, object]:
         # The edge's id, so that an answer, its line in each log and the pod name one request alike.
         "preserve_external_request_id": True,
         # For callers in the mesh: to their own sidecars this gateway is no HTTP, so that it is the first to read what they ask.
-        "http_protocol_options": {"ignore_http_11_upgrade": IGNORED_UPGRADES},
+        "http_protocol_options": {"ignore_http_11_upgrade": _IGNORED_UPGRADES},
         "http2_protocol_options": _HTTP2,
         "max_request_headers_kb": _LOCAL_HEADERS_KIB,
         "common_http_protocol_options": {"max_headers_count": _LOCAL_HEADERS},
