@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -79,10 +80,9 @@ def _finding(platform: Platform, tenant: str, clusters: str) -> Finding:
 def _living(folder: Path) -> Iterator[tuple[str, str | None]]:
     """The tenants whose Application in `folder` is not one that deletes them, and where it applies their models."""
     for path in folder.glob(f"{_PREFIX}*.yaml"):
-        try:
+        application: object = None
+        with contextlib.suppress(ValueError):
             application = parse(path.read_text(encoding="utf-8"))
-        except ValueError:
-            application = {}
         if names.ANNOTATION_DELETION_APPROVED not in _part(application, "metadata", "annotations"):
             yield path.stem.removeprefix(_PREFIX), _part(application, "spec", "destination").get("namespace")
 
