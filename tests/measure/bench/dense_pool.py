@@ -10,7 +10,6 @@ their runtime asks for; what the clients and the registry use is in neither.
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import statistics
 import sys
@@ -26,7 +25,7 @@ from tests.clusters.workloads.dense_pool.programs import Answer, Client, Program
 from tests.clusters.workloads.dense_pool.published import Published, publish
 from tests.clusters.workloads.dense_pool.running import Pool, running_pool, single, wrong
 from tests.clusters.workloads.dense_pool.usage import cpu_seconds, memory_bytes
-from tests.measure.bench.entries import put
+from tests.measure.bench.entries import measure_alone
 
 PODS = 2
 """As few as survive the loss of one."""
@@ -270,14 +269,5 @@ def summary(entry: dict[str, Any]) -> str:
     )
 
 
-def main() -> int:
-    """Measures, prints, and puts the result among the others."""
-    entry = measured()
-    put("dense_pool", entry)
-    print(json.dumps(entry, indent=2))
-    print(summary(entry))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(measure_alone("dense_pool", measured, summary))

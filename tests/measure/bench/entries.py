@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +27,12 @@ def put(name: str, entry: Mapping[str, Any]) -> None:
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     document[name] = dict(entry)
     path.write_text(json.dumps(dict(sorted(document.items())), indent=2) + "\n", encoding="utf-8")
+
+
+def measure_alone(name: str, measured: Callable[[], dict[str, Any]], summary: Callable[[dict[str, Any]], str]) -> int:
+    """Measures one entry, prints it, and puts it among the others; whether goals are met is in the entry, not in the exit code."""
+    entry = measured()
+    put(name, entry)
+    print(json.dumps(entry, indent=2))
+    print(summary(entry))
+    return 0

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from tests.measure.bench.edge_path.entry import measured, summary
-from tests.measure.bench.entries import put
-
-
-def main() -> int:
-    """Whether goals are met is in the entry, not in the exit code."""
-    found = measured()
-    put("edge_path", found)
-    print(json.dumps(found, indent=2))
-    print(summary(found))
-    return 0
-
+from tests.measure.bench.entries import measure_alone
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(measure_alone("edge_path", measured, summary))
