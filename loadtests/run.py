@@ -5,6 +5,7 @@ Whatever goes wrong on the way is an `invalid` verdict that says what: no record
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from tidegate.gates.verdict import Outcome, Reason, Verdict
 ENVIRONMENT = ".venv-loadtests"
 _START_SECONDS = 90.0
 """For Locust and its processes to start, on a busy machine."""
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ def run(root: Path, plan: Plan, recording: Path | None = None) -> Judged:
             (folder / "plan.json").write_text(plan.model_dump_json(), encoding="utf-8")
         except OSError as error:
             return _invalid(f"{error.filename}: {error.strerror}; free space or name another file")
+        port = str(_free_port())
         command = [
             str(root / ENVIRONMENT / "bin" / "locust"), "-f", str(root / "loadtests" / "locustfile.py"), "--headless", "--only-summary",
             "--processes", str(plan.processes), "--expect-workers-max-wait", f"{_START_SECONDS / 2:.0f}", "--plan", str(folder / "plan.json"), "--recording", str(written),
+            "--master-bind-host", _LOOPBACK, "--master-bind-port", port, "--master-host", _LOOPBACK, "--master-port", port,
         ]  # fmt: skip
         said: list[str] = []
         limit = plan.seconds * 1.2 + plan.answer_timeout_seconds + _START_SECONDS
@@ -74,6 +78,12 @@ def read(path: Path, said: list[str] | None = None) -> Judged:
     if errors := [line for line in said or [] if _is_error(line)]:
         verdict = replace(verdict, notes=(*verdict.notes, f"Locust: {errors[-1]}"))
     return Judged(verdict, recording)
+
+
+def _free_port() -> int:
+    """Where Locust's processes meet. Its own default is one port for all, so that a second run on this computer would not begin."""
+    with socket.create_server((_LOOPBACK, 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _last(said: list[str]) -> str:

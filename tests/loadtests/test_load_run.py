@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,8 @@ def test_processes_of_a_killed_locust_end_with_it(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(Plan(endpoints=(endpoint("refused", taken(), seconds=60.0),), processes=2).model_dump_json())
     command = [str(ROOT / ".venv-loadtests/bin/locust"), "-f", str(ROOT / "loadtests/locustfile.py"), "--headless", "--processes", "2"]
+    port = str(taken())
+    command += ["--master-bind-port", port, "--master-port", port]
     locust = tools.start_server([*command, "--plan", str(plan)], log_path=tmp_path / "log")
     try:
         awaited("two processes", lambda: len(tools.children(locust.pid)) == 2)
@@ -223,6 +226,15 @@ def test_processes_of_a_killed_locust_end_with_it(tmp_path: Path) -> None:
     finally:
         os.kill(locust.pid, signal.SIGKILL)
     awaited("their end", lambda: not any(tools.is_running(one) for one in workers))
+
+
+def test_two_runs_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
+    names = ("first", "second")
+    with known(tmp_path, LATENCY) as (port, _), ThreadPoolExecutor(len(names)) as pool:
+        plans = [Plan(endpoints=(endpoint(name, port, seconds=1.0),), processes=2, answer_timeout_seconds=1.0) for name in names]
+        both = [judged.recording for judged in pool.map(lambda plan: run(ROOT, plan), plans)]
+    sent = [{one.name for part in recording.processes for one in part.endpoints} for recording in both if recording]
+    assert sent == [{"first"}, {"second"}]
 
 
 def test_full_disk_is_invalid_and_says_so(tmp_path: Path) -> None:
