@@ -84,7 +84,20 @@ def upload(
     `registries` are clients by bucket (see `tidegate.cloud.model_buckets`). Raises `CloudError` when S3 refuses or does not answer, and
     `UsageError` when the folder is no registry. Nothing is ever deleted: an older version may still be served.
     """
-    files = _files(folder)
+    return _put(_files(folder), registries, on_progress)
+
+
+@own_errors()
+def upload_folder(
+    folder: Path, registries: Mapping[str, S3Client], on_progress: Callable[[str, str], None] = lambda _subject, _what: None
+) -> list[Uploaded]:
+    """As `upload`, for a folder of versions without an index."""
+    return _put(
+        {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}, registries, on_progress
+    )
+
+
+def _put(files: Mapping[str, Path], registries: Mapping[str, S3Client], on_progress: Callable[[str, str], None]) -> list[Uploaded]:
     done: list[Uploaded] = []
     for bucket, client in sorted(registries.items()):
         there = _sizes(client, bucket)

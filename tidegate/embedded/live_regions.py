@@ -93,7 +93,7 @@ class Watched:
         A bring-up that was interrupted leaves models without what they fetch; their deadlines pass, and nobody tries them again.
         """
         for model in state.models:
-            namespace = self.local.platform.tenants[model.name.partition("/")[0]].namespace_name
+            namespace = self.local.whole.tenants[model.name.partition("/")[0]].namespace_name
             for revision in model.given_up:
                 if (namespace, revision) in made:
                     continue

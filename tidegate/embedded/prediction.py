@@ -63,10 +63,10 @@ class Prediction:
 def find_model(local: Local, reference: str) -> tuple[Tenant, str, ServedModel]:
     """The tenant and model of `<tenant>/<name>`. Raises `UsageError` naming those there are."""
     tenant_name, _, name = reference.partition("/")
-    tenant = local.platform.tenants.get(tenant_name)
+    tenant = local.whole.tenants.get(tenant_name)
     model = tenant.models.get(name) if tenant else None
     if tenant is None or model is None:
-        known = ", ".join(f"{each}/{one}" for each, owner in sorted(local.platform.tenants.items()) for one in sorted(owner.models))
+        known = ", ".join(f"{each}/{one}" for each, owner in sorted(local.whole.tenants.items()) for one in sorted(owner.models))
         raise UsageError(f"no served model {reference!r}; there are {known}")
     return tenant, name, model
 

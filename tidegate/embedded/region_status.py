@@ -85,10 +85,10 @@ def read_region_through(cluster: Kubernetes, local: Local, name: str) -> RegionS
     """As `read_region`, by an API server that the caller knows how to ask."""
     running = local.machine(name).process() is not None
     memory_gib = round(cgroups.memory_bytes(local.instance, name) / 2**30, 2)
-    observed = observe(cluster, local.platform, name) if running else None
+    observed = observe(cluster, local.whole, name) if running else None
     if observed is None:
         state = RegionState(name, running, False, {}, {}, memory_gib, (), ())
-        return replace(state, models=unread_models(local.platform, name, f"unknown: {state.unreachable}"))
+        return replace(state, models=unread_models(local.whole, name, f"unknown: {state.unreachable}"))
     nodes, applications, models = observed
     ready = {node.metadata.name: node.status.is_true("Ready") for node in nodes}
     return RegionState(

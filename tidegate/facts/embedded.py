@@ -14,11 +14,13 @@ from tidegate.facts import names
 from tidegate.facts.cluster import Cluster, Overcommit
 from tidegate.facts.fact import Fact
 from tidegate.facts.models.artefact import Artefact
+from tidegate.facts.models.embedded_profile import EmbeddedProfile, scaled
 from tidegate.facts.models.served_model import Companion, ServedModel
-from tidegate.facts.names import ClusterName
+from tidegate.facts.names import ClusterName, TenantName
 from tidegate.facts.platform import Platform
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.facts.tenant import Tenant
+from tidegate.facts.tombstone import Tombstone
 
 
 class Sizes(Fact):
@@ -46,6 +48,12 @@ class EmbeddedFacts(Fact):
     """Of the images built on this machine, by `repository:tag`."""
     model_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
     """Of the models trained on this machine, by their URI in the registry."""
+    profiles: dict[str, EmbeddedProfile] = Field(default_factory=dict[str, EmbeddedProfile])
+    """What a model must carry here, by `<tenant>/<model>`."""
+    candidates: dict[TenantName, Tenant] = Field(default_factory=dict[str, Tenant])
+    """Tenants beside those of the tree, in which merge gates judge versions (`tidegate.gates.candidate`)."""
+    candidate_tombstones: dict[TenantName, Tombstone] = Field(default_factory=dict[str, Tombstone])
+    """Of those that were removed."""
     catalogue: ModelCatalogue = ModelCatalogue()
     """Every version trained and signed on this machine, and the keys."""
 
@@ -59,8 +67,8 @@ def embed(platform: Platform, embedded: EmbeddedFacts) -> Platform:
         ])  # fmt: skip
     return Platform(
         {name: _cluster(cluster, embedded) for name, cluster in platform.clusters.items() if name in embedded.edge_addresses},
-        {name: _tenant(tenant, embedded) for name, tenant in platform.tenants.items()},
-        platform.tombstones,
+        {name: _tenant(tenant, embedded) for name, tenant in {**platform.tenants, **embedded.candidates}.items()},
+        {**platform.tombstones, **embedded.candidate_tombstones},
         embedded.catalogue,
     )
 
@@ -88,10 +96,13 @@ def _cluster(cluster: Cluster, embedded: EmbeddedFacts) -> Cluster:
 
 
 def _tenant(tenant: Tenant, embedded: EmbeddedFacts) -> Tenant:
-    return tenant.model_copy(update={"models": {name: _model(model, embedded) for name, model in tenant.models.items()}})
+    return tenant.model_copy(
+        update={"models": {name: _model(f"{tenant.name}/{name}", model, embedded) for name, model in tenant.models.items()}}
+    )
 
 
-def _model(model: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
+def _model(reference: str, written: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
+    model = scaled(written, embedded.profiles.get(reference))
     sizes, scaling = embedded.sizes, model.scaling
     changed: dict[str, object] = {
         "scaling": scaling.model_copy(

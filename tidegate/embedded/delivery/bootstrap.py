@@ -73,6 +73,12 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
     on_progress(name, "Argo CD takes over from here")
 
 
+def renew_edge_certificate(local: Local, name: str, cluster: Kubernetes) -> None:
+    """Applies the certificate again, for hosts that came since; what `bootstrap` applied otherwise counts as it is."""
+    cluster.apply([_edge_certificate(local, name)])
+    _record(local, name).write_text(_applied_by_hand(local, name), encoding="ascii")
+
+
 _NEEDED_BY_ARGO_CD = ("argocd-redis", "argocd-repo-server")
 
 _ARGO_CD = "argocd-controller"
@@ -153,7 +159,7 @@ def _edge_certificate(local: Local, name: str) -> Manifest:
 
 def _edge_hosts(local: Local, name: str) -> list[str]:
     cluster = local.platform.clusters[name]
-    return [host for tenant in local.platform.tenants_of(name) for host in tenant.hosts_in(cluster.domain, cluster.edge.zone_name)]
+    return [host for tenant in local.whole.tenants_of(name) for host in tenant.hosts_in(cluster.domain, cluster.edge.zone_name)]
 
 
 def _redis_password(local: Local, name: str) -> Manifest:

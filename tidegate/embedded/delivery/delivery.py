@@ -20,6 +20,7 @@ from tidegate.embedded.fleet.region import DNS, PROMETHEUS, service_address
 from tidegate.embedded.images import Image
 from tidegate.embedded.machines.network import INTERNET
 from tidegate.facts.embedded import EmbeddedFacts
+from tidegate.facts.inventory.profiles import load_profiles
 from tidegate.facts.signature import ModelCatalogue
 from tidegate.live.kubernetes import Metadata, Read
 from tidegate.manifests.layout import RENDERED, delivery_folder
@@ -47,7 +48,10 @@ def embedded_facts(local: Local, images: Mapping[str, Image], catalogue: ModelCa
         edge_addresses={name: region.node for name, region in local.addresses.regions.items() if name in local.platform.clusters},
         image_digests={f"{image.repository}:{image.tag}": image.digest for image in images.values()},
         model_digests={entry.uri: entry.sha256 for entry in catalogue.models},
-        catalogue=catalogue,
+        catalogue=ModelCatalogue(keys={**catalogue.keys, **local.candidates.keys}, models=catalogue.models),
+        profiles=load_profiles(local.checkout.root, local.platform),
+        candidates=local.candidates.tenants,
+        candidate_tombstones=local.candidates.tombstones,
     )
 
 

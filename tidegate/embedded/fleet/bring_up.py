@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate import tools
@@ -14,6 +14,7 @@ from tidegate.checkout import Checkout
 from tidegate.embedded import emulator
 from tidegate.embedded.builds.go_programs import build
 from tidegate.embedded.builds.sources import KWOK_STAGES, kwok_folder
+from tidegate.embedded.fleet import candidates as candidate_records
 from tidegate.embedded.fleet import host, internet, region, registry, unpacked_images
 from tidegate.embedded.identity import certificates
 from tidegate.embedded.images import Image, build_images, machine_root
@@ -45,7 +46,15 @@ class Local:
 
     checkout: Checkout
     platform: Platform
+    """As the tree has it."""
     addresses: Addresses
+    candidates: candidate_records.Candidates = field(default_factory=candidate_records.Candidates)
+    """What merge gates have put beside it."""
+
+    @property
+    def whole(self) -> Platform:
+        """The platform with the candidates of merge gates: what runs here."""
+        return self.candidates.beside(self.platform)
 
     @property
     def instance(self) -> str:
@@ -94,7 +103,7 @@ def start_machines(local: Local, prepared: Prepared, emulator_port: int, on_prog
                 network.create_region(local.instance, local.addresses, name)
     outside = local.machine(network.INTERNET)
     edges = {name: local.addresses.regions[name].node for name in local.regions}
-    outside.start(internet.spec(local.checkout, outside, prepared.root, local.addresses, edges=edges, platform=local.platform))
+    outside.start(internet.spec(local.checkout, outside, prepared.root, local.addresses, edges=edges, platform=local.whole))
     relays = local.machine(host.HOST)
     if relays.process() is None:
         host.give_up_taken_ports(local.checkout)
@@ -143,7 +152,9 @@ def _kwok_stages(checkout: Checkout) -> bytes:
 
 def open_local(checkout: Checkout, platform: Platform | None = None) -> Local:
     """The embedded platform of a checkout, whether it runs or not; `platform` spares reading the inventory once more."""
-    return Local(checkout, platform or inventory.load(checkout.root), region.read_addresses(checkout))
+    return Local(
+        checkout, platform or inventory.load(checkout.root), region.read_addresses(checkout), candidate_records.read_candidates(checkout)
+    )
 
 
 def pause(local: Local, on_progress: OnProgress) -> None:

@@ -114,7 +114,7 @@ def seal(local: Local, name: str, cluster: Kubernetes) -> None:
 def _wanted(local: Local, name: str, access_key: vault.AccessKey, key_ids: Sequence[str] = ()) -> vault.Wanted:
     return vault.Wanted(
         cluster=local.platform.clusters[name],
-        tenants=local.platform.tenants_of(name),
+        tenants=local.whole.tenants_of(name),
         policies=local.checkout.root / vault.POLICIES,
         aws_endpoint=f"http://{internet.S3_HOST}",
         access_key=access_key,
