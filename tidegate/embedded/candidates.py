@@ -169,7 +169,10 @@ class _Place:
 
     def change(self, candidates: Candidates, tenant: str, scratch: Path) -> float:
         """Makes `candidates` what the region holds; `tenant` is the one that comes or goes. The seconds from the commit on."""
-        before, after = self._rendered(self.local.candidates, scratch / "before"), self._rendered(candidates, scratch / "after")
+        usual, before, after = (
+            self._rendered(one, scratch / name)
+            for name, one in {"usual": Candidates(), "before": self.local.candidates, "after": candidates}.items()
+        )
         write_candidates(self.local.checkout, candidates)
         local = fleet.open_local(self.local.checkout, self.local.platform)
         programs = fleet.prepare(local.checkout, self.say).programs
@@ -178,19 +181,21 @@ class _Place:
         lives = tenant in candidates.tenants
         if lives:
             token_issuer.write_settings(outside.folder, local.whole)
-            bootstrap.renew_edge_certificate(local, self.region, watched.cluster)
             vault_region.set_up(local, self.region, watched.cluster, sorted({*key_ids(local.platform).values(), KEY}), self.say)
         tree = git_server.open_worktree(outside)
-        for path in sorted(before.keys() | after.keys()):
-            if before.get(path) == after.get(path):
+        for path in sorted(usual.keys() | before.keys() | after.keys()):
+            # What an earlier call changed, too: it may have been killed before it committed.
+            if usual.get(path) == before.get(path) == after.get(path):
                 continue
-            target = tree / RENDERED / path
+            target = tree / path
             if path in after:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(after[path])
             else:
                 target.unlink(missing_ok=True)
         git_server.commit(outside, f"{'Judge' if lives else 'Remove'} {tenant}")
+        if lives:
+            bootstrap.admit_tenants(local, self.region, watched.cluster)
         watched.say(f"{tenant} is committed")
         return _await_ready(watched, tenant) if lives else _await_gone(watched, tenant)
 
@@ -205,7 +210,7 @@ class _Place:
         (folder / "embedded.json").write_text(beside.model_dump_json(exclude_unset=True), encoding="utf-8")
         arguments = ["render", "--root", str(self.root), "--out", str(folder / RENDERED), "--embedded", str(folder / "embedded.json")]
         tools.run_program(self.local.checkout.python, "clusters.program", *arguments, cwd=self.local.checkout.root)
-        return {str(path.relative_to(folder / RENDERED)): path.read_bytes() for path in (folder / RENDERED).rglob("*") if path.is_file()}
+        return {str(path.relative_to(folder)): path.read_bytes() for path in (folder / "gitops").rglob("*") if path.is_file()}
 
 
 def _await_ready(watched: Watched, tenant: str) -> float:
@@ -218,7 +223,7 @@ def _await_ready(watched: Watched, tenant: str) -> float:
 
     return wait_until(
         is_ready, f"{tenant} to be ready in {watched.name}", patience_seconds=_READY_SECONDS, pause_seconds=2,
-        why_not=lambda: "; ".join(_waiting(states[0], tenant)) if states else "", say=watched.say, find_obstacle=watched.find_obstacle,
+        why_not=lambda: "; ".join(_waiting(states[0], tenant)) if states else "", say=watched.say,
     )  # fmt: skip
 
 

@@ -73,9 +73,13 @@ def bootstrap(local: Local, name: str, cluster: Kubernetes, by_add_ons: list[Man
     on_progress(name, "Argo CD takes over from here")
 
 
-def renew_edge_certificate(local: Local, name: str, cluster: Kubernetes) -> None:
-    """Applies the certificate again, for hosts that came since; what `bootstrap` applied otherwise counts as it is."""
-    cluster.apply([_edge_certificate(local, name)])
+def admit_tenants(local: Local, name: str, cluster: Kubernetes) -> None:
+    """Applies again what names every tenant: the projects of the root, and the certificate of their hosts.
+
+    For a tenant that came since; what `bootstrap` applied otherwise counts as it is.
+    """
+    root = _read_tree(git_server.worktree(local.machine(network.INTERNET)) / delivery.BOOTSTRAP / name)
+    cluster.apply([*(one for one in root if one["kind"] != "Application"), _edge_certificate(local, name)])
     _record(local, name).write_text(_applied_by_hand(local, name), encoding="ascii")
 
 
