@@ -193,9 +193,9 @@ class _Place:
                 target.write_bytes(after[path])
             else:
                 target.unlink(missing_ok=True)
-        git_server.commit(outside, f"{'Judge' if lives else 'Remove'} {tenant}")
-        if lives:
+        if lives:  # before Argo CD reads of it: an Application that was refused once is looked at again a minute later
             bootstrap.admit_tenants(local, self.region, watched.cluster)
+        git_server.commit(outside, f"{'Judge' if lives else 'Remove'} {tenant}")
         watched.say(f"{tenant} is committed")
         return _await_ready(watched, tenant) if lives else _await_gone(watched, tenant)
 
