@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli import gate_change
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
@@ -15,9 +16,7 @@ _TIMEOUT_SECONDS = 3 * 3600
 """Longer than any load profile with what surrounds it; the run itself has limits of its own."""
 
 
-@gate.callback()
-def group() -> None:
-    """Keeps `load` a command of the group, as long as there is no other."""
+gate.command("pr", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive or not executed, 4 invalid (docs/merge-gates.md).")(gate_change.pr)
 
 
 @gate.command("load", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/load-gate.md).")
