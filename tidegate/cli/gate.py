@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli.gate_candidate import remove_candidate, start_candidate
+from tidegate.cli import gate_candidate, gate_change
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 gate = typer.Typer(help="Judge whether a change may merge.", no_args_is_help=True)
 _TIMEOUT_SECONDS = 3 * 3600
 """Longer than any load profile with what surrounds it; the run itself has limits of its own."""
+
+
+gate.command("pr", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive or not executed, 4 invalid (docs/merge-gates.md).")(gate_change.pr)
+gate.command("start-candidate")(gate_candidate.start_candidate)
+gate.command("remove-candidate")(gate_candidate.remove_candidate)
 
 
 @gate.command("load", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/load-gate.md).")
@@ -58,7 +63,3 @@ def load(
     screen.text("\n".join(verdict.lines()))
     screen.answer({"gate": verdict.gate, "outcome": verdict.outcome, "reasons": verdict.reasons, "notes": verdict.notes})
     raise typer.Exit(verdict.outcome.exit_code)
-
-
-gate.command("start-candidate")(start_candidate)
-gate.command("remove-candidate")(remove_candidate)

@@ -19,11 +19,13 @@ def start_candidate(
     """Bring a version up as a tenant of its own, <tenant>-gate, that only the gate may call."""
     from tidegate.checkout import find_checkout
     from tidegate.embedded import candidates
+    from tidegate.embedded.fleet.bring_up import open_local
 
-    screen = Screen(json)
-    standing = candidates.bring_up(find_checkout(), model, version, region, screen.progress)
+    screen, checkout = Screen(json), find_checkout()
+    wanted = candidates.wanted_version(open_local(checkout), model, version)
+    standing = candidates.bring_up(checkout, wanted, region, screen.progress)
     screen.text(
-        f"{standing.tenant}/{standing.model} serves version {version} at https://{standing.host}/{standing.model}, after {standing.seconds:.0f} s"
+        f"{standing.tenant.name}/{standing.model} serves version {version} at https://{standing.host}/{standing.model}, after {standing.seconds:.0f} s"
     )
     screen.answer(standing)
 

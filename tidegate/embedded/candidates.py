@@ -27,16 +27,18 @@ from tidegate.embedded.fleet.candidates import Candidates, write_candidates
 from tidegate.embedded.identity import token_issuer
 from tidegate.embedded.live_regions import Watched
 from tidegate.embedded.machines import network
-from tidegate.embedded.model_index import find_version, read_index
 from tidegate.embedded.region_status import RegionState, read_region
-from tidegate.embedded.signed_models import sign_registry
 from tidegate.embedded.vault import vault_region
 from tidegate.errors import MachineError, UsageError
 from tidegate.facts import cloud_names, names
-from tidegate.facts.embedded import EmbeddedFacts, path_served_here
+from tidegate.facts.embedded import EmbeddedFacts, path_served_here, served_here
+from tidegate.facts.models.artefact import Artefact
+from tidegate.facts.signature import model_id
+from tidegate.facts.tenant import Tenant
 from tidegate.facts.tombstone import Tombstone
 from tidegate.gates.candidate import KEY, candidate_name, candidate_of
 from tidegate.manifests.layout import RENDERED
+from tidegate.repository.verify_models import buckets
 from tidegate.signing.bundles import digest_of, sign_version, verify_version
 from tidegate.signing.keys import embedded_signer, key_ids
 from tidegate.tools.one_at_a_time import alone
@@ -53,45 +55,70 @@ _GONE_SECONDS = 240
 class Standing:
     """A candidate that answers."""
 
-    tenant: str
+    tenant: Tenant
     model: str
     version: str
+    """The URI of what is judged."""
     region: str
     host: str
     seconds: float
     """From the commit until it was ready."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be judged: a model of a tenant, as the judged facts have it, and the version that the region loads of it."""
+
+    tenant: Tenant
+    model: str
+    artefact: Artefact
+    """`served_here` of the model, or another version in its place."""
+
+
+def wanted_version(local: Local, reference: str, version: str) -> Wanted:
+    """Version `version` (`2`, `3-slow`) of `<tenant>/<model>` with the tree's own facts. Raises `UsageError` for one that cannot be."""
+    tenant, _, model = reference.partition("/")
+    if tenant not in local.platform.tenants or model not in local.platform.tenants[tenant].models:
+        known = ", ".join(f"{one.name}/{each}" for one in local.platform.tenants.values() for each in sorted(one.models))
+        raise UsageError(f"no served model {reference!r}; there are {known}")
+    number = version.partition("-")[0]
+    if not number.isdigit():
+        raise UsageError(f"{version!r} is no version; write a number, or a number and a name such as 3-slow")
+    served = local.platform.tenants[tenant].models[model]
+    here, uri = served_here(served), f"{names.MODEL_REGISTRY_URI}{path_served_here(served, version)}"
+    signature = here.signature.model_copy(update={"uri": f"{uri}/model.sig"})
+    chosen = here.model_copy(update={"version": int(number), "uri": uri, "signature": signature})
+    return Wanted(local.platform.tenants[tenant], model, chosen)
+
+
 @own_errors()
-def bring_up(
-    checkout: Checkout, reference: str, version: str, region: str, on_progress: OnProgress, *, root: Path | None = None
-) -> Standing:
-    """Brings version `version` (`2`, `3-slow`) of `<tenant>/<model>` up in a region that runs, and waits until it is ready.
+def bring_up(checkout: Checkout, wanted: Wanted, region: str, on_progress: OnProgress, *, root: Path | None = None) -> Standing:
+    """Brings the candidate up in a region that runs, and waits until it is ready.
 
-    `root` holds the facts that run now, by default those of the checkout. Raises `UsageError` for a model or version that does not exist,
-    `SigningError` for one whose signature does not hold, and `MachineError` when the region does not run or the candidate is not ready in time.
+    `root` holds the facts that run now, by default those of the checkout. Raises `UsageError` for a region that does not host the tenant,
+    `SigningError` for a version that is not there or whose digest or signature does not hold, and `MachineError` when the region does not run
+    or the candidate is not ready in time.
     """
-    with _alone(checkout, f"gate of {reference}", on_progress):
-        return _bring_up(_Place(_running(checkout, region), region, on_progress, root or checkout.root), reference, version)
+    with _alone(checkout, f"gate of {wanted.tenant.name}/{wanted.model}", on_progress):
+        return _bring_up(_Place(_running(checkout, region), region, on_progress, root or checkout.root), wanted)
 
 
-def _bring_up(place: _Place, reference: str, version: str) -> Standing:
-    local, region = place.local, place.region
-    tenant_name, _, model = reference.partition("/")
-    tenant = local.platform.tenants.get(tenant_name)
-    if tenant is None or model not in tenant.models or region not in tenant.clusters:
-        known = ", ".join(f"{one.name}/{each}" for one in local.platform.tenants_of(region) for each in sorted(one.models))
-        raise UsageError(f"no served model {reference!r} in {region}; there are {known}")
-    served, name, number = tenant.models[model], candidate_name(tenant_name), _number(version)
+def _bring_up(place: _Place, wanted: Wanted) -> Standing:
+    local, region, tenant = place.local, place.region, wanted.tenant
+    if region not in tenant.clusters:
+        raise UsageError(f"{tenant.name} does not run in {region}; name one of {', '.join(tenant.clusters)}")
+    served, name, version = tenant.models[wanted.model], candidate_name(tenant.name), wanted.artefact.version
     with tempfile.TemporaryDirectory(prefix="tidegate-candidate-") as scratch:
-        own = f"{name}/{path_served_here(served, str(number)).partition('/')[2]}"
-        sha256 = place.copy(path_served_here(served, version), Path(scratch) / "registry", own)
-        wanted = served.model_copy(update={"artefact": served.artefact.model_copy(update={"version": number})})
-        candidate = candidate_of(tenant.model_copy(update={"models": {model: wanted}}), model, sha256, cluster=region, cpu_sha256=sha256)
-        place.upload(Path(scratch) / "registry")
+        registry = Path(scratch) / "registry"
+        sha256 = place.copy(wanted, registry, f"{name}/{path_served_here(served, str(version)).partition('/')[2]}")
+        judged = served.model_copy(update={"artefact": served.artefact.model_copy(update={"version": version})})
+        of_tenant = tenant.model_copy(update={"models": {wanted.model: judged}})
+        candidate = candidate_of(of_tenant, wanted.model, sha256, cluster=region, cpu_sha256=sha256)
+        place.upload(registry)
         chosen = local.candidates.living(candidate, {KEY: embedded_signer(KEY).public_pem()})
         seconds = place.change(chosen, name, Path(scratch))
-    return Standing(name, model, version, region, candidate.host_in(local.platform.clusters[region].domain), seconds)
+    host = candidate.host_in(local.platform.clusters[region].domain)
+    return Standing(candidate, wanted.model, wanted.artefact.uri, region, host, seconds)
 
 
 @own_errors()
@@ -120,14 +147,6 @@ def _remove(place: _Place, tenant: str, reason: str) -> float:
         return place.change(place.local.candidates.removed(tombstone), candidate.name, Path(scratch))
 
 
-def _number(version: str) -> int:
-    """Of `3-slow` 3: a tenant's file names versions by number."""
-    number = version.partition("-")[0]
-    if not number.isdigit():
-        raise UsageError(f"{version!r} is no version; write a number, or a number and a name such as 3-slow")
-    return int(number)
-
-
 def _running(checkout: Checkout, region: str) -> Local:
     local = fleet.open_local(checkout)
     if region not in local.regions:
@@ -146,26 +165,34 @@ class _Place:
     say: OnProgress
     root: Path
 
-    def copy(self, path: str, registry: Path, own: str) -> str:
+    def copy(self, wanted: Wanted, registry: Path, own: str) -> str:
         """Copies a version that its tenant signed below the candidate's prefix, signed with the gate's key; the digest of its files."""
-        keys = key_ids(self.local.platform)
-        signed = sign_registry(example_models.train(self.local.checkout, self.say), keys, self.say)
-        found = find_version(signed, path)
-        if found is None:
-            of_model = sorted(one.version for one in read_index(signed) if one.path.rpartition("/")[0] == path.rpartition("/")[0])
-            raise UsageError(f"there is no version {path}; there are {', '.join(of_model) or 'none of that model'}")
-        key_id = keys[found.tenant]
-        # The gate's own signature says no more than that this one held.
-        verify_version(signed / found.path, found.path, found.sha256, key_id, embedded_signer(key_id).public_pem())
-        shutil.copytree(signed / found.path, registry / own)
+        artefact, tenant = wanted.artefact, wanted.tenant.name
+        sha256 = self._facts().model_digests.get(artefact.uri, artefact.sha256)
+        key_id = artefact.signature.key_id
+        with tempfile.TemporaryDirectory(prefix="tidegate-version-") as scratch:
+            folder = buckets(self.local.platform, self._account())[self._bucket()].fetch(artefact.uri, Path(scratch))
+            # The gate's own signature says no more than that this one held.
+            verify_version(folder, model_id(tenant, wanted.model, artefact), sha256, key_id, embedded_signer(key_id).public_pem())
+            shutil.copytree(folder, registry / own)
         sign_version(registry / own, own, embedded_signer(KEY))
         return digest_of(registry / own)
 
+    def _account(self) -> Account:
+        running, _ = emulator.ensure_running(self.local.checkout)
+        return Account(running.endpoint)
+
+    def _bucket(self) -> str:
+        return cloud_names.models_bucket(self.region, self.local.platform.clusters[self.region].account_id)
+
+    def _facts(self) -> EmbeddedFacts:
+        """As the last bring-up rendered the regions."""
+        return EmbeddedFacts.model_validate_json((self.local.machine(network.INTERNET).folder / "embedded.json").read_bytes())
+
     def upload(self, registry: Path) -> None:
         """Puts the files where the region's pods fetch them."""
-        running, _ = emulator.ensure_running(self.local.checkout)
-        bucket = cloud_names.models_bucket(self.region, self.local.platform.clusters[self.region].account_id)
-        example_models.upload_folder(registry, {bucket: registries_of(self.local.platform, Account(running.endpoint))[bucket]}, self.say)
+        bucket = self._bucket()
+        example_models.upload_folder(registry, {bucket: registries_of(self.local.platform, self._account())[bucket]}, self.say)
 
     def change(self, candidates: Candidates, tenant: str, scratch: Path) -> float:
         """Makes `candidates` what the region holds; `tenant` is the one that comes or goes. The seconds from the commit on."""
@@ -201,7 +228,7 @@ class _Place:
 
     def _rendered(self, candidates: Candidates, folder: Path) -> Mapping[str, bytes]:
         """Every rendered object's file, by path, of the facts below `root` as they run here with `candidates`."""
-        facts = EmbeddedFacts.model_validate_json((self.local.machine(network.INTERNET).folder / "embedded.json").read_bytes())
+        facts = self._facts()
         catalogue = facts.catalogue.model_copy(update={"keys": {**facts.catalogue.keys, **candidates.keys}})
         beside = facts.model_copy(
             update={"candidates": candidates.tenants, "candidate_tombstones": candidates.tombstones, "catalogue": catalogue}

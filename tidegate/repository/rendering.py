@@ -35,7 +35,7 @@ def render_and_validate(checkout: Checkout, platform: Platform, on_progress: OnP
     """Renders what production would run and judges every object of it. Raises as `render` and `validate` do."""
     rendered = render(checkout, platform)
     on_progress("manifests", f"{rendered.objects} objects rendered, {rendered.files_written} files changed")
-    if findings := _judged(checkout, platform, lambda text: on_progress("manifests", text)):
+    if findings := judged(checkout, platform, lambda text: on_progress("manifests", text)):
         raise ManifestError(findings)
     checked = _objects(checkout)
     on_progress("manifests", f"{checked} objects validated")
@@ -65,15 +65,15 @@ def validate(checkout: Checkout, platform: Platform, on_progress: Callable[[str]
     Raises `InventoryError` or `ManifestError` with every finding.
     """
     with ThreadPoolExecutor(1, "rendering") as beside:
-        rendered_again = beside.submit(_stale_findings, checkout)
-        findings = _judged(checkout, platform, on_progress)
+        rendered_again = beside.submit(unrendered_findings, checkout)
+        findings = judged(checkout, platform, on_progress)
         findings += rendered_again.result()
     if findings:
         raise ManifestError(findings)
     return _objects(checkout)
 
 
-def _stale_findings(checkout: Checkout) -> list[Finding]:
+def unrendered_findings(checkout: Checkout) -> list[Finding]:
     """What `clusters` finds when it renders everything again in its own memory, on another core."""
     done = tools.run_program(checkout.python, "clusters.program", "check", "--root", ".", cwd=checkout.root)
     return list(RenderCheck.model_validate_json(done.stdout).findings)
@@ -87,7 +87,7 @@ def _objects(checkout: Checkout) -> int:
     return sum(1 for folder in _folders(checkout) for _ in folder.rglob("*.yaml"))
 
 
-def _judged(checkout: Checkout, platform: Platform, on_progress: Callable[[str], None]) -> list[Finding]:
+def judged(checkout: Checkout, platform: Platform, on_progress: Callable[[str], None]) -> list[Finding]:
     """Every finding about what is in the checkout, whether or not it is what the facts render to."""
     schemas = load_schemas(on_progress)
     priced = PricedPlatform(platform, load_prices(checkout.root))

@@ -169,12 +169,12 @@ def _files_of(checkout: Checkout, revision: str) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="tidegate-revision-") as name:
         folder = Path(name)
         archive = folder / "facts.tar"
-        _require_revision(checkout, revision)
-        present = _git(checkout, "ls-tree", "-r", "--name-only", revision, "--", *FACTS).splitlines()
+        require_revision(checkout, revision)
+        present = git(checkout, "ls-tree", "-r", "--name-only", revision, "--", *FACTS).splitlines()
         folders = [path for path in FACTS if any(file.startswith(f"{path}/") for file in present)]
         if not folders:
             raise UsageError(f"{revision} holds no inventory; choose a later revision")
-        _git(checkout, "archive", "--format=tar", f"--output={archive}", revision, "--", *folders)
+        git(checkout, "archive", "--format=tar", f"--output={archive}", revision, "--", *folders)
         with tarfile.open(archive) as opened:
             opened.extractall(folder, filter="data")
         yield folder
@@ -183,7 +183,7 @@ def _files_of(checkout: Checkout, revision: str) -> Generator[Path]:
 _OF_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 
 
-def _git(checkout: Checkout, *arguments: str) -> str:
+def git(checkout: Checkout, *arguments: str) -> str:
     """What Git prints about this checkout. Raises `UsageError` with Git's own sentence, for example that somebody else owns it."""
     try:
         return tools.run(["git", *arguments], cwd=checkout.root, without=_OF_ANOTHER_REPOSITORY).stdout
@@ -193,8 +193,9 @@ def _git(checkout: Checkout, *arguments: str) -> str:
         raise UsageError(f"git: {' '.join(error.stderr.split()).removeprefix('fatal: ')}") from error
 
 
-def _require_revision(checkout: Checkout, revision: str) -> None:
-    if _git(checkout, "rev-parse", "--is-shallow-repository").strip() == "true":
+def require_revision(checkout: Checkout, revision: str) -> None:
+    """Raises `UsageError` for a revision that this repository, or this shallow clone, does not have."""
+    if git(checkout, "rev-parse", "--is-shallow-repository").strip() == "true":
         absent = f"is not in this clone, which is shallow; `git fetch --unshallow origin {revision}:{revision}` brings it"
     else:
         absent = "is no revision of this repository; `git log --oneline` shows some"

@@ -101,5 +101,5 @@ def test_what_the_program_refuses_is_said_in_its_own_lines(tmp_path: Path) -> No
     python.write_text("#!/bin/sh\necho 'a.yaml: x: is wrong; change it [rule]' >&2\nexit 1\n")
     python.chmod(0o755)
     with pytest.raises(ProgramError) as refused:
-        rendering._stale_findings(Checkout(tmp_path))  # pyright: ignore[reportPrivateUsage] - all of validate would need the whole checkout
+        rendering.unrendered_findings(Checkout(tmp_path))  # pyright: ignore[reportPrivateUsage] - all of validate would need the whole checkout
     assert str(refused.value) == "a.yaml: x: is wrong; change it [rule]"

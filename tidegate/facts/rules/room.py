@@ -76,6 +76,17 @@ def room_warnings(source: str, tenant: Tenant) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def ceiling_findings(source: str, tenant: Tenant) -> Iterator[Finding]:
+    """Where all models at their ceilings are above the quota: whoever grows last is refused pods. The quota gate holds it, `check` does not."""
+    for resource in _resources(tenant):
+        needed = sum(_ceiling(model).get(resource.field, 0) for model in tenant.models.values())
+        if needed > resource.allowed:
+            yield Finding(
+                source, f"quota.{resource.field}", "ceilings-above-quota", f"all models at max_replicas need {resource.shown(needed)}",
+                f"raise it to {resource.shown(needed)} or lower max_replicas", resource.shown(resource.allowed),
+            )  # fmt: skip
+
+
 def _weights_findings(source: str, tenant: Tenant, turns: Mapping[str, int]) -> Iterator[Finding]:
     for name, model in tenant.models.items():
         for named in model.named_artefacts():
@@ -122,6 +133,13 @@ def _surge(model: ServedModel) -> dict[str, int]:
     if model.scaling.mode == "standard":
         return _all_parts(model, _share, cards=_share(model.scaling.min_replicas))
     return _all_parts(model, lambda low: max(low, 1), cards=max(model.scaling.min_replicas, 1))
+
+
+def _ceiling(model: ServedModel) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for number, (_low, high, resources) in enumerate(replica_parts(model)):
+        found.update(_times(high, resources, model, cards=0 if number else high))
+    return dict(found)
 
 
 def _share(replicas: int) -> int:

@@ -24,7 +24,7 @@ _QUEUE_PROXY: Fields = {"name": "queue-proxy", "resources": _asking(QUEUE_PROXY)
 _MODEL_FETCHER: Fields = {"name": "storage-initializer", "resources": {"requests": {"cpu": "100m", "memory": "100Mi"}}}
 """KServe's init container, by its default requests."""
 
-_DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _served(placed: Placed, part: Fields, runtimes: Mapping[str, Fields]) -> Fie
     runtime = runtimes.get(str(model.get("runtime", "")), {})
     beside = [one for _, one in fields_in(runtime.get("containers")) if one.get("name") != "kserve-container"]
     containers = [*([model] if model else ()), *beside, *items(part.get("containers"))]
-    if fields(placed.metadata.get("annotations")).get(_DEPLOYMENT_MODE) == "Knative":
+    if fields(placed.metadata.get("annotations")).get(DEPLOYMENT_MODE) == "Knative":
         containers.append(_QUEUE_PROXY)
     starters = [*([_MODEL_FETCHER] if model.get("storageUri") else ()), *items(part.get("initContainers"))]
     inherited = {name: runtime[name] for name in ("nodeSelector", "tolerations", "affinity") if name in runtime}

@@ -70,7 +70,7 @@ def _nodes(cluster: Cluster, name: str, placed: Placed, overlays: Sequence[Field
     limits = {resource: read_quantity(limit) for resource, limit in fields(placed.spec.get("limits")).items()}
     for labels in _candidates(cluster, own, requirements):
         offered = _capacity(labels, overlays)
-        if _is_within(limits, {**offered, **_whole_machine(labels)}):
+        if _is_within(limits, {**offered, **whole_machine(labels)}):
             yield NodeShape(_name(labels), labels, taints, offered)
 
 
@@ -79,7 +79,7 @@ def _is_within(limits: Mapping[str, Fraction], machine: Amounts) -> bool:
     return all(machine.get(resource, 0) <= limit * (1000 if resource == "cpu" else 1) for resource, limit in limits.items())
 
 
-def _whole_machine(labels: Mapping[str, str]) -> Amounts:
+def whole_machine(labels: Mapping[str, str]) -> Amounts:
     """What counts against a limit: the machine as it is sold, with its cards, however they are cut."""
     shape = shape_of(labels[INSTANCE_TYPE])
     assert shape, "only machines of the tables are candidates"

@@ -51,6 +51,22 @@ def forbid_open_allow(placed: Placed) -> Iterator[Finding]:
             )
 
 
+def forbid_principal_wildcard(placed: Placed) -> Iterator[Finding]:
+    """`*` lets every identity in, `*/...` those of every issuer. A pattern behind a name, such as `https://issuer/*`, names whose they are."""
+    if placed.kind != "AuthorizationPolicy" or placed.spec.get("action", "ALLOW") != "ALLOW":
+        return
+    for index, rule in fields_in(placed.spec.get("rules")):
+        for position, entry in fields_in(rule.get("from")):
+            source = fields(entry.get("source"))
+            for field in ("principals", "requestPrincipals", "namespaces", "serviceAccounts"):
+                for number, name in enumerate(items(source.get(field))):
+                    if str(name).startswith("*"):
+                        at = f"spec.rules[{index}].from[{position}].source.{field}[{number}]"
+                        yield placed.finding(
+                            "forbid-principal-wildcard", at, "anybody's identity matches it", "name whose identities they are", name
+                        )
+
+
 def forbid_shared_hosts(placed: Placed) -> Iterator[Finding]:
     """Of two routes with one host, one takes the other's traffic. Which host is a tenant's, the policy knows."""
     if placed.kind == "DomainMapping":
@@ -109,4 +125,11 @@ def forbid_path_based_denial(placed: Placed) -> Iterator[Finding]:
                 )
 
 
-RULES = (forbid_host_wildcard, forbid_open_allow, forbid_path_based_denial, forbid_shared_hosts, require_strict_mtls)
+RULES = (
+    forbid_host_wildcard,
+    forbid_open_allow,
+    forbid_path_based_denial,
+    forbid_principal_wildcard,
+    forbid_shared_hosts,
+    require_strict_mtls,
+)

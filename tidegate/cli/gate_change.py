@@ -1,0 +1,111 @@
+"""`tidegate gate pr`: judges a whole change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli.model import Place, Where
+from tidegate.cli.options import Json
+from tidegate.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from tidegate.checkout import Checkout
+    from tidegate.gates.merge import Gate, GateResult
+    from tidegate.repository.merge.changes import PullRequest
+    from tidegate.signing.review import Checked
+
+Cluster = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Kubeconfig of the cluster to bring candidates up in. Default: the running region."),
+]
+
+
+def pr(
+    base: Annotated[str, typer.Option(help="The revision that the change shall be merged into, such as main.")],
+    head: Annotated[str | None, typer.Option(help="The revision to judge. Default: the files as they are.")] = None,
+    cluster: Cluster = None,
+    place: Where = None,
+    json: Json = False,
+) -> None:
+    """Find what changed, pick the gates that it needs, and run them in order of cost."""
+    import time
+
+    from tidegate.checkout import find_checkout
+    from tidegate.gates.merge import outcome_of, run_gates
+    from tidegate.repository.merge.changes import read_pull_request
+    from tidegate.repository.merge.static_gates import StaticGates
+
+    screen, checkout = Screen(json), find_checkout()
+    screen.progress("change", f"comparing with {base}")
+    with read_pull_request(checkout, base, head) as change:
+        _show_change(screen, change)
+
+        def verify(models: Collection[str]) -> Iterable[tuple[str, Sequence[Checked]]]:
+            return _verified(change.tree.checkout, place, models, screen)
+
+        static = StaticGates(change, verify, screen.progress).gates()
+        with dynamic_gates(checkout, change, cluster, screen) as dynamic:
+            results = run_gates(change.picked, {**static, **dynamic}, screen.progress, time.monotonic)
+        outcome = outcome_of(results)
+        show_results(screen, results)
+        for note in change.notes:
+            screen.text(note)
+        screen.text(f"{base}: {outcome}")
+        screen.answer(_answer(change, results) | {"outcome": outcome})
+    raise typer.Exit(outcome.exit_code)
+
+
+@contextmanager
+def dynamic_gates(_checkout: Checkout, _change: PullRequest, _cluster: Path | None, _screen: Screen) -> Generator[dict[str, Gate]]:
+    """The gates that ask a candidate, by name, as long as the candidate is there. One that is not here stands as not executed."""
+    yield {}
+
+
+def _verified(checkout: Checkout, place: Place | None, models: Collection[str], screen: Screen) -> Iterable[tuple[str, Sequence[Checked]]]:
+    from tidegate.embedded.verify_models import default_place, verify_examples
+    from tidegate.repository.verify_models import verify_account
+
+    if place is Place.ACCOUNT:
+        return verify_account(checkout, models)
+    return verify_examples(checkout, place.value if place else default_place(checkout), models, screen.progress)
+
+
+def _show_change(screen: Screen, change: PullRequest) -> None:
+    rows = [(one.subject, one.kind, one.what) for one in change.changes]
+    if rows:
+        screen.table("What changes", ["of", "about", "what"], rows)
+        screen.text(f"{len(change.picked)} gates: {', '.join(one.title for one in change.picked)}")
+
+
+def show_results(screen: Screen, results: Sequence[GateResult]) -> None:
+    """Every gate with its reasons, as text."""
+    from tidegate.gates.merge import State, described
+
+    for result in results:
+        lines = result.verdict.lines()
+        first = f"{result.picked.title}: {described(result)}"
+        screen.text(
+            "\n".join([first, *(lines[1:] if result.state is State.JUDGED else [f"  {one.text}" for one in result.verdict.reasons])])
+        )
+
+
+def _answer(change: PullRequest, results: Sequence[GateResult]) -> dict[str, object]:
+    from tidegate.gates.merge import described
+
+    return {
+        "base": change.ends.base, "head": change.ends.head, "working_tree": change.ends.is_working_tree,
+        "uncommitted": change.ends.uncommitted, "changes": change.changes, "notes": change.notes,
+        "gates": [
+            {
+                "gate": one.picked.gate, "subject": one.picked.subject, "because": one.picked.because, "state": one.state,
+                "outcome": one.verdict.outcome, "said": described(one), "reasons": one.verdict.reasons, "notes": one.verdict.notes,
+                "seconds": round(one.seconds, 1),
+            }
+            for one in results
+        ],
+    }  # fmt: skip
