@@ -10,12 +10,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from loadtests.plan import Plan, endpoint_of
+from loadtests.plan import Plan, beside_baseline, endpoint_of
 from loadtests.shapes import Arrivals
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
+from tidegate.facts.inventory.profiles import PROFILES, load_profiles
+from tidegate.facts.models.embedded_profile import NO_EVIDENCE, scaled
 
 ROOT = Path(__file__).resolve().parents[1]
+EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ ARGUMENTS = (
     Argument("--arrivals", 'JSON such as {"shape": "constant", "requests_per_second": 40}; default: poisson at the profile\'s rate'),
     Argument("--address", "host:port to connect to, where no resolver knows the host"),
     Argument("--ca-file", "certificates to trust instead of the system's"),
+    Argument("--baseline-host", "where the serving version answers, to be asked at the same time as what it is compared with"),
+    Argument("--baseline-token-file", "file with the bearer token for it; default: --token-file"),
+    Argument("--profile", f"`{EMBEDDED}` takes load and limits from {PROFILES.as_posix()}, which say nothing of production"),
+    Argument("--facts", "folder of the checkout whose facts count; default: this one"),
     Argument("--recording", "file to keep what was measured in, as JSON"),
 )
 
@@ -47,19 +54,36 @@ def read_plan(options: Mapping[str, Any]) -> tuple[Plan, Path | None]:
     if missing := [name for name in ("model", "host", "body") if not options.get(name)]:
         raise UsageError(f"--{missing[0]} is missing; give --plan, or --model, --host and --body")
     tenant_name, _, name = options["model"].partition("/")
-    platform = inventory.load(ROOT)
+    root = Path(options.get("facts") or ROOT)
+    platform = inventory.load(root)
     tenant = platform.tenants.get(tenant_name)
     model = tenant.models.get(name) if tenant else None
     if model is None:
         known = ", ".join(f"{each}/{one}" for each, owner in sorted(platform.tenants.items()) for one in sorted(owner.models))
         raise UsageError(f"no served model {options['model']!r}; there are {known}")
+    note = ""
+    if options.get("profile"):
+        if options["profile"] != EMBEDDED:
+            raise UsageError(f"--profile {options['profile']} is not known; write {EMBEDDED}, or leave it out for the tenant's own")
+        profile = load_profiles(root, platform).get(options["model"])
+        if profile is None:
+            raise UsageError(f"{PROFILES.as_posix()} has no profile of {options['model']}; add one, or judge it where it runs")
+        model, note = scaled(model, profile), NO_EVIDENCE
     try:
         shape = TypeAdapter[Any](Arrivals).validate_json(options["arrivals"]) if options["arrivals"] else None
         endpoint = endpoint_of(
             options["model"], model, options["host"], json.loads(_read(Path(options["body"]))), arrivals=shape,
             token_file=options["token_file"] or None, address=options["address"] or None, ca_file=options["ca_file"] or None,
         )  # fmt: skip
-        return Plan(endpoints=(endpoint,)), out
+        if not options.get("baseline_host"):
+            return Plan(endpoints=(endpoint,), note=note), out
+        baseline = endpoint.model_copy(
+            update={
+                "name": f"{endpoint.name} serving", "url": f"{options['baseline_host'].rstrip('/')}{endpoint.path_below(options['host'])}",
+                "token_file": options.get("baseline_token_file") or endpoint.token_file,
+            }
+        )  # fmt: skip
+        return Plan(endpoints=beside_baseline(endpoint, baseline), note=note), out
     except ValidationError as error:
         raise UsageError(_told(error)) from error
     except ValueError as error:

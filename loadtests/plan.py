@@ -56,6 +56,10 @@ class Endpoint(Fact):
         parts = urlsplit(self.url)
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
+    def path_below(self, host: str) -> str:
+        """What follows `host` in the address."""
+        return self.url.removeprefix(host.rstrip("/"))
+
     @property
     def limit_ms(self) -> float | None:
         """The tightest limit of time, by which a generator is judged."""

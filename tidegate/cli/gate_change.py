@@ -29,6 +29,7 @@ def pr(
     base: Annotated[str, typer.Option(help="The revision that the change shall be merged into, such as main.")],
     head: Annotated[str | None, typer.Option(help="The revision to judge. Default: the files as they are.")] = None,
     cluster: Cluster = None,
+    region: Annotated[str, typer.Option(help="The running embedded region to bring candidates up in.")] = "live-1",
     place: Where = None,
     json: Json = False,
 ) -> None:
@@ -49,7 +50,7 @@ def pr(
             return _verified(change.tree.checkout, place, models, screen)
 
         static = StaticGates(change, verify, screen.progress).gates()
-        with dynamic_gates(checkout, change, cluster, screen) as dynamic:
+        with dynamic_gates(checkout, change, cluster, region, screen) as dynamic:
             results = run_gates(change.picked, {**static, **dynamic}, screen.progress, time.monotonic)
         outcome = outcome_of(results)
         show_results(screen, results)
@@ -61,9 +62,18 @@ def pr(
 
 
 @contextmanager
-def dynamic_gates(_checkout: Checkout, _change: PullRequest, _cluster: Path | None, _screen: Screen) -> Generator[dict[str, Gate]]:
+def dynamic_gates(checkout: Checkout, change: PullRequest, cluster: Path | None, region: str, screen: Screen) -> Generator[dict[str, Gate]]:
     """The gates that ask a candidate, by name, as long as the candidate is there. One that is not here stands as not executed."""
-    yield {}
+    from tidegate.embedded.candidate_gates import candidate_gates
+    from tidegate.embedded.fleet.bring_up import open_local
+
+    judged = change.tree.platform
+    runs = judged is not None and not cluster and open_local(checkout).machine(region).process() is not None
+    if not runs or judged is None:
+        yield {}
+        return
+    with candidate_gates(checkout, judged, change.tree.checkout.root, change.ends.base, region=region, say=screen.progress) as gates:
+        yield gates
 
 
 def _verified(checkout: Checkout, place: Place | None, models: Collection[str], screen: Screen) -> Iterable[tuple[str, Sequence[Checked]]]:

@@ -1,0 +1,160 @@
+"""The gates that ask a candidate in a running embedded region: each brings up what it needs, and all of it is removed in the end.
+
+One candidate at a time: they share two cores with what they are compared with.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.embedded import candidates, example_models, prediction
+from tidegate.embedded.candidates import Standing, Wanted
+from tidegate.embedded.fleet import bring_up as fleet
+from tidegate.embedded.fleet import internet
+from tidegate.embedded.fleet.bring_up import Local
+from tidegate.embedded.machines import network
+from tidegate.embedded.model_index import find_version, read_index, read_sample
+from tidegate.errors import UsageError
+from tidegate.facts.embedded import path_served_here, served_here
+from tidegate.facts.platform import Platform
+from tidegate.facts.tenant import Tenant
+from tidegate.gates.change.picking import Picked
+from tidegate.gates.merge import Gate, Measured, NotExecutedError
+from tidegate.gates.names import LOAD
+from tidegate.gates.verdict import Verdict
+from tidegate.live.states import is_executed
+from tidegate.repository.merge.git import extract
+from tidegate.tools.progress import OnProgress
+
+_LOAD_SECONDS = 900.0
+"""Longer than a run by any profile, with what surrounds it; the run has limits of its own."""
+
+
+@contextmanager
+def candidate_gates(
+    checkout: Checkout, judged: Platform, tree: Path, base: str, *, region: str, say: OnProgress,
+) -> Generator[dict[str, Gate]]:  # fmt: skip
+    """The gates by name. `judged` are the facts of the change, in `tree`; those of `base` are what the region is taken to run.
+
+    The candidate is removed in the end, whatever happened.
+    """
+    with tempfile.TemporaryDirectory(prefix="tidegate-gates-") as scratch:
+        root = Path(scratch) / "base"
+        root.mkdir()
+        extract(checkout, base, root)
+        place = _Gates(checkout, judged, tree, root, region, say, Path(scratch))
+        try:
+            yield {LOAD: place.load}
+        finally:
+            place.remove()
+
+
+@dataclass
+class _Gates:
+    checkout: Checkout
+    judged: Platform
+    tree: Path
+    root: Path
+    region: str
+    say: OnProgress
+    scratch: Path
+    _standing: dict[str, Standing] = field(default_factory=dict[str, Standing])
+    """The one candidate that is up, by `<tenant>/<model>`."""
+
+    def load(self, picked: Picked) -> Measured:
+        """Both versions under the embedded profile at once; the one that serves has to keep the limits, too."""
+        standing, local = self._ask(picked.subject)
+        tenant, model = self._judged(picked.subject)
+        files = _Files(self.scratch / "load")
+        samples = files.path("recording.json")
+        cluster = local.platform.clusters[self.region]
+        arguments = {
+            "--model": picked.subject, "--host": f"https://{standing.host}/{model}", "--profile": "embedded", "--facts": str(self.tree),
+            "--body": files.write("body.json", json.dumps(self._request(picked.subject))),
+            "--token-file": files.write("token", prediction.token_for(local, standing.tenant, self.region)),
+            "--address": f"127.0.0.1:{local.relays()[f'edge-{self.region}'][0]}",
+            "--ca-file": files.write("ca.pem", internet.own_authority(local.machine(network.INTERNET)).certificate_pem.decode()),
+            "--recording": str(samples),
+        }  # fmt: skip
+        if (serving := local.platform.tenants.get(tenant.name)) and model in serving.models and self._serves(tenant.name, model):
+            arguments["--baseline-host"] = f"https://{serving.host_in(cluster.domain)}/{model}"
+            arguments["--baseline-token-file"] = files.write("serving-token", prediction.token_for(local, serving, self.region))
+        words = [word for pair in arguments.items() for word in pair]
+        said = tools.run_program(
+            self.checkout.python, "loadtests", *words, "--preferred", cwd=self.checkout.root, timeout_seconds=_LOAD_SECONDS
+        ).stdout
+        verdict = TypeAdapter(Verdict).validate_json(said)
+        return Measured(samples.read_bytes() if samples.is_file() else b"", verdict, self._substituted(tenant, model))
+
+    def remove(self) -> None:
+        """Takes the candidate away that is up, if one is."""
+        for subject in list(self._standing):
+            tenant = subject.partition("/")[0]
+            candidates.remove(self.checkout, tenant, self.region, f"The gates of {subject} have ended.", self.say, root=self.root)
+            del self._standing[subject]
+
+    def _ask(self, subject: str) -> tuple[Standing, Local]:
+        """The candidate, brought up when it is not up yet, and the regions with it."""
+        tenant, model = self._judged(subject)
+        served = tenant.models[model]
+        if not is_executed(served):
+            card = served.accelerator.accelerator if served.accelerator else "a server of its own"
+            raise NotExecutedError(f"{subject} needs {card}, and names no also_on_cpu; judge it with --cluster where there is one")
+        if subject not in self._standing:
+            self.remove()
+            here = served_here(served)
+            standing = candidates.bring_up(self.checkout, Wanted(tenant, model, here), self.region, self.say, root=self.root)
+            self._standing[subject] = standing
+        return self._standing[subject], fleet.open_local(self.checkout)
+
+    def _judged(self, subject: str) -> tuple[Tenant, str]:
+        tenant, _, model = subject.partition("/")
+        if tenant not in self.judged.tenants or model not in self.judged.tenants[tenant].models:
+            raise UsageError(f"{subject} is no served model of the change")
+        return self.judged.tenants[tenant], model
+
+    def _serves(self, tenant: str, model: str) -> bool:
+        """Whether the region serves the model already."""
+        return (self.root / f"gitops/rendered/{self.region}/tenants/{tenant}/inferenceservice-{model}.yaml").is_file()
+
+    def _request(self, subject: str) -> dict[str, object]:
+        """A ready request: the sample of the version that is judged, or of another one of the model."""
+        tenant, model = self._judged(subject)
+        models = example_models.train(self.checkout, self.say)
+        wanted = path_served_here(tenant.models[model])
+        of_model = [one for one in read_index(models) if f"{one.tenant}/{one.model}" == subject]
+        found = find_version(models, wanted) or next(iter(of_model), None)
+        if found is None:
+            raise NotExecutedError(f"there is no sample request of {subject}; train its example, or send load with `tidegate gate load`")
+        return read_sample(models, found).request
+
+    def _substituted(self, tenant: Tenant, model: str) -> str:
+        served = tenant.models[model]
+        if served.also_on_cpu is None or served.accelerator is None:
+            return ""
+        return f"{served.also_on_cpu.runtime} on CPU in place of {served.runtime} on {served.accelerator.accelerator}"
+
+
+class _Files:
+    """Files that one run is told of, readable by us alone: tokens are among them."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+
+    def path(self, name: str) -> Path:
+        return self._folder / name
+
+    def write(self, name: str, text: str) -> str:
+        path = self.path(name)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
