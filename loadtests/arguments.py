@@ -40,7 +40,7 @@ ARGUMENTS = (
     Argument("--ca-file", "certificates to trust instead of the system's"),
     Argument("--baseline-host", "where the serving version answers, to be asked at the same time as what it is compared with"),
     Argument("--baseline-token-file", "file with the bearer token for it; default: --token-file"),
-    Argument("--profile", f"`{EMBEDDED}` takes load and limits from {PROFILES.as_posix()}, which say nothing of production"),
+    Argument("--limits", f"`{EMBEDDED}` takes load and limits from {PROFILES.as_posix()}, which say nothing of production"),
     Argument("--facts", "folder of the checkout whose facts count; default: this one"),
     Argument("--recording", "file to keep what was measured in, as JSON"),
 )
@@ -62,9 +62,9 @@ def read_plan(options: Mapping[str, Any]) -> tuple[Plan, Path | None]:
         known = ", ".join(f"{each}/{one}" for each, owner in sorted(platform.tenants.items()) for one in sorted(owner.models))
         raise UsageError(f"no served model {options['model']!r}; there are {known}")
     note = ""
-    if options.get("profile"):
-        if options["profile"] != EMBEDDED:
-            raise UsageError(f"--profile {options['profile']} is not known; write {EMBEDDED}, or leave it out for the tenant's own")
+    if options.get("limits"):
+        if options["limits"] != EMBEDDED:
+            raise UsageError(f"--limits {options['limits']} is not known; write {EMBEDDED}, or leave it out for the tenant's own")
         profile = load_profiles(root, platform).get(options["model"])
         if profile is None:
             raise UsageError(f"{PROFILES.as_posix()} has no profile of {options['model']}; add one, or judge it where it runs")

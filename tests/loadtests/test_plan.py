@@ -14,6 +14,7 @@ from loadtests.shapes import Constant, Poisson
 from tests.root import ROOT
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
+from tidegate.facts.inventory.profiles import load_profiles
 
 TENANTS = inventory.load(ROOT).tenants
 MODELS = {f"{tenant.name}/{name}": model for tenant in TENANTS.values() for name, model in tenant.models.items()}
@@ -63,6 +64,29 @@ def test_arrivals_may_be_others_than_the_profiles(body: Path) -> None:
     assert plan.endpoints[0].arrivals == Constant(requests_per_second=3)
 
 
+def test_limits_of_the_embedded_region_say_that_they_are_no_evidence(body: Path) -> None:
+    profile = load_profiles(ROOT, inventory.load(ROOT))["fraud/scorer"]
+    plan, _ = read_plan(options(model="fraud/scorer", host="http://h", body=str(body), limits="embedded"))
+    (endpoint,) = plan.endpoints
+    assert endpoint.limits
+    assert (endpoint.limits.p99_ms, endpoint.duration_seconds) == (profile.p99_ms.value, profile.duration_seconds.value)
+    assert endpoint.arrivals == Poisson(requests_per_second=profile.requests_per_second.value)
+    assert plan.note == "embedded profile, no evidence for production"
+
+
+def test_baseline_is_asked_the_same_at_the_same_time_and_judged_by_the_same_limits(body: Path) -> None:
+    given = options(
+        model="fraud/scorer", host="http://h/new", body=str(body), token_file="a", baseline_host="http://o/old/", baseline_token_file="b"
+    )
+    baseline, candidate = read_plan(given)[0].endpoints
+    assert (baseline.url, candidate.url) == ("http://o/old/v2/models/scorer/infer", "http://h/new/v2/models/scorer/infer")
+    assert (baseline.token_file, candidate.token_file) == ("b", "a")
+    assert candidate.compared
+    assert candidate.compared.reference == baseline.name == "fraud/scorer serving"
+    same = {"name", "url", "token_file", "compared"}
+    assert baseline.model_dump(exclude=same) == candidate.model_dump(exclude=same)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -74,8 +98,10 @@ def test_arrivals_may_be_others_than_the_profiles(body: Path) -> None:
         ({"model": "fraud/scorer", "host": "http://h", "body": "EMPTY"}, "EMPTY is no JSON"),
         ({"model": "fraud/scorer", "host": "http://h", "body": "BODY", "arrivals": '{"shape": "wave"}'}, "'wave'"),
         ({"plan": "EMPTY"}, "EMPTY: whole: Invalid JSON"),
+        ({"model": "fraud/scorer", "host": "http://h", "body": "BODY", "limits": "mine"}, "--limits mine is not known; write embedded"),
+        ({"model": "scoring/batch", "host": "http://h", "body": "BODY", "limits": "embedded"}, "has no profile of scoring/batch; add one"),
     ],
-    ids=["nothing", "no body", "unknown", "no address", "body absent", "body empty", "shape", "plan empty"],
+    ids=["nothing", "no body", "unknown", "no address", "body absent", "body empty", "shape", "plan empty", "limits", "no profile"],
 )
 def test_options_are_refused(body: Path, given: dict[str, str], said: str) -> None:
     empty = body.with_name("EMPTY")

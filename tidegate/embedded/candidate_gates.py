@@ -78,7 +78,7 @@ class _Gates:
         samples = files.path("recording.json")
         cluster = local.platform.clusters[self.region]
         arguments = {
-            "--model": picked.subject, "--host": f"https://{standing.host}/{model}", "--profile": "embedded", "--facts": str(self.tree),
+            "--model": picked.subject, "--host": f"https://{standing.host}/{model}", "--limits": "embedded", "--facts": str(self.tree),
             "--body": files.write("body.json", json.dumps(self._request(picked.subject))),
             "--token-file": files.write("token", prediction.token_for(local, standing.tenant, self.region)),
             "--address": f"127.0.0.1:{local.relays()[f'edge-{self.region}'][0]}",
