@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -134,17 +134,20 @@ def _alone(checkout: Checkout, what: str, on_progress: OnProgress) -> AbstractCo
 
 
 def _remove(place: _Place, tenant: str, reason: str) -> float:
-    if (candidate := place.local.candidates.tenants.get(candidate_name(tenant))) is None:
-        return 0.0
-    tombstone = Tombstone(
-        name=candidate.name,
-        clusters=candidate.clusters,
-        requested_by=candidate.owners[0],
-        reason=reason,
-        removed_on=datetime.now(UTC).date(),
-    )
-    with tempfile.TemporaryDirectory(prefix="tidegate-candidate-") as scratch:
-        return place.change(place.local.candidates.removed(tombstone), candidate.name, Path(scratch))
+    now, name = place.local.candidates, candidate_name(tenant)
+    seconds = 0.0
+    if candidate := now.tenants.get(name):
+        tombstone = Tombstone(
+            name=name, clusters=candidate.clusters, requested_by=candidate.owners[0], reason=reason, removed_on=datetime.now(UTC).date()
+        )  # fmt: skip
+        now = now.removed(tombstone)
+        with tempfile.TemporaryDirectory(prefix="tidegate-candidate-") as scratch:
+            seconds = place.change(now, name, Path(scratch))
+    if name in now.tombstones:  # also that of a removal that was interrupted
+        rest = replace(place, local=fleet.open_local(place.local.checkout, place.local.platform))
+        with tempfile.TemporaryDirectory(prefix="tidegate-candidate-") as scratch:
+            seconds += rest.change(now.forgotten(name), name, Path(scratch))
+    return seconds
 
 
 def _running(checkout: Checkout, region: str) -> Local:
@@ -222,7 +225,7 @@ class _Place:
                 target.unlink(missing_ok=True)
         if lives:  # before Argo CD reads of it: an Application that was refused once is looked at again a minute later
             bootstrap.admit_tenants(local, self.region, watched.cluster)
-        git_server.commit(outside, f"{'Judge' if lives else 'Remove'} {tenant}")
+        git_server.commit(outside, f"{'Judge' if lives else 'Remove' if tenant in candidates.tombstones else 'Forget'} {tenant}")
         watched.say(f"{tenant} is committed")
         return _await_ready(watched, tenant) if lives else _await_gone(watched, tenant)
 
@@ -255,14 +258,21 @@ def _await_ready(watched: Watched, tenant: str) -> float:
 
 
 def _await_gone(watched: Watched, tenant: str) -> float:
-    namespace = names.tenant_namespace(tenant)
+    """Until its namespace is gone and, once its tombstone is gone from Git too, its Applications."""
+    namespace, left = names.tenant_namespace(tenant), ""
+    buried = tenant in watched.local.candidates.tombstones
 
-    def left() -> str:
-        return watched.cluster.run("get", "namespace", namespace, "--ignore-not-found", "--output=name").strip()
+    def is_gone() -> bool:
+        nonlocal left
+        left = watched.cluster.run("get", "namespace", namespace, "--ignore-not-found", "--output=name").strip()
+        if not left and not buried:
+            found = watched.cluster.run("get", "applications.argoproj.io", f"--namespace={names.NAMESPACE_ARGOCD}", "--output=name")
+            left = ", ".join(one for one in found.split() if one.endswith(f"-{tenant}"))
+        return not left
 
     return wait_until(
-        lambda: not left(), f"{tenant} to be gone from {watched.name}", patience_seconds=_GONE_SECONDS, pause_seconds=1,
-        why_not=lambda: f"{namespace} is still there", say=watched.say,
+        is_gone, f"{tenant} to be gone from {watched.name}", patience_seconds=_GONE_SECONDS, pause_seconds=1,
+        why_not=lambda: f"{left} is still there", say=watched.say,
     )  # fmt: skip
 
 

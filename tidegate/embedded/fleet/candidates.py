@@ -18,7 +18,7 @@ from tidegate.tools.files import write_whole
 
 
 class Candidates(Fact):
-    """By name. A candidate that was removed leaves its tombstone until the next one of its tenant comes."""
+    """By name. A tombstone stays until nothing is left of its candidate, or until the next one of its tenant comes."""
 
     tenants: dict[TenantName, Tenant] = Field(default_factory=dict[str, Tenant])
     tombstones: dict[TenantName, Tombstone] = Field(default_factory=dict[str, Tombstone])
@@ -41,6 +41,11 @@ class Candidates(Fact):
         """Without the one that `tombstone` names."""
         tenants = {name: one for name, one in self.tenants.items() if name != tombstone.name}
         return Candidates(tenants=tenants, tombstones={**self.tombstones, tombstone.name: tombstone}, keys=self.keys)
+
+    def forgotten(self, name: str) -> Candidates:
+        """Without that tombstone."""
+        tombstones = {each: one for each, one in self.tombstones.items() if each != name}
+        return Candidates(tenants=self.tenants, tombstones=tombstones, keys=self.keys if self.tenants else {})
 
 
 def read_candidates(checkout: Checkout) -> Candidates:
