@@ -1,0 +1,60 @@
+"""A pull request as a commit that no branch holds: the checkout that the tests lie in stays as it is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.root import ROOT
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.cloud.account import Account
+from tidegate.cloud.model_buckets import registries_of
+from tidegate.embedded import emulator, example_models
+from tidegate.embedded.signed_models import sign_registry
+from tidegate.facts import inventory, names
+from tidegate.signing.bundles import digest_of, sign_version
+from tidegate.signing.keys import embedded_signer, key_ids
+
+_IDENTITY = {
+    f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "Maria"), ("EMAIL", "maria@example.com"))
+}
+
+
+def publish(path: str, of: str, *, signed: bool = True) -> str:
+    """Puts the trained version `of` (`fraud/scorer/3-slow`) into every region's registry as `path`, signed by its tenant; its digest."""
+    checkout, platform = Checkout(ROOT), inventory.load(ROOT)
+    keys = key_ids(platform)
+    running, _ = emulator.ensure_running(checkout)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / path
+        shutil.copytree(sign_registry(example_models.train(checkout), keys) / of, folder)
+        sign_version(folder, path, embedded_signer(keys[path.partition("/")[0]]))
+        if not signed:
+            (folder / "model.sig").write_text("{}", encoding="ascii")
+        example_models.upload_folder(Path(scratch), registries_of(platform, Account(running.endpoint)))
+        return digest_of(folder)
+
+
+def propose(copy: Checkout, reference: str, version: int, sha256: str) -> str:
+    """The commit that makes `version` of a model the wanted one in `copy`, with what it renders to."""
+    tenant, _, model = reference.partition("/")
+    path = copy.root / f"gitops/tenants/{tenant}.yaml"
+    text = path.read_text(encoding="utf-8")
+    uri = f"{names.MODEL_REGISTRY_URI}{tenant}/{model}/"
+    changed = re.sub(rf"version: \d+(\s+uri: {uri})\d+(\s+sha256: )\w+", rf"version: {version}\g<1>{version}\g<2>{sha256}", text, count=1)
+    path.write_text(re.sub(rf"(uri: {uri})\d+/model\.sig", rf"\g<1>{version}/model.sig", changed, count=1), encoding="utf-8")
+    rendered = copy.root / "gitops/rendered"
+    tools.run([str(Checkout(ROOT).python), "-m", "clusters.program", "render", "--root", str(copy.root), "--out", str(rendered)], cwd=ROOT)
+    with tempfile.TemporaryDirectory() as scratch:
+        environment = {"GIT_INDEX_FILE": str(Path(scratch) / "index"), **_IDENTITY}
+
+        def git(*arguments: str) -> str:
+            return tools.run(["git", *arguments], cwd=ROOT, env=environment).stdout.strip()
+
+        git("read-tree", "HEAD")
+        git(f"--work-tree={copy.root}", "add", "--all", "--", "gitops/tenants", "gitops/rendered")
+        tree = git("write-tree")
+        return git("commit-tree", tree, "-p", "HEAD", "-m", f"Serve version {version} of {reference}")
