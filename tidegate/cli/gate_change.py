@@ -45,6 +45,7 @@ def pr(
     from tidegate.gates.names import DYNAMIC
     from tidegate.repository.merge.bundle import this_machine, write_bundle
     from tidegate.repository.merge.changes import read_pull_request
+    from tidegate.repository.merge.painters import paint
     from tidegate.repository.merge.static_gates import StaticGates
 
     screen, checkout = Screen(json), find_checkout()
@@ -64,7 +65,7 @@ def pr(
         with signer_of(checkout, key, screen) as signer:
             place_kept, manifest = write_bundle(
                 (out or checkout.out / "gates").absolute(), change, results, notes=notes, made_at=datetime.now(UTC), machine=this_machine(),
-                signer=signer,
+                signer=signer, pictures=paint(checkout, results),
             )  # fmt: skip
         for note in notes:
             screen.text(note)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.root import ROOT
 from tests.tidegate.repository.merge.bundles import load_result, static_result, unjudged, write
+from tidegate.checkout import Checkout
 from tidegate.errors import HostError
 from tidegate.gates.merge import State
 from tidegate.gates.static import Found
 from tidegate.gates.verdict import Outcome
+from tidegate.repository.merge.painters import paint
 from tidegate.signing.evidence import EVIDENCE_KEY
 from tidegate.signing.keys import embedded_signer
 
@@ -86,6 +90,17 @@ def test_junit_has_a_case_for_each_gate(tmp_path: Path) -> None:
     failure = suite.find("testcase/failure")
     assert failure is not None
     assert failure.get("message", "").startswith("fail: gitops/tenants/fraud.yaml: quota.cpu = 1: too | <low>; raise it")
+
+
+def test_load_is_painted_and_what_cannot_be_painted_is_left_out(tmp_path: Path) -> None:
+    results = [static_result(), load_result(), unjudged("load"), replace(load_result(), samples=b"{}")]
+    painted = paint(Checkout(ROOT), results[:3])
+    assert list(painted) == ["load-fraud-scorer-1-curve.svg", "load-fraud-scorer-2-histogram.svg"]
+    assert painted["load-fraud-scorer-1-curve.svg"][0] == "load fraud/scorer: Latency by quantile, from when a request was due"
+    assert paint(Checkout(ROOT), results[3:]) == {}
+    folder, manifest = write(tmp_path, *results[:3], pictures=painted)
+    assert painted.keys() < manifest.files.keys()
+    assert (folder / "load-fraud-scorer-1-curve.svg").read_text().startswith("<svg ")
 
 
 def test_no_gate_passes_and_is_kept(tmp_path: Path) -> None:
