@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli import gate_candidate, gate_change
+from tidegate.cli import gate_candidate, gate_change, gate_evidence
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
@@ -19,6 +19,8 @@ _TIMEOUT_SECONDS = 3 * 3600
 gate.command("pr", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive or not executed, 4 invalid (docs/merge-gates.md).")(gate_change.pr)
 gate.command("start-candidate")(gate_candidate.start_candidate)
 gate.command("remove-candidate")(gate_candidate.remove_candidate)
+gate.command("show")(gate_evidence.show)
+gate.command("verify", epilog="Exit codes: those of the verdicts; 4 for a bundle that proves nothing.")(gate_evidence.verify)
 
 
 @gate.command("load", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/load-gate.md).")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.model import Place, Where
+from tidegate.cli.model import KeyPath, Place, Where
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
@@ -31,14 +31,22 @@ def pr(
     cluster: Cluster = None,
     region: Annotated[str, typer.Option(help="The running embedded region to bring candidates up in.")] = "live-1",
     place: Where = None,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Where to keep the evidence. Default: out/gates.")] = None,
+    key: KeyPath = None,
     json: Json = False,
 ) -> None:
-    """Find what changed, pick the gates that it needs, and run them in order of cost."""
+    """Find what changed, pick the gates that it needs, run them in order of cost, and keep the evidence."""
     import time
+    from datetime import UTC, datetime
 
     from tidegate.checkout import find_checkout
+    from tidegate.cli.gate_evidence import signer_of
+    from tidegate.gates.evidence.manifest import NO_PRODUCTION
     from tidegate.gates.merge import outcome_of, run_gates
+    from tidegate.gates.names import DYNAMIC
+    from tidegate.repository.merge.bundle import this_machine, write_bundle
     from tidegate.repository.merge.changes import read_pull_request
+    from tidegate.repository.merge.painters import paint
     from tidegate.repository.merge.static_gates import StaticGates
 
     screen, checkout = Screen(json), find_checkout()
@@ -54,10 +62,19 @@ def pr(
             results = run_gates(change.picked, {**static, **dynamic}, screen.progress, time.monotonic)
         outcome = outcome_of(results)
         show_results(screen, results)
-        for note in change.notes:
+        notes = [*change.notes, *([NO_PRODUCTION] if cluster is None and any(one.gate in DYNAMIC for one in change.picked) else [])]
+        with signer_of(checkout, key, screen) as signer:
+            place_kept, manifest = write_bundle(
+                (out or checkout.out / "gates").absolute(), change, results, notes=notes, made_at=datetime.now(UTC), machine=this_machine(),
+                signer=signer, pictures=paint(checkout, results),
+            )  # fmt: skip
+        for note in notes:
             screen.text(note)
-        screen.text(f"{base}: {outcome}")
-        screen.answer(_answer(change, results) | {"outcome": outcome})
+        signed = f"signed with {manifest.signed_by}" if manifest.signed_by else "not signed: anybody may have written it"
+        screen.text(f"{base}: {outcome}. The evidence is in {place_kept}, {signed}.")
+        screen.answer(
+            _answer(change, results) | {"outcome": outcome, "notes": notes, "bundle": place_kept, "signed_by": manifest.signed_by}
+        )
     raise typer.Exit(outcome.exit_code)
 
 
@@ -109,7 +126,7 @@ def _answer(change: PullRequest, results: Sequence[GateResult]) -> dict[str, obj
 
     return {
         "base": change.ends.base, "head": change.ends.head, "working_tree": change.ends.is_working_tree,
-        "uncommitted": change.ends.uncommitted, "changes": change.changes, "notes": change.notes,
+        "uncommitted": change.ends.uncommitted, "changes": change.changes,
         "gates": [
             {
                 "gate": one.picked.gate, "subject": one.picked.subject, "because": one.picked.because, "state": one.state,

@@ -31,6 +31,7 @@ from tidegate.errors import MachineError
 from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 from tidegate.repository.rendering import Production, render_and_validate
+from tidegate.signing.evidence import EVIDENCE_KEY
 from tidegate.signing.keys import key_ids
 from tidegate.tools.progress import OnProgress
 from tidegate.tools.waiting import wait_until
@@ -185,7 +186,7 @@ class _RegionsRun:
 
     def set_up_vault(self, name: str) -> None:
         """Waits for a region's Vault and writes into it what tenants' pods ask for before they serve."""
-        keys, region = sorted(set(key_ids(self.local.platform).values())), self.watched(name)
+        keys, region = sorted({*key_ids(self.local.platform).values(), EVIDENCE_KEY}), self.watched(name)
         vault_region.set_up(self.local, name, region.cluster, keys, self.say, find_obstacle=region.find_obstacle)
 
 

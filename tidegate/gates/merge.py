@@ -33,7 +33,8 @@ class Measured:
     """What a gate measured and what it made of it."""
 
     samples: bytes
-    """The document that the verdict can be made of again, by the judge of that gate (`tidegate.repository.merge.judges`)."""
+    """The document that the verdict can be made of again, by the judge of that gate (`tidegate.repository.merge.judges`). Without it a gate
+    neither passes nor fails; also a candidate that crashed leaves samples that say so."""
     verdict: Verdict
     substituted: str = ""
     """What ran in place of what serves in production, such as another runtime; empty when nothing did."""
@@ -89,8 +90,8 @@ def _run(one: Picked, gate: Gate, seconds: Callable[[], float]) -> GateResult:
     except TidegateError as error:
         return _unjudged(one, State.NOT_EXECUTED, " ".join(str(error).split()), seconds() - begun)
     verdict = measured.verdict
-    if not measured.samples and verdict.outcome is Outcome.PASS:
-        reason = Reason(Outcome.INVALID, one.subject or one.gate, "it passed and kept no samples, so nobody can judge it again")
+    if not measured.samples and verdict.outcome in {Outcome.PASS, Outcome.FAIL}:
+        reason = Reason(Outcome.INVALID, one.subject or one.gate, f"{verdict.outcome} without samples, so nobody can judge it again")
         verdict = Verdict(verdict.gate, (reason, *verdict.reasons), verdict.notes)
     return GateResult(one, State.JUDGED, verdict, measured.samples, measured.substituted, seconds() - begun)
 

@@ -49,9 +49,13 @@ def left(platform: Running) -> list[str]:
 def attacks(platform: Running) -> dict[str, tuple[int, str]]:
     """What somebody else gets who creates in the candidate's namespace, and the candidate's own account with other bytes; by who tried."""
     namespace = names.tenant_namespace("fraud-gate")
-    (there,) = wait_for("the candidate is applied", lambda: services(platform, namespace), bool, 300, 1)
-    metadata = {key: there["metadata"][key] for key in ("labels", "annotations")} | {"name": "another", "namespace": namespace}
-    other = {"apiVersion": there["apiVersion"], "kind": there["kind"], "metadata": metadata, "spec": there["spec"]}
+    wait_for("the candidate is applied", lambda: services(platform, namespace), lambda seen: len(seen) == 1, 300, 1)
+    there: Any = services(platform, namespace)[0]
+    metadata: dict[str, Any] = {key: there["metadata"][key] for key in ("labels", "annotations")} | {
+        "name": "another",
+        "namespace": namespace,
+    }
+    other: dict[str, Any] = {"apiVersion": there["apiVersion"], "kind": there["kind"], "metadata": metadata, "spec": there["spec"]}
     foreign = json.loads(json.dumps(other).replace("fraud-gate/scorer/", "fraud/scorer/"))
     path = f"/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices?dryRun=All"
     own = Account(namespace, names.deploy_service_account("fraud-gate"))

@@ -89,10 +89,10 @@ def test_gate_that_refuses_to_run_blocks_with_its_words(error: Exception) -> Non
     assert outcome_of(results).exit_code == 3
 
 
-def test_pass_without_samples_is_invalid() -> None:
+def test_verdict_without_samples_is_invalid() -> None:
     results, _ = run(policy=giving(Outcome.PASS, b""), golden_set=giving(Outcome.FAIL, b""))
-    assert [described(one) for one in results[:2]] == ["invalid", "fail"]
-    assert "it passed and kept no samples" in results[0].verdict.lines()[1]
+    assert [described(one) for one in results[:2]] == ["invalid", "invalid"]
+    assert "pass without samples, so nobody can judge it again" in results[0].verdict.lines()[1]
 
 
 def test_change_that_needs_no_gate_passes() -> None:

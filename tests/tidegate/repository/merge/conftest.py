@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,12 @@ from tests.root import ROOT
 from tests.tidegate.repository.merge.judging import nothing, unknown
 from tidegate.repository import rendering
 from tidegate.repository.merge import static_gates
+
+
+@pytest.fixture(autouse=True)
+def unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flushing waits for whatever else this machine writes."""
+    monkeypatch.setattr(os, "sync", lambda: None)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tidegate.checkout import Checkout
-from tidegate.errors import UsageError
+from tidegate.errors import Finding, UsageError
 from tidegate.facts.inventory import load_folder_findings
+from tidegate.facts.platform import Platform
 from tidegate.gates.change.difference import Change
 from tidegate.gates.change.kinds import Kind
 from tidegate.gates.change.picking import Picked, pick
@@ -28,10 +30,15 @@ def verified(models: Collection[str]) -> Iterable[tuple[str, Sequence[review.Che
 
 
 def change_in(root: Path, *changes: Change) -> PullRequest:
-    platform, findings = load_folder_findings(root)
+    platform, findings = _facts_of(root)
     ends = Ends("0" * 40, "1" * 40, is_working_tree=True, uncommitted=())
-    changes = changes or (CHANGE,)
-    return PullRequest(Checkout(root), ends, (), changes, pick(changes, platform), Tree(Checkout(root), platform, tuple(findings)), "")
+    found = changes or (CHANGE,)
+    return PullRequest(Checkout(root), ends, (), found, pick(found, platform), Tree(Checkout(root), platform, tuple(findings)), "f" * 64)
+
+
+@cache
+def _facts_of(root: Path) -> tuple[Platform | None, list[Finding]]:
+    return load_folder_findings(root)
 
 
 def run(change: PullRequest, verify: Any = verified, picked: Sequence[str] = STATIC) -> dict[str, GateResult]:

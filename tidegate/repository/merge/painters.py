@@ -1,0 +1,48 @@
+"""Pictures of the samples of gates, for those that have any. A gate's painter is one line in `PAINTERS`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tidegate import tools
+from tidegate.checkout import Checkout
+from tidegate.errors import ToolError
+from tidegate.gates import names
+from tidegate.gates.evidence.manifest import slug
+from tidegate.gates.evidence.pictures.data import PICTURES, Bars, Calibration, Curve, Histogram
+from tidegate.gates.evidence.pictures.drawing import draw
+from tidegate.gates.merge import GateResult
+
+Painter = Callable[[Checkout, bytes], Sequence[Curve | Histogram | Bars | Calibration]]
+"""Says what samples look like. Raises `ToolError` or `ValueError` for what are none."""
+
+
+def _load(checkout: Checkout, samples: bytes) -> Sequence[Curve | Histogram | Bars | Calibration]:
+    with tempfile.TemporaryDirectory(prefix="tidegate-pictures-") as folder:
+        path = Path(folder) / "recording.json"
+        path.write_bytes(samples)
+        said = tools.run_program(checkout.python, "loadtests", "--pictures", str(path), cwd=checkout.root).stdout
+    return PICTURES.validate_json(said)
+
+
+PAINTERS: Mapping[str, Painter] = {names.LOAD: _load}
+"""By the gate's name."""
+
+
+def paint(checkout: Checkout, results: Sequence[GateResult]) -> dict[str, tuple[str, bytes]]:
+    """(what it shows, content) by file name. A picture that cannot be made is left out: it decides nothing."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for result in results:
+        painter = PAINTERS.get(result.picked.gate)
+        if not painter or not result.samples:
+            continue
+        try:
+            pictures = painter(checkout, result.samples)
+        except (ToolError, ValueError):
+            continue
+        for number, picture in enumerate(pictures, 1):
+            name = f"{slug(result.picked.gate, result.picked.subject)}-{number}-{picture.kind}.svg"
+            found[name] = (f"{result.picked.title}: {picture.title}", draw(picture).encode())
+    return found
