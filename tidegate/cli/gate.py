@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli import gate_history
+from tidegate.cli.gate_scope import scope
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
@@ -15,9 +17,10 @@ _TIMEOUT_SECONDS = 3 * 3600
 """Longer than any load profile with what surrounds it; the run itself has limits of its own."""
 
 
-@gate.callback()
-def group() -> None:
-    """Keeps `load` a command of the group, as long as there is no other."""
+gate.command("scope")(scope)
+gate.command("nightly", epilog=gate_history.CODES)(gate_history.nightly)
+gate.command("history", epilog=gate_history.CODES)(gate_history.judged)
+gate.command("accept")(gate_history.accept)
 
 
 @gate.command("load", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/load-gate.md).")
