@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from tests.ci.commands import pending_that_are_there, problem_of
 from tests.docs.tables import table
 from tests.root import ROOT
 from tidegate import tools
+from tidegate.cloud import toolchain
 from tidegate.errors import ToolError
 from tidegate.gates import jobs as merge_jobs
 from tidegate.gates.verdict import Outcome
@@ -119,6 +121,18 @@ def test_who_may_comment_runs_nothing_of_the_change() -> None:
     checkouts = [step for one in CHANGE.values() for step in one["steps"] if step.get("uses", "").startswith("actions/checkout@")]
     assert len(checkouts) == len(CHANGE) - 1
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_hosted_machine_gets_the_go_and_python_that_the_platform_asks_for() -> None:
+    set_up = {
+        step["uses"].partition("@")[0]: step["with"]
+        for step in CHANGE["verify"]["steps"]
+        if step.get("uses", "").startswith("actions/setup-")
+    }
+    (go,) = [one for one in toolchain.REQUIREMENTS if one.program == "go"]
+    assert set_up["actions/setup-go"]["go-version"] == ".".join(map(str, go.minimum))
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    assert python == f">={set_up['actions/setup-python']['python-version']}"
 
 
 def test_nightly_runs_where_no_change_does() -> None:

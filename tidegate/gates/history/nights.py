@@ -108,7 +108,7 @@ _LINE = TypeAdapter[Night | Accepted](Night | Accepted)
 
 
 def read(lines: Iterable[str]) -> History:
-    """The history of `lines`; empty ones are left out. Nothing is raised: a line that is no line is told in `wrong`."""
+    """The history of `lines`; empty ones are left out. Nothing is raised: what is wrong with the other lines stands in `wrong`."""
     nights: dict[date, tuple[int, Night]] = {}
     accepted: list[Accepted] = []
     wrong: list[tuple[str, str]] = []
