@@ -49,13 +49,14 @@ validate: setup ## Check the inventory, the tenants and every rendered object.
 	$(VENV)/bin/tidegate validate
 
 .PHONY: verify
-verify: setup-tests ## Check format, lint, types and import layers.
+verify: setup-tests ## Check format, lint, types, import layers and workflows.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	node_modules/.bin/pyright --pythonpath $(PYTHON)
 	node_modules/.bin/pyright -p clusters/embedded/demo/training/pyrightconfig.json --pythonpath .venv-models/bin/python
 	node_modules/.bin/pyright -p loadtests/pyrightconfig.json --pythonpath .venv-loadtests/bin/python
 	$(VENV)/bin/lint-imports --no-cache
+	$(PYTHON) -m tests.ci.lint
 
 # Of pytest for what needs no region: two workers, a file to one of them, files of long tests first (tests/suite/longest_first.py).
 WITHOUT_REGIONS := -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/acceptance
@@ -85,6 +86,14 @@ test-acceptance: setup-tests ## Run the tests on the embedded platform; brings i
 test-fast: setup-tests ## Run the tests that start no terraform and no API server.
 	$(PYTHON) -m pytest $(WITHOUT_REGIONS) -m "not terraform and not emulator and not apiserver"
 
+.PHONY: test-documents
+test-documents: setup-tests ## Run the tests of documents, locks and CI files; all that a change of documents needs.
+	$(PYTHON) -m pytest tests/docs tests/ci tests/test_locks.py tests/test_secrets.py -n 2
+
+.PHONY: merge-ready
+merge-ready: ## Say whether the jobs in the variable JOBS let a change merge; needs nothing but python3.
+	@python3 -m tidegate.cli.merge_ready
+
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.
 	$(PYTHON) -m tests.measure.checkov.scan
@@ -95,7 +104,14 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 
 # Tests of which `make test` runs a part: the first rounds of seeded trials, for one.
 WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/clusters/workloads/dense_pool/test_pool.py \
-	tests/tidegate/cloud/test_embedded_cloud.py tests/environment tests/loadtests/test_memory.py
+	tests/tidegate/cloud/test_embedded_cloud.py tests/environment tests/loadtests/test_memory.py tests/tidegate/gates/history/test_shift.py
+# A machine keeps it from night to night, outside of the checkout; a copy lies beside the trend page.
+NIGHTLY_HISTORY := $(HOME)/.cache/tidegate/nightly/history.jsonl
+.PHONY: nightly
+nightly: setup-tests ## Measure every model of the embedded regions, and judge this night by those before; writes out/nightly.
+	$(VENV)/bin/tidegate up
+	$(VENV)/bin/tidegate gate nightly --history $(NIGHTLY_HISTORY) --out out/nightly
+
 .PHONY: soak
 soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.
 	$(PYTHON) -m tests.measure.soak.run
@@ -110,7 +126,8 @@ lock: setup-tests ## Resolve the locks again; releases younger than a week are l
 clean: ## Delete what the commands of a stopped platform left; the caches outside stay.
 	rm -rf out cdktf.out cdktf.log .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: setup setup-tests setup-models setup-loadtests
+.PHONY: setup setup-tidegate setup-tests setup-models setup-loadtests
+setup-tidegate: $(PLATFORM) ## Set up the command line alone.
 setup: $(PLATFORM) $(NODE) $(MODELS)
 setup-tests: $(TESTS) $(NODE) $(MODELS) $(LOADTESTS)
 setup-models: $(MODELS)

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from clusters.addons.add_on import AddOn, ChartRelease, ClusterAddOn, HelmChart, Kustomization
 from clusters.addons.listing import ADD_ONS
+from tests.docs.tables import table
 from tests.root import ROOT
 from tidegate import tools
 from tidegate.checkout import Checkout
@@ -38,14 +39,6 @@ DOCUMENTS = [
 
 def committed() -> list[str]:
     return tools.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT).stdout.splitlines()
-
-
-def table(document: str, header: str) -> list[list[str]]:
-    """The cells of the table below `header`, without ticks."""
-    _, found, below = document.partition(f"\n{header}\n")
-    assert found, f"no table {header}"
-    lines = below.split("\n\n", 1)[0].splitlines()[1:]
-    return [[cell.strip() for cell in line.replace("`", "").strip("|").split(" | ")] for line in lines]
 
 
 def test_folder_table_is_what_is_on_disk() -> None:

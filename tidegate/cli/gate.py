@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli import gate_candidate, gate_change, gate_evidence
+from tidegate.cli import gate_candidate, gate_change, gate_evidence, gate_history
+from tidegate.cli.gate_scope import scope
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
@@ -21,6 +22,10 @@ gate.command("start-candidate")(gate_candidate.start_candidate)
 gate.command("remove-candidate")(gate_candidate.remove_candidate)
 gate.command("show")(gate_evidence.show)
 gate.command("verify", epilog="Exit codes: those of the verdicts; 4 for a bundle that proves nothing.")(gate_evidence.verify)
+gate.command("scope")(scope)
+gate.command("nightly", epilog=gate_history.CODES)(gate_history.nightly)
+gate.command("history", epilog=gate_history.CODES)(gate_history.judged)
+gate.command("accept")(gate_history.accept)
 
 
 @gate.command("load", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/load-gate.md).")

@@ -161,7 +161,7 @@ def predict(
         )
     _require_machines(local)  # before minutes are spent on training
     chosen = nearest_regions(local, region)
-    sample = _sample(models(), tenant, name, model, version)
+    sample = sample_of(models(), tenant, name, version)
     token = token_for(local, tenant, chosen[0], subject=subject) if subject else None
     answer = call(local, tenant, name, sample.request if data is None else data, path=sample.path, region=region, token=token)
     url = f"https://{tenant.host_in(local.platform.clusters[answer.region].domain)}/{name}{sample.path}"
@@ -187,8 +187,9 @@ def predict(
     )  # fmt: skip
 
 
-def _sample(folder: Path, tenant: Tenant, name: str, model: ServedModel, version: str | None) -> Sample:
-    wanted = path_served_here(model, version)
+def sample_of(folder: Path, tenant: Tenant, name: str, version: str | None = None) -> Sample:
+    """The request that training noted for a version (default: the one in the tenant's file). Raises `PredictionError` without one."""
+    wanted = path_served_here(tenant.models[name], version)
     trained = find_version(folder, wanted)
     if trained is None:
         raise PredictionError(

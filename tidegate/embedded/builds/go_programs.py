@@ -124,6 +124,15 @@ def build_source(checkout: Checkout, family_name: str, source: Path, on_progress
     return path
 
 
+def build_tool(modules: Path, package: str, on_progress: Callable[[str, str], None]) -> Path:
+    """Builds the main package `package` that the go.mod in the folder `modules` pins, which regions do not need; kept as the others are."""
+    recipe = _Recipe(modules, package, package, (), "-s -w")
+    path = programs_folder() / recipe.key(go_version()) / package.rpartition("/")[2]
+    if not path.is_file():
+        _build_into(path, recipe, _Told(on_progress, path.name, "1 of 1"))
+    return path
+
+
 def program_paths(checkout: Checkout) -> dict[str, Path]:
     """Where each listed program lies in the cache once it is built, by name; nothing is built for a look."""
     version = go_version()

@@ -1,0 +1,1 @@
+"""What users copy for their CI: workflows and the Jenkinsfile."""
