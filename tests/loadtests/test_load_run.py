@@ -232,7 +232,7 @@ def test_two_runs_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
     names = ("first", "second")
     with known(tmp_path, LATENCY) as (port, _), ThreadPoolExecutor(len(names)) as pool:
         plans = [Plan(endpoints=(endpoint(name, port, seconds=1.0),), processes=2, answer_timeout_seconds=1.0) for name in names]
-        both = [judged.recording for judged in pool.map(lambda plan: run(ROOT, plan), plans)]
+        both = [one.result().recording for one in [pool.submit(run, ROOT, plan) for plan in plans]]
     sent = [{one.name for part in recording.processes for one in part.endpoints} for recording in both if recording]
     assert sent == [{"first"}, {"second"}]
 
