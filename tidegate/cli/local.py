@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,30 @@ def build(
     count = f"{len(programs)} program{'s' if len(programs) > 1 else ''}"
     screen.text(f"{count}, {total / 1e6:.0f} MB: {len(new)} built in {sum(new):.0f} s, {len(programs) - len(new)} cached.")
     screen.answer({"programs": programs})
+
+
+@local.command("contents")
+def contents(
+    out: Annotated[Path, typer.Option(file_okay=False, help="Where to write `<image>.cdx.json`, one for each.")],
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="This image; may be given again. Default: all.")] = None,
+    json: Json = False,
+) -> None:
+    """Write what is in each image as CycloneDX: Debian's packages, Python's, and Go modules."""
+    from tidegate.checkout import find_checkout
+    from tidegate.embedded.builds.go_programs import build
+    from tidegate.embedded.images import build_images, read_images
+    from tidegate.embedded.images.bill import bill_of
+    from tidegate.embedded.images.contents import contents_of
+    from tidegate.tools.files import write_whole
+
+    screen, checkout = Screen(json), find_checkout()
+    images = build_images(checkout, build(checkout, screen.progress), lambda line: screen.progress("images", line), only or ())
+    facts = read_images(checkout).images
+    found = {name: contents_of(checkout, image, facts[name]) for name, image in images.items()}
+    for name, parts in found.items():
+        write_whole(out / f"{name}.cdx.json", bill_of(images[name], parts).encode())
+    screen.table("Images", ["image", "reference", "parts"], [(name, images[name].reference, len(parts)) for name, parts in found.items()])
+    screen.answer({"images": {name: {"reference": images[name].reference, "parts": len(parts)} for name, parts in found.items()}})
 
 
 @local.command("ps")
