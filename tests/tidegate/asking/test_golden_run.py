@@ -72,7 +72,7 @@ def test_rows_of_a_bad_answer_are_counted_and_asked_once(case: str) -> None:
 def test_values_that_are_no_finite_numbers_are_kept_as_text() -> None:
     odd = b'{"outputs": [{"data": [NaN, Infinity, true, null, "high", [1], 2]}]}'
     rows = GoldenFolder("a" * 64, "auc", tuple(ROWS[:7]), FOLDER.labels[:7], {})
-    with serve(lambda *_: (200, odd)) as server:
+    with serve(lambda _path, _body: (200, odd)) as server:
         found = ask(rows, "v2", asked(server.url))
     assert [one.value for one in found] == ["NaN", "Infinity", "true", "null", "high", "[1]", 2.0]
 
@@ -84,7 +84,7 @@ def test_rate_limit_is_waited_for_and_at_last_counted() -> None:
         found = ask(FOLDER, "v2", asked(server.url), wait=waited.append)
     assert not [one for one in found if one.failure]
     assert waited == [1.0, 1.0]
-    with serve(lambda *_: (429, {})) as server:
+    with serve(lambda _path, _body: (429, {})) as server:
         found = ask(FOLDER, "v2", asked(server.url), wait=waited.append)
     assert {one.failure for one in found} == {"status 429"}
 

@@ -16,7 +16,7 @@ from tidegate.gates.verdict import Outcome, Verdict
 DIGEST = "a" * 64
 
 
-def facts(**changes: object) -> GoldenSet:
+def facts(**changes: Any) -> GoldenSet:
     """Of a golden set that is judged by AUC."""
     given: dict[str, Any] = {"uri": "s3://tidegate-models/fraud/scorer/golden/1", "sha256": DIGEST, "metric": "auc", "threshold": 0.8}
     return GoldenSet(**{**given, **changes})

@@ -125,10 +125,9 @@ def test_training_rows_may_be_in_the_set_where_the_facts_say_why() -> None:
 
 _ROWS = st.integers(0, 40)
 _VALUES = st.none() | st.floats(0, 1) | st.text(max_size=5)
-_ANSWERS = st.builds(
-    lambda rows: of(*(Answer(row=row, value=value, failure=failure) for row, value, failure in rows)),
-    st.lists(st.tuples(_ROWS, _VALUES, st.sampled_from(["", "status 500", "status 403"])), max_size=45),
-)
+_ANSWERS = st.lists(
+    st.builds(Answer, row=_ROWS, value=_VALUES, failure=st.sampled_from(["", "status 500", "status 403"])), max_size=45
+).map(lambda rows: of(*rows))
 _LABELS = st.lists(st.sampled_from([0.0, 1.0]) | st.floats(-5, 5) | st.text(max_size=3), max_size=45).map(tuple)
 _SLICES = st.dictionaries(st.sampled_from(["region", "other"]), st.lists(st.sampled_from(["a", "b"]), max_size=45).map(tuple), max_size=2)
 _METRICS = st.sampled_from(["auc", "accuracy", "exact-match", "mean-absolute-error"])
@@ -136,9 +135,11 @@ _METRICS = st.sampled_from(["auc", "accuracy", "exact-match", "mean-absolute-err
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.builds(
-        dict, metric=_METRICS, labels=_LABELS, candidate=_ANSWERS, serving=st.none() | _ANSWERS, is_first=st.booleans(), slices=_SLICES,
-        found=st.none() | st.lists(_ROWS, max_size=3),
+    st.fixed_dictionaries(
+        {
+            "metric": _METRICS, "labels": _LABELS, "candidate": _ANSWERS, "serving": st.none() | _ANSWERS, "is_first": st.booleans(),
+            "slices": _SLICES, "found": st.none() | st.lists(_ROWS, max_size=3),
+        }
     )
 )  # fmt: skip
 def test_no_document_is_a_fault_and_none_of_bad_parts_passes(drawn: dict[str, Any]) -> None:
