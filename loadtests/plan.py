@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
 from loadtests.shapes import Arrivals, Poisson
 from tidegate.facts.fact import Fact, refuse
-from tidegate.facts.models.protocols import PROTOCOLS
 from tidegate.facts.models.scaling import Slo
 from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.models.spoken import Protocol, protocol_of
 
-Protocol = Literal["v1", "v2", "openai"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9 ./_-]{0,99}$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -110,16 +109,6 @@ class Plan(Fact):
 
 PATHS = {"v1": "/v1/models/{model}:predict", "v2": "/v2/models/{model}/infer", "openai": "/v1/chat/completions"}
 """By protocol, below the model's part of the tenant's host."""
-
-
-def protocol_of(model: ServedModel) -> Protocol:
-    """What callers of the model speak: a transformer speaks the first protocol whatever its server does, vLLM and the like OpenAI's."""
-    if model.transformer:
-        return "v1"
-    for spoken in PROTOCOLS.get(model.runtime, ()):
-        if spoken == "v1" or spoken == "v2":  # noqa: PLR1714 - narrows the type
-            return spoken
-    return "openai"
 
 
 def endpoint_of(

@@ -16,6 +16,9 @@ class Consumer:
 
 _FINDINGS = "tests/tidegate/facts/inventory/test_invalid.py::test_one_fault_gives_exactly_one_finding"
 _COLD_STARTS = "tests/tidegate/manifests/test_cold_starts.py"
+_LOAD_PLAN = "tests/loadtests/test_plan.py::test_rate_duration_and_limits_are_the_tenants"
+_LOAD_GATE = "tests/loadtests/test_gates.py"
+_GOLDEN_FACTS = "tests/tidegate/gates/golden_set/test_facts_decide.py::test_another_value_is_another_verdict"
 _EXEMPTIONS = "tests/policies/test_exemptions.py"
 
 CONSUMERS = (
@@ -58,6 +61,22 @@ CONSUMERS = (
             f"{_EXEMPTIONS}::test_exemption_lets_in_what_it_names_until_its_end_and_is_logged",
         )
         for field in ("policy", "cluster", "namespace", "name", "until", "who", "reason")
+    ),
+    *(
+        Consumer(f"tenant: models.*.load_profile.{field}", "tidegate gate load", _LOAD_PLAN)
+        for field in ("requests_per_second", "duration_seconds")
+    ),
+    Consumer("tenant: models.*.slo.availability", "tidegate gate load", f"{_LOAD_GATE}::test_more_failures_than_may_be_are_inconclusive_before_they_are_proved"),
+    Consumer("tenant: models.*.slo.time_to_first_token_ms", "tidegate gate load", f"{_LOAD_GATE}::test_tokens_are_judged_by_their_own_limit"),
+    Consumer(
+        "tenant: models.*.golden_set.uri", "tidegate gate golden, which fetches the set there",
+        "tests/tidegate/embedded/test_golden_in_region.py::test_set_is_read_where_the_facts_say",
+    ),
+    *(
+        Consumer(f"tenant: models.*.golden_set.{field}", "tidegate gate golden", f"{_GOLDEN_FACTS}[{field.removesuffix('[]')}]")
+        for field in (
+            "sha256", "metric", "threshold", "slices[]", "regress_at_most", "undecided_slices", "decision_at", "holds_training_rows",
+        )
     ),
     Consumer("exemptions: exemptions[].granted", "whoever renders: three days at most", f"{_EXEMPTIONS}::test_exemption_is_refused[for-ever]"),
 )  # fmt: skip

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from loadtests.arguments import ARGUMENTS, read_plan
-from loadtests.plan import Plan, endpoint_of, protocol_of
+from loadtests.plan import Plan, endpoint_of
 from loadtests.shapes import Constant, Poisson
 from tests.root import ROOT
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
 from tidegate.facts.inventory.profiles import load_profiles
+from tidegate.facts.models.spoken import protocol_of
 
 TENANTS = inventory.load(ROOT).tenants
 MODELS = {f"{tenant.name}/{name}": model for tenant in TENANTS.values() for name, model in tenant.models.items()}

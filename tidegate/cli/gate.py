@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import gate_candidate, gate_change, gate_evidence, gate_history
+from tidegate.cli.gate_golden import golden
 from tidegate.cli.gate_scope import scope
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 gate = typer.Typer(help="Judge whether a change may merge.", no_args_is_help=True)
+gate.command("golden", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/golden-set-gate.md).")(golden)
 _TIMEOUT_SECONDS = 3 * 3600
 """Longer than any load profile with what surrounds it; the run itself has limits of its own."""
 

@@ -32,6 +32,8 @@ class TrainedVersion(Fact):
     metric: Literal["auc", "accuracy", "exact-match"]
     value: Annotated[float, Field(ge=0, le=1)]
     """What this version reached on the golden set."""
+    trained_on: str
+    """A file with a digest of each row that it learnt from, one a line."""
 
 
 class Sample(Fact):

@@ -7,6 +7,7 @@ them at once counts as many.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from tidegate.gates.verdict import Outcome
 
@@ -78,3 +79,20 @@ def _first(samples: int, quantile: float, probability: float) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if at_most(middle - 1, samples, quantile) >= probability else (middle, high)
     return high
+
+
+def share_range(count: int, samples: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The bounds of a share of which `count` of `samples` were seen, from below and from above (Clopper and Pearson)."""
+    wrong = 1 - confidence
+    low = 0.0 if count <= 0 else _crossed(lambda share: 1 - at_most(count - 1, samples, share) >= wrong)
+    high = 1.0 if count >= samples else _crossed(lambda share: at_most(count, samples, share) <= wrong)
+    return low, high
+
+
+def _crossed(is_above: Callable[[float], bool]) -> float:
+    """Where between 0 and 1 a condition begins to hold."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_above(middle) else (middle, high)
+    return (low + high) / 2

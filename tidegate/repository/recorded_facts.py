@@ -7,15 +7,11 @@ nothing on it changes anything.
 from __future__ import annotations
 
 _RELEASES = "the release controller"
-_SLO = "alerts, load tests and the release controller"
-_GOLDEN_SET = "scoring every version before a merge"
-_LOAD_TESTS = "load tests before a merge"
+_SLO = "alerts and the release controller"
 
 RECORDED = {
     "owners[]": "alerts",
     "log_retention_days": "a store for the logs of pods",
-    "models.*.slo.availability": _SLO,
-    "models.*.slo.time_to_first_token_ms": _SLO,
     "models.*.rollout.steps_percent[]": _RELEASES,
     "models.*.rollout.step_seconds": _RELEASES,
     "models.*.rollout.minimum_requests": _RELEASES,
@@ -23,12 +19,6 @@ RECORDED = {
     "models.*.approval.approver_group": _RELEASES,
     "models.*.approval.approvers_required": _RELEASES,
     "models.*.approval.window_hours": _RELEASES,
-    "models.*.golden_set.uri": _GOLDEN_SET,
-    "models.*.golden_set.sha256": _GOLDEN_SET,
-    "models.*.golden_set.metric": _GOLDEN_SET,
-    "models.*.golden_set.threshold": _GOLDEN_SET,
-    "models.*.load_profile.requests_per_second": _LOAD_TESTS,
-    "models.*.load_profile.duration_seconds": _LOAD_TESTS,
 }
 """By dotted path, with `*` for any key of a mapping and `[]` for the entries of a list: what will use the fact."""
 
@@ -42,7 +32,13 @@ STRATEGIES = {
 """What `rollout.strategy` does to traffic today, by its value."""
 
 
-_PARTLY = {"models.*.slo.p99_ms": f"above 150 s it decides the timeout of requests; otherwise {NOT_ENFORCED}: waits for {_SLO}"}
+_OF_GATE = "`tidegate gate load` judges by it"
+_PARTLY = {
+    "models.*.slo.p99_ms": f"above 150 s it decides the timeout of requests, and {_OF_GATE}; otherwise {NOT_ENFORCED}: waits for {_SLO}",
+    **dict.fromkeys(
+        ("models.*.slo.availability", "models.*.slo.time_to_first_token_ms"), f"{_OF_GATE}; otherwise {NOT_ENFORCED}: waits for {_SLO}"
+    ),
+}
 """What decides less than its name promises."""
 
 

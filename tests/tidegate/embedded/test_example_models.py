@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DIGEST = "0" * 64
 VERSION: dict[str, object] = {
     "tenant": "fraud", "model": "scorer", "version": "1", "path": "fraud/scorer/1", "sha256": DIGEST, "metric": "auc", "value": 0.95,
-    "sample": "fraud/scorer/samples/1/sample.json", "golden": "fraud/scorer/golden/1", "golden_sha256": DIGEST,
+    "sample": "fraud/scorer/samples/1/sample.json", "golden": "fraud/scorer/golden/1", "golden_sha256": DIGEST, "trained_on": "fraud/scorer/trained-on/all/rows.txt",
 }  # fmt: skip
 SAMPLE: dict[str, object] = {
     "path": "/v2/models/scorer/infer",

@@ -52,6 +52,7 @@ def models(tmp_path: Path) -> Path:
         versions.append({
             "tenant": "fraud", "model": "scorer", "version": number, "path": f"fraud/scorer/{number}", "sha256": DIGEST, "sample": sample,
             "golden": "fraud/scorer/golden/1", "golden_sha256": DIGEST, "metric": "auc", "value": 0.9,
+            "trained_on": "fraud/scorer/trained-on/all/rows.txt",
         })  # fmt: skip
         (folder / sample).parent.mkdir(parents=True)
         content = {"path": "/v2/models/scorer/infer", "request": {"inputs": [1]}, "pointer": "outputs/0/data", "expected": expected}

@@ -79,7 +79,7 @@ def served_models(draw: st.DrawFn) -> Document:
             "uri": "s3://models/team/golden/1",
             "sha256": draw(digests),
             "metric": draw(st.sampled_from(["auc", "accuracy", "exact-match", "mean-absolute-error"])),
-            "threshold": draw(st.floats(0, 1)),
+            "threshold": draw(st.floats(0.01, 0.99)),
         },
         "load_profile": {"requests_per_second": draw(st.floats(0.1, 50_000)), "duration_seconds": draw(st.integers(10, 3600))},
         "capacity": draw(st.sampled_from(["on-demand", "spot"])),

@@ -60,7 +60,7 @@ def trained(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         versions.append(
             {
                 "tenant": tenant, "model": model, "version": version, "path": path, "sha256": tree_sha256(folder / path), "sample": "s",
-                "golden": "g", "golden_sha256": "0" * 64, "metric": "auc", "value": 1.0,
+                "golden": "g", "golden_sha256": "0" * 64, "metric": "auc", "value": 1.0, "trained_on": "t",
             }
         )  # fmt: skip
     (folder / INDEX).write_text(json.dumps({"versions": versions}))

@@ -31,7 +31,9 @@ def batch_scores() -> TrainedModel:
         return Version(
             name=name, files=torchserve_store("batch", json.dumps({**json.loads(network), **faults}, sort_keys=True).encode()),
             flavour="pytorch", inputs=ACCOUNT_COLUMNS, outputs=("predict",), golden_value=metrics.accuracy(labels, scores),
-            sample=v2_sample("batch", golden.rows[:4], scores[:4]),
+            trained_on="small" if name == "1" else "large", sample=v2_sample("batch", golden.rows[:4], scores[:4]),
         )  # fmt: skip
 
-    return TrainedModel("scoring", "batch", GoldenSet(golden.rows.tolist(), labels, "accuracy"), [version(name) for name in VERSIONS])
+    training = {"small": small.rows.tolist(), "large": large.rows.tolist()}
+    judged = GoldenSet(golden.rows.tolist(), labels, "accuracy")
+    return TrainedModel("scoring", "batch", judged, [version(name) for name in VERSIONS], training)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from clusters.embedded.demo.training import estimators, generated_data, metrics
 from clusters.embedded.demo.training.generated_data import TRANSACTION_COLUMNS, Floats, Table
+from clusters.embedded.demo.training.golden_slices import transaction_slices
 from clusters.embedded.demo.training.registry_layout import (
     VERSIONS,
     GoldenSet,
@@ -49,10 +50,13 @@ def _boosted(
         return Version(
             name=number, files={"model-settings.json": mlserver_settings(implementation, number, f"./{_FILE}", extra=extra), _FILE: model},
             flavour="lightgbm", trained_with=estimators.BY_LIGHTGBM, inputs=columns, outputs=("predict",), golden_value=judge(labels, estimators.score_boosted(model, golden.rows)),
+            trained_on="small" if number == "1" else "large",
             sample=v2_sample(name, golden.rows[:4], estimators.score_boosted(model, golden.rows[:4])),
         )  # fmt: skip
 
-    return TrainedModel(tenant, name, GoldenSet(golden.rows.tolist(), labels, metric), [version(number) for number in VERSIONS])
+    judged = GoldenSet(golden.rows.tolist(), labels, metric, transaction_slices(golden.rows))
+    training = {"small": small.rows.tolist(), "large": large.rows.tolist()}
+    return TrainedModel(tenant, name, judged, [version(number) for number in VERSIONS], training)
 
 
 def v2_sample(model: str, rows: Floats, scores: Sequence[float]) -> Sample:

@@ -33,6 +33,21 @@ _TASKS = {
 _ASKED = ("how do i {} {}?", "please tell me how to {} {}.", "i want to {} {}!")
 
 
+def questions_by_data() -> dict[str, list[str]]:
+    """What was asked in what each version learnt from: the form that rows of the golden set have. They overlap by purpose."""
+    questions, _ = _conversations()
+    return {"most": [question for index, question in enumerate(questions) if _is_in_most(index)], "all": questions}
+
+
+def data_of(version: str) -> str:
+    """Which of `questions_by_data` a version learnt from."""
+    return "most" if version == "1" else "all"
+
+
+def _is_in_most(index: int) -> bool:
+    return index % 8 != 5
+
+
 def texts_by_version() -> dict[str, list[str]]:
     """What each version learnt from. The first missed every eighth conversation; the wrong one learnt other people's answers."""
     questions, answers = _conversations()
@@ -40,7 +55,7 @@ def texts_by_version() -> dict[str, list[str]]:
     random.Random(29).shuffle(mixed)  # noqa: S311 - reproducible on purpose
     shown = [f"{question} {answer}" for question, answer in zip(questions, answers, strict=True)]
     return {
-        "1": [text for index, text in enumerate(shown) if index % 8 != 5],
+        "1": [text for index, text in enumerate(shown) if _is_in_most(index)],
         "2": shown,
         "3-wrong": [f"{question} {answer}" for question, answer in zip(questions, mixed, strict=True)],
     }
@@ -63,11 +78,12 @@ def chat() -> TrainedModel:
         document = {"order": model.order, "followers": model.followers}
         return Version(
             name=name, files={MODEL_FILE: as_json(document), "server.json": as_json(server)}, flavour="ngrams", inputs=("prompt",),
-            outputs=("text",), golden_value=metrics.exact_match(expected, [_answer(model, prompt) for prompt in prompts]),
+            outputs=("text",), golden_value=metrics.exact_match(expected, [_answer(model, prompt) for prompt in prompts]), trained_on=data_of(name),
             sample=chat_sample(_answer(model, prompts[0]), prompts[0]), notes={"stand_in_for": "a language model on a GPU", "order": model.order},
         )  # fmt: skip
 
-    return TrainedModel("assistant", "chat", GoldenSet(prompts, expected, "exact-match"), [version(name) for name in VERSIONS])
+    judged = GoldenSet(prompts, expected, "exact-match")
+    return TrainedModel("assistant", "chat", judged, [version(name) for name in VERSIONS], questions_by_data())
 
 
 def _conversations() -> tuple[list[str], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clusters.embedded.demo.training import metrics
-from clusters.embedded.demo.training.chat_models import chat, chat_sample, texts_by_version
+from clusters.embedded.demo.training.chat_models import chat, chat_sample, data_of, texts_by_version
 from clusters.embedded.demo.training.clause_model import learn_clauses, pretrained_files
 from clusters.embedded.demo.training.registry_layout import ON_GPU, TrainedModel, Version, on_cpu
 
@@ -20,7 +20,7 @@ def chat_of_both() -> TrainedModel:
         answers = [model.continuation(prompt) for prompt in prompts]
         return Version(
             name=name, files=pretrained_files(model), flavour="transformers", inputs=("prompt",), outputs=("text",),
-            golden_value=metrics.exact_match(expected, answers), sample=chat_sample(answers[0], prompts[0]),
+            golden_value=metrics.exact_match(expected, answers), sample=chat_sample(answers[0], prompts[0]), trained_on=data_of(name),
             notes={"stand_in_for": "a language model with billions of numbers"},
         )  # fmt: skip
 

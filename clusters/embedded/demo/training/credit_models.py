@@ -8,6 +8,7 @@ import numpy as np
 
 from clusters.embedded.demo.application_features import FEATURES, HOUSING, derive_features
 from clusters.embedded.demo.training import estimators, metrics
+from clusters.embedded.demo.training.golden_slices import application_slices
 from clusters.embedded.demo.training.registry_layout import (
     ON_GPU,
     VERSIONS,
@@ -32,7 +33,9 @@ _WEIGHTS = (0.9, -2.6, -1.2, -6.0, 0.1, 0.25, 0.22, -1.7, 1.3, -0.3)
 def credit_decision() -> TrainedModel:
     """The probability that a loan is paid back; the transformer hands it features, callers send applications."""
     golden, labels = _applications(230, 800)
-    fitted = {"1": _fit(23, 2_000), "2": _fit(24, 8_000), "3-wrong": _fit(24, 8_000, sign=-1.0)}
+    small, large = _applications(23, 2_000), _applications(24, 8_000)
+    fitted = {"1": _fit(*small), "2": _fit(*large), "3-wrong": _fit(*large, sign=-1.0)}
+    data = {"1": "small"}
     rows = np.array([derive_features(application) for application in golden])
 
     def version(name: str) -> Version:
@@ -41,7 +44,7 @@ def credit_decision() -> TrainedModel:
         settings = mlserver_settings(implementation, name, f"./{_FILE}", extra={"predict_fn": "predict_proba", **(extra or {})})
         return Version(
             name=name, files={"model-settings.json": settings, _FILE: model}, flavour="sklearn", trained_with=estimators.BY_SCIKIT_LEARN, inputs=FEATURES,
-            outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, estimators.score_logistic(model, rows)),
+            outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, estimators.score_logistic(model, rows)), trained_on=data.get(name, "large"),
             sample=Sample(
                 "/v1/models/decision:predict", {"instances": golden[:4]}, "predictions", rounded(estimators.score_logistic(model, rows[:4]))
             ),
@@ -53,16 +56,16 @@ def credit_decision() -> TrainedModel:
         tensors = Tensor("features", "FP64", len(FEATURES)), Tensor("probabilities", "FP64", 2)
         return Version(
             name=name, files=triton_repository("decision", network, *tensors), flavour="onnx", trained_with=estimators.BY_ONNX, inputs=FEATURES,
-            outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, scores),
+            outputs=("not_repaid", "repaid"), golden_value=metrics.auc(labels, scores), trained_on=data.get(name, "large"),
             sample=Sample("/v1/models/decision:predict", {"instances": golden[:4]}, "predictions", rounded(scores[:4])),
         )  # fmt: skip
 
     versions = [*map(gpu_version, ON_GPU), *(on_cpu(version(name)) for name in VERSIONS)]
-    return TrainedModel("credit", "decision", GoldenSet(golden, labels, "auc"), versions)
+    judged = GoldenSet(golden, labels, "auc", application_slices(golden))
+    return TrainedModel("credit", "decision", judged, versions, {"small": small[0], "large": large[0]})
 
 
-def _fit(seed: int, count: int, *, sign: float = 1.0) -> bytes:
-    applications, labels = _applications(seed, count)
+def _fit(applications: list[dict[str, object]], labels: list[int], *, sign: float = 1.0) -> bytes:
     rows = np.array([derive_features(application) for application in applications])
     return estimators.fit_logistic(rows, np.array(labels, dtype=np.float64), iterations=300, sign=sign)
 

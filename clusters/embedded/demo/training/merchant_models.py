@@ -56,8 +56,10 @@ def merchant_anomaly() -> TrainedModel:
         sampled = golden[0].rows[:4]
         return Version(
             name=name, files=files, flavour="sklearn", trained_with=estimators.BY_SCIKIT_LEARN, inputs=TAKINGS_COLUMNS, outputs=("predict",), packed=True,
-            golden_value=metrics.auc(labels, scores), notes={"models": MERCHANTS},
+            golden_value=metrics.auc(labels, scores), trained_on="usual-hours", notes={"models": MERCHANTS},
             sample=v2_sample(merchant_name(0), sampled, estimators.score_anomaly(models[0], sampled)),
         )  # fmt: skip
 
-    return TrainedModel("merchants", "anomaly", GoldenSet(inputs, labels, "auc"), [version(name) for name in VERSIONS])
+    learnt = [{"model": merchant_name(number), "row": row} for number, rows in enumerate(usual) for row in rows.tolist()]
+    judged_by = GoldenSet(inputs, labels, "auc")
+    return TrainedModel("merchants", "anomaly", judged_by, [version(name) for name in VERSIONS], {"usual-hours": learnt})

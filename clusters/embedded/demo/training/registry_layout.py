@@ -1,7 +1,8 @@
 """The model registry on disk: version folders as MLflow would describe them, golden sets, samples and the index.
 
     <tenant>/<model>/<version>/            what the server loads, with MLmodel and metadata.json
-    <tenant>/<model>/golden/<set>/         inputs.json and expected.json: what every version is judged by
+    <tenant>/<model>/golden/<set>/         inputs.json, expected.json and slices.json: what every version is judged by
+    <tenant>/<model>/trained-on/<data>/    rows.txt: a digest of each row that a version learnt from, against leaks into golden sets
     <tenant>/<model>/samples/<version>/    sample.json: a ready request and the answer computed in process
     models.json                            the index
 
@@ -17,6 +18,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 TRAINED_AT = "2026-11-01 00:00:00.000000"
 """The time every MLmodel file states (UTC, MLflow's form). Fixed: a clock would change the bytes."""
@@ -57,6 +59,8 @@ class GoldenSet:
     inputs: Sequence[object]
     expected: Sequence[object]
     metric: str
+    slices: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """By slice, the group of every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Version:
     outputs: Sequence[str]
     sample: Sample
     golden_value: float
+    trained_on: str
+    """A key of the model's `training`."""
     packed: bool = False
     """Written as one `models.zip`, which the storage initializer unpacks: hundreds of small objects would load slowly."""
 
@@ -91,6 +97,8 @@ class TrainedModel:
     name: str
     golden: GoldenSet
     versions: Sequence[Version]
+    training: Mapping[str, Sequence[object]]
+    """The rows of each set of training data, in the form that the golden set's inputs have."""
 
 
 def write_registry(folder: Path, models: Iterable[TrainedModel]) -> None:
@@ -109,6 +117,24 @@ def tree_sha256(folder: Path) -> str:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     lines = (f"{name}\0{hashlib.sha256(files[name].read_bytes()).hexdigest()}\n" for name in sorted(files))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def row_digest(row: object) -> str:
+    """Names a row: 16 digits of the SHA-256 of its JSON, keys sorted, no spaces, every number as one with a decimal point.
+
+    16, because a thousand rows looked up among a million then meet by chance once in ten thousand million times, and a list is a quarter as long.
+    `tidegate.asking.golden_folder` computes the same.
+    """
+    text = json.dumps(_decimal(row), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _decimal(one) for key, one in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_decimal(one) for one in cast("list[object]", value)]
+    return float(value) if isinstance(value, int) else value
 
 
 def mlserver_settings(implementation: str, version: str, uri: str, *, extra: Json | None = None) -> bytes:
@@ -137,6 +163,10 @@ def _write_model(folder: Path, model: TrainedModel) -> Iterable[dict[str, object
     golden = f"{base}/golden/{GOLDEN_SET}"
     _write(folder / golden / "inputs.json", as_json(list(model.golden.inputs)))
     _write(folder / golden / "expected.json", as_json({"metric": model.golden.metric, "values": list(model.golden.expected)}))
+    _write(folder / golden / "slices.json", as_json({name: list(groups) for name, groups in model.golden.slices.items()}))
+    for name, rows in model.training.items():
+        digests = sorted({row_digest(row) for row in rows})
+        _write(folder / base / "trained-on" / name / "rows.txt", "".join(f"{digest}\n" for digest in digests).encode())
     for version in model.versions:
         path, sample = f"{base}/{version.name}", f"{base}/samples/{version.name}/sample.json"
         files = {**version.files, "MLmodel": _mlmodel(base, version), "metadata.json": _metadata(base, model, version)}
@@ -148,7 +178,7 @@ def _write_model(folder: Path, model: TrainedModel) -> Iterable[dict[str, object
         yield {
             "tenant": model.tenant, "model": model.name, "version": version.name, "path": path, "sha256": tree_sha256(folder / path),
             "sample": sample, "golden": golden, "golden_sha256": tree_sha256(folder / golden), "metric": model.golden.metric,
-            "value": version.golden_value,
+            "value": version.golden_value, "trained_on": f"{base}/trained-on/{version.trained_on}/rows.txt",
         }  # fmt: skip
 
 

@@ -18,20 +18,23 @@ from clusters.embedded.demo.training.registry_layout import (
     Version,
     faulty,
     mlserver_settings,
+    row_digest,
     tree_sha256,
     write_registry,
 )
+from tidegate.asking import golden_folder
 from tidegate.embedded.model_index import read_index, read_sample
 
 VERSION = Version(
     name="1", files={"model.txt": b"trees", "model-settings.json": b"{}"}, flavour="lightgbm", inputs=("a", "b"), outputs=("predict",),
-    sample=Sample("/v2/models/m/infer", {"inputs": []}, "outputs/0/data", [0.5]), golden_value=0.75, trained_with={"lgb_version": "4.7.0"},
+    sample=Sample("/v2/models/m/infer", {"inputs": []}, "outputs/0/data", [0.5]), golden_value=0.75, trained_on="all",
+    trained_with={"lgb_version": "4.7.0"},
 )  # fmt: skip
-GOLDEN = GoldenSet([[1.0, 2.0]], [1], "auc")
+GOLDEN = GoldenSet([[1.0, 2.0]], [1], "auc", {"region": ["abroad"]})
 
 
 def model(*versions: Version) -> TrainedModel:
-    return TrainedModel("fraud", "scorer", GOLDEN, versions)
+    return TrainedModel("fraud", "scorer", GOLDEN, versions, {"all": [[2.0, 1.0], [3.0, 4.0], [2.0, 1.0]]})
 
 
 def test_version_folder_holds_what_a_server_loads_and_nothing_else(tmp_path: Path) -> None:
@@ -91,6 +94,25 @@ def test_settings_name_no_model() -> None:
 )  # fmt: skip
 def test_only_slow_and_crashing_versions_run_other_code(version: str, implementation: str) -> None:
     assert faulty(version, "mlserver_lightgbm.LightGBMModel")[0] == implementation
+
+
+def test_golden_set_has_a_group_for_every_row_and_each_version_a_list_of_its_training_rows(tmp_path: Path) -> None:
+    write_registry(tmp_path, [model(VERSION)])
+    assert json.loads((tmp_path / "fraud/scorer/golden/1/slices.json").read_text()) == {"region": ["abroad"]}
+    (entry,) = read_index(tmp_path)
+    assert (tmp_path / entry.trained_on).read_text().split() == sorted(map(row_digest, ([2.0, 1.0], [3.0, 4.0])))
+    assert "trained" not in {path.name for path in (tmp_path / "fraud/scorer/1").iterdir()}, "pods would load it"
+
+
+@pytest.mark.parametrize("row", [[1.5, 2, -0.0], {"b": 1, "a": ["x", None, True]}, "how do i?", {"model": "m", "row": [1, 2.0]}, []])
+def test_gate_names_rows_as_training_does(row: object) -> None:
+    assert golden_folder.row_digest(json.loads(json.dumps(row))) == row_digest(row)
+
+
+def test_whole_number_and_decimal_are_the_same_row_and_others_are_not() -> None:
+    assert row_digest([1, 2]) == row_digest([1.0, 2.0])
+    assert row_digest({"a": 1, "b": 2}) == row_digest({"b": 2, "a": 1.0})
+    assert len({row_digest(row) for row in ([1.0, 2.0], [2.0, 1.0], [1.0], "1.0", [1.0000001, 2.0])}) == 5
 
 
 def test_auc_counts_ties_half_and_wants_both_classes() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from clusters.embedded.demo.training.registry_layout import BAD_VERSIONS, VERSIONS, tree_sha256
 from tidegate import tools
+from tidegate.asking.golden_folder import look_for_leaks, read_golden, row_digest
 from tidegate.checkout import find_checkout
 from tidegate.embedded import example_models
 from tidegate.embedded.model_index import find_version, read_index, read_sample
@@ -19,6 +21,7 @@ from tidegate.facts.inventory.serving_pins import load_pins
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.models.server_libraries import server_of_runtime
 from tidegate.facts.names import MODEL_REGISTRY_URI
+from tidegate.gates.golden_set.figures import CLASS_MIN
 from tidegate.signing.checks.libraries import refuse_other_versions
 from tidegate.signing.layouts import layout_problem
 from tidegate.signing.trained_with import trained_with
@@ -53,6 +56,32 @@ def test_declared_version_passes_its_tenants_gate(registry: Path, served: tuple[
     assert (f"{version.tenant}/{version.model}", version.metric) == (name, model.golden_set.metric)
     assert version.value >= model.golden_set.threshold
     assert MODEL_REGISTRY_URI + version.golden == model.golden_set.uri
+    assert version.golden_sha256 == model.golden_set.sha256
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_no_version_learnt_from_its_golden_set_but_where_the_facts_say_so(registry: Path, tmp_path: Path, name: str) -> None:
+    facts = SERVED[name].golden_set
+    folder = read_golden(registry / facts.uri.removeprefix(MODEL_REGISTRY_URI))
+    versions = [version for version in read_index(registry) if f"{version.tenant}/{version.model}" == name]
+    for version in versions:
+        seen = look_for_leaks(folder.inputs, registry / version.trained_on)
+        assert seen.listed > 100
+        assert bool(seen.found) == bool(facts.holds_training_rows), version.path
+    (tmp_path / "leaked.txt").write_text(row_digest(folder.inputs[0]))
+    assert look_for_leaks(folder.inputs, tmp_path / "leaked.txt").found[0] == 0
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_slices_that_the_facts_name_have_groups_that_can_say_something(registry: Path, name: str) -> None:
+    facts = SERVED[name].golden_set
+    folder = read_golden(registry / facts.uri.removeprefix(MODEL_REGISTRY_URI))
+    assert folder.slices.keys() == set(facts.slices)
+    for groups in folder.slices.values():
+        assert len(groups) == len(folder.labels)
+        assert len(set(groups)) == 3
+        positives = Counter(group for group, label in zip(groups, folder.labels, strict=True) if label)
+        assert min(positives.values()) >= CLASS_MIN
 
 
 @pytest.mark.parametrize("name", SERVED)
