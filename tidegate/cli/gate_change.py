@@ -36,6 +36,7 @@ def pr(
     json: Json = False,
 ) -> None:
     """Find what changed, pick the gates that it needs, run them in order of cost, and keep the evidence."""
+    import shutil
     import time
     from datetime import UTC, datetime
 
@@ -44,7 +45,7 @@ def pr(
     from tidegate.gates.evidence.manifest import NO_PRODUCTION
     from tidegate.gates.merge import outcome_of, run_gates
     from tidegate.gates.names import DYNAMIC
-    from tidegate.repository.merge.bundle import this_machine, write_bundle
+    from tidegate.repository.merge.bundle import SUMMARY, this_machine, write_bundle
     from tidegate.repository.merge.changes import read_pull_request
     from tidegate.repository.merge.painters import paint
     from tidegate.repository.merge.static_gates import StaticGates
@@ -68,6 +69,8 @@ def pr(
                 (out or checkout.out / "gates").absolute(), change, results, notes=notes, made_at=datetime.now(UTC), machine=this_machine(),
                 signer=signer, pictures=paint(checkout, results),
             )  # fmt: skip
+        if out:  # where a pipeline finds what it writes beside the change
+            shutil.copyfile(place_kept / SUMMARY, out / SUMMARY)
         for note in notes:
             screen.text(note)
         signed = f"signed with {manifest.signed_by}" if manifest.signed_by else "not signed: anybody may have written it"

@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     from tidegate.gates.evidence.manifest import Manifest
     from tidegate.signing.keys import Signer
 
-Bundle = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder of the bundle, as `tidegate gate pr` prints it.")]
+Bundle = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, file_okay=False, help="The folder of the bundle, as `tidegate gate pr` prints it, or one that holds it alone."
+    ),
+]
 
 
 def show(bundle: Bundle, json: Json = False) -> None:
     """Show what a bundle of evidence says, without checking it."""
-    from tidegate.repository.merge.verify import read_manifest, read_verdict
+    from tidegate.repository.merge.verify import only_bundle, read_manifest, read_verdict
 
-    screen = Screen(json)
+    screen, bundle = Screen(json), only_bundle(bundle)
     manifest = read_manifest(bundle)
     _show_manifest(screen, manifest)
     verdicts = [read_verdict(bundle, entry) for entry in manifest.gates]
@@ -42,14 +47,19 @@ def verify(
         typer.Option(exists=True, dir_okay=False, help="The public key (PEM) to trust. Default: the committed one, or this machine's own."),
     ] = None,
     unsigned: Annotated[bool, typer.Option("--unsigned", help="Take a bundle that nobody signed for what it is.")] = False,
+    only: Annotated[str, typer.Option("--gate", help="End with the outcome of this gate; a pass where the change does not need it.")] = "",
     json: Json = False,
 ) -> None:
     """Check digests and signature of a bundle, and judge every gate again from its samples alone."""
     from tidegate.checkout import find_checkout
-    from tidegate.repository.merge.verify import verify_bundle
+    from tidegate.errors import UsageError
+    from tidegate.gates.names import ORDER
+    from tidegate.repository.merge.verify import only_bundle, verify_bundle
 
+    if only and only not in ORDER:
+        raise UsageError(f"--gate {only} is no gate; write one of {', '.join(ORDER)}")
     screen, checkout = Screen(json), find_checkout()
-    found = verify_bundle(checkout, bundle, _trusted(checkout, key), unsigned_too=unsigned, say=screen.progress)
+    found = verify_bundle(checkout, only_bundle(bundle), _trusted(checkout, key), unsigned_too=unsigned, say=screen.progress)
     for one in found.gates:
         said = one.verdict.outcome if one.verdict else one.entry.said if one.entry.samples is None else "cannot be judged again"
         screen.text(f"{one.entry.gate} {one.entry.subject}".strip() + f": {said}")
@@ -60,13 +70,17 @@ def verify(
         f"problems: {len(found.problems)}, so it proves nothing" if found.problems else f"every verdict follows from its samples; {signed}"
     )
     screen.text(f"{found.outcome}: {counted}.")
+    ended = found.outcome_of(only) if only else found.outcome
+    if only:
+        picked = any(one.entry.gate == only for one in found.gates)
+        screen.text(f"{only}: {ended}" if picked else f"{only}: {ended}: the change does not need it")
     screen.answer(
         {
-            "digest": found.manifest.digest, "outcome": found.outcome, "problems": found.problems, "signed_by": found.manifest.signed_by,
+            "digest": found.manifest.digest, "outcome": ended, "problems": found.problems, "signed_by": found.manifest.signed_by,
             "gates": [{"gate": one.entry.gate, "subject": one.entry.subject, "verdict": one.verdict} for one in found.gates],
         }
     )  # fmt: skip
-    raise typer.Exit(found.outcome.exit_code)
+    raise typer.Exit(ended.exit_code)
 
 
 def _show_manifest(screen: Screen, manifest: Manifest) -> None:

@@ -21,6 +21,7 @@ from tidegate.embedded.candidates import Standing, Wanted
 from tidegate.embedded.fleet import bring_up as fleet
 from tidegate.embedded.fleet import internet
 from tidegate.embedded.fleet.bring_up import Local
+from tidegate.embedded.golden_in_region import Judged, Served, measure_in_region
 from tidegate.embedded.machines import network
 from tidegate.embedded.model_index import find_version, read_index, read_sample
 from tidegate.errors import UsageError
@@ -28,8 +29,9 @@ from tidegate.facts.embedded import path_served_here, served_here
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.gates.change.picking import Picked
+from tidegate.gates.golden_set.judge import judge as judge_golden
 from tidegate.gates.merge import Gate, Measured, NotExecutedError
-from tidegate.gates.names import LOAD
+from tidegate.gates.names import GOLDEN_SET, LOAD
 from tidegate.gates.verdict import Verdict
 from tidegate.live.states import is_executed
 from tidegate.repository.merge.git import extract
@@ -53,7 +55,7 @@ def candidate_gates(
         extract(checkout, base, root)
         place = _Gates(checkout, judged, tree, root, region, say, Path(scratch))
         try:
-            yield {LOAD: place.load}
+            yield {GOLDEN_SET: place.golden_set, LOAD: place.load}
         finally:
             place.remove()
 
@@ -70,6 +72,18 @@ class _Gates:
     _standing: dict[str, Standing] = field(default_factory=dict[str, Standing])
     """The one candidate that is up, by `<tenant>/<model>`."""
 
+    def golden_set(self, picked: Picked) -> Measured:
+        """The rows of the set, asked of both versions through the edge."""
+        standing, local = self._ask(picked.subject)
+        tenant, model = self._judged(picked.subject)
+        models = example_models.train(self.checkout, self.say)
+        serving = self._serving(local, tenant.name, model)
+        samples = measure_in_region(
+            local, models, self.region, Served(standing.tenant, model), Served(serving, model) if serving else None,
+            judged=Judged(Served(tenant, model), self._training(models, tenant, model)), is_first=serving is None, on_progress=self.say,
+        )  # fmt: skip
+        return Measured(samples.model_dump_json().encode(), judge_golden(samples), self._substituted(tenant, model))
+
     def load(self, picked: Picked) -> Measured:
         """Both versions under the embedded profile at once; the one that serves has to keep the limits, too."""
         standing, local = self._ask(picked.subject)
@@ -85,7 +99,7 @@ class _Gates:
             "--ca-file": files.write("ca.pem", internet.own_authority(local.machine(network.INTERNET)).certificate_pem.decode()),
             "--recording": str(samples),
         }  # fmt: skip
-        if (serving := local.platform.tenants.get(tenant.name)) and model in serving.models and self._serves(tenant.name, model):
+        if serving := self._serving(local, tenant.name, model):
             arguments["--baseline-host"] = f"https://{serving.host_in(cluster.domain)}/{model}"
             arguments["--baseline-token-file"] = files.write("serving-token", prediction.token_for(local, serving, self.region))
         words = [word for pair in arguments.items() for word in pair]
@@ -122,9 +136,21 @@ class _Gates:
             raise UsageError(f"{subject} is no served model of the change")
         return self.judged.tenants[tenant], model
 
-    def _serves(self, tenant: str, model: str) -> bool:
-        """Whether the region serves the model already."""
-        return (self.root / f"gitops/rendered/{self.region}/tenants/{tenant}/inferenceservice-{model}.yaml").is_file()
+    def _serving(self, local: Local, tenant: str, model: str) -> Tenant | None:
+        """The tenant whose model the region serves already; None for a new one."""
+        is_there = (self.root / f"gitops/rendered/{self.region}/tenants/{tenant}/inferenceservice-{model}.yaml").is_file()
+        found = local.platform.tenants.get(tenant)
+        return found if found and is_there and model in found.models else None
+
+    def _training(self, models: Path, tenant: Tenant, model: str) -> Path | None:
+        """The list of rows that the judged version learnt from: what training left, else what was published beside the version."""
+        path = path_served_here(tenant.models[model])
+        if trained := find_version(models, path):
+            return models / trained.trained_on
+        version = path.rpartition("/")[2].removesuffix("-cpu")
+        return candidates.fetch(
+            self.checkout, self.region, f"{tenant.name}/{model}/trained-on/{version}", self.scratch / "trained-on", "rows.txt"
+        )
 
     def _request(self, subject: str) -> dict[str, object]:
         """A ready request: the sample of the version that is judged, or of another one of the model."""

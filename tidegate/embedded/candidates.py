@@ -39,7 +39,7 @@ from tidegate.facts.tombstone import Tombstone
 from tidegate.gates.candidate import KEY, candidate_name, candidate_of
 from tidegate.manifests.layout import RENDERED
 from tidegate.repository.verify_models import buckets
-from tidegate.signing.bundles import digest_of, sign_version, verify_version
+from tidegate.signing.bundles import SigningError, digest_of, sign_version, verify_version
 from tidegate.signing.keys import embedded_signer, key_ids
 from tidegate.tools.one_at_a_time import alone
 from tidegate.tools.progress import OnProgress
@@ -157,6 +157,19 @@ def _running(checkout: Checkout, region: str) -> Local:
     if local.machine(region).process() is None:
         raise MachineError(f"{region} does not run; bring it up with `tidegate up`")
     return local
+
+
+def fetch(checkout: Checkout, region: str, path: str, folder: Path, name: str) -> Path | None:
+    """The file `name` that the region's registry holds below `path`, put into `folder`; None where it holds none."""
+    local = _running(checkout, region)
+    running, _ = emulator.ensure_running(checkout)
+    bucket = cloud_names.models_bucket(region, local.platform.clusters[region].account_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        found = buckets(local.platform, Account(running.endpoint))[bucket].fetch(f"{names.MODEL_REGISTRY_URI}{path}", folder) / name
+    except SigningError:  # nothing is there
+        return None
+    return found if found.is_file() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,26 +40,41 @@ class Served:
         return f"{self.tenant.name}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Whose golden set is asked, and the list of rows that the candidate learnt from; None where there is none."""
+
+    served: Served
+    training: Path | None
+
+
 def measure_in_region(
-    local: Local, models: Path, region: str, candidate: Served, serving: Served | None = None, *, is_first: bool = False,
+    local: Local, models: Path, region: str, candidate: Served, serving: Served | None = None, *, judged: Judged | None = None, is_first: bool = False,
     on_progress: Callable[[str, str], None] = lambda _subject, _what: None,
 ) -> GoldenSamples:  # fmt: skip
     """What the candidate and the version that serves answer at the edge of `region`. `models` is the folder of trained models.
+
+    `judged` is whose set it is and what the candidate learnt from, where the candidate's own facts do not say so.
 
     Raises `UsageError` for a model or version that is not there and `PredictionError` when the region cannot be asked at all.
     """
     for served in (candidate, *([serving] if serving else [])):
         if not is_executed(served.facts):
             raise PredictionError(f"{served.reference} is {SCHEDULED_ONLY}, so nothing answers for it here; judge it where its cards are")
+    of = judged or _of_itself(models, candidate)
+    folder = read_golden(models / of.served.facts.golden_set.uri.removeprefix(MODEL_REGISTRY_URI))
+    return measure(
+        of.served.reference, of.served.facts, folder, _asked(local, region, candidate), _asked(local, region, serving) if serving else None,
+        is_first=is_first, training=of.training, note=f"asked at the edge of {region}, an embedded region", on_progress=on_progress,
+    )  # fmt: skip
+
+
+def _of_itself(models: Path, candidate: Served) -> Judged:
     path = path_served_here(candidate.facts)
     trained = find_version(models, path)
     if trained is None:
         raise UsageError(f"{path} is not among the trained models; correct artefact.uri of {candidate.reference}")
-    folder = read_golden(models / candidate.facts.golden_set.uri.removeprefix(MODEL_REGISTRY_URI))
-    return measure(
-        candidate.reference, candidate.facts, folder, _asked(local, region, candidate), _asked(local, region, serving) if serving else None,
-        is_first=is_first, training=models / trained.trained_on, note=f"asked at the edge of {region}, an embedded region", on_progress=on_progress,
-    )  # fmt: skip
+    return Judged(candidate, models / trained.trained_on)
 
 
 def _asked(local: Local, region: str, served: Served) -> Asked:

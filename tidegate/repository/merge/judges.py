@@ -14,6 +14,8 @@ from pydantic import TypeAdapter
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.gates import names, static
+from tidegate.gates.golden_set import judge as golden_set
+from tidegate.gates.golden_set.samples import GoldenSamples
 from tidegate.gates.static import StaticSamples
 from tidegate.gates.verdict import Verdict
 
@@ -35,8 +37,13 @@ def _judge_load(checkout: Checkout, samples: bytes) -> Verdict:
     return TypeAdapter(Verdict).validate_json(said)
 
 
+def _judge_golden(_checkout: Checkout, samples: bytes) -> Verdict:
+    return golden_set.judge(GoldenSamples.model_validate_json(samples))
+
+
 JUDGES: Mapping[str, Judge] = {
     **dict.fromkeys(names.STATIC, _judge_static),
+    names.GOLDEN_SET: _judge_golden,
     names.LOAD: _judge_load,
 }
 """By the gate's name."""

@@ -11,8 +11,10 @@ from tidegate.checkout import Checkout
 from tidegate.errors import ToolError
 from tidegate.gates import names
 from tidegate.gates.evidence.manifest import slug
-from tidegate.gates.evidence.pictures.data import PICTURES, Bars, Calibration, Curve, Histogram
+from tidegate.gates.evidence.pictures.data import PICTURES, Bar, Bars, Calibration, Curve, Histogram
 from tidegate.gates.evidence.pictures.drawing import draw
+from tidegate.gates.golden_set import figures
+from tidegate.gates.golden_set.samples import GoldenSamples
 from tidegate.gates.merge import GateResult
 
 Painter = Callable[[Checkout, bytes], Sequence[Curve | Histogram | Bars | Calibration]]
@@ -27,7 +29,26 @@ def _load(checkout: Checkout, samples: bytes) -> Sequence[Curve | Histogram | Ba
     return PICTURES.validate_json(said)
 
 
-PAINTERS: Mapping[str, Painter] = {names.LOAD: _load}
+def _golden(_checkout: Checkout, samples: bytes) -> Sequence[Curve | Histogram | Bars | Calibration]:
+    measured = GoldenSamples.model_validate_json(samples)
+    found: list[Curve | Histogram | Bars | Calibration] = []
+    bars = tuple(
+        Bar(
+            name=group.name, value=group.candidate.value, low=group.candidate.low, high=group.candidate.high,
+            reference=group.serving.value if group.serving else None,
+        )
+        for group in figures.groups(measured) if group.candidate
+    )  # fmt: skip
+    facts = measured.golden_set
+    if bars:
+        found.append(Bars(title=f"{facts.metric} by slice", figure=facts.metric, bars=bars, threshold=facts.threshold))
+    if rows := figures.calibration(measured):
+        points = tuple((one.expected, one.observed, one.rows) for one in rows)
+        found.append(Calibration(title="expected and observed share of positives", points={"candidate": points}))
+    return found
+
+
+PAINTERS: Mapping[str, Painter] = {names.GOLDEN_SET: _golden, names.LOAD: _load}
 """By the gate's name."""
 
 

@@ -47,6 +47,23 @@ class Verified:
             return Outcome.INVALID
         return combined(_verdict(one) for one in self.gates) if self.gates else Outcome.PASS
 
+    def outcome_of(self, gate: str) -> Outcome:
+        """Of one gate, on whatever it was run; a pass where it was not picked."""
+        if self.problems:
+            return Outcome.INVALID
+        found = [_verdict(one) for one in self.gates if one.entry.gate == gate]
+        return combined(found) if found else Outcome.PASS
+
+
+def only_bundle(folder: Path) -> Path:
+    """`folder`, or the one bundle in it. Raises `BundleError` where there are several."""
+    if (folder / MANIFEST).exists():
+        return folder
+    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if len(found) > 1:
+        raise BundleError(f"{folder}: holds {len(found)} bundles; name one of them: {', '.join(one.name[:12] for one in found)}")
+    return found[0] if found else folder
+
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the bundle at `folder`. Raises `BundleError` for what is none."""
