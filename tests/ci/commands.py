@@ -14,9 +14,6 @@ from tidegate.cli.main import app
 
 TIDEGATE = ".venv/bin/tidegate"
 
-PENDING: frozenset[str] = frozenset()
-"""Verbs that are still to come; one that is there must not be listed."""
-
 
 @cache
 def targets() -> frozenset[str]:
@@ -38,8 +35,6 @@ def problem_of(line: str, *, others: frozenset[str] = frozenset()) -> str:
 
 def _unknown_word(words: list[str]) -> str:
     command: Any = get_command(app)
-    if " ".join(words[:2]) in PENDING and words[1] not in command.commands[words[0]].commands:
-        return ""
     for word in words:
         if word.startswith("-"):
             if word not in {option for parameter in command.params for option in parameter.opts}:
@@ -49,8 +44,3 @@ def _unknown_word(words: list[str]) -> str:
                 return f"no command {word}"
             command = inner[word]
     return "" if not hasattr(command, "commands") else "a group of commands, not one"
-
-
-def pending_that_are_there() -> list[str]:
-    groups: Any = get_command(app)
-    return [verb for verb in sorted(PENDING) if verb.split()[1] in groups.commands[verb.split()[0]].commands]

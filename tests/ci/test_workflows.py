@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from tests.ci.commands import pending_that_are_there, problem_of
+from tests.ci.commands import problem_of
 from tests.docs.tables import table
 from tests.root import ROOT
 from tidegate import tools
@@ -44,10 +44,6 @@ def test_job_runs_known_commands_only(name: str, key: str, job: dict[str, Any]) 
     others = frozenset({"gh"}) if key == "comment" else frozenset[str]()
     assert [f"{line}: {why}" for line in commands_of(job) if (why := problem_of(line, others=others))] == []
     assert all(("run" in step) != ("uses" in step) for step in job["steps"]), name
-
-
-def test_verbs_that_are_there_are_not_listed_as_pending() -> None:
-    assert pending_that_are_there() == []
 
 
 @pytest.mark.parametrize(("name", "key", "job"), JOBS)

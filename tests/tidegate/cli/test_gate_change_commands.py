@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from tidegate import checkout, tools
 from tidegate.checkout import Checkout
 from tidegate.cli import gate_evidence
 from tidegate.cli.main import app
+from tidegate.errors import BundleError, UsageError
 from tidegate.gates.static import Found
 from tidegate.signing.evidence import EVIDENCE_KEY
 from tidegate.signing.keys import embedded_signer
@@ -55,7 +57,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
 
 def test_change_of_documents_passes_without_a_gate_and_says_so(here: Checkout, tmp_path: Path) -> None:
     code, said = gate("pr", "--base", "main", "--out", tmp_path / "kept")
-    (bundle,) = (tmp_path / "kept").iterdir()
+    (bundle,) = (one for one in (tmp_path / "kept").iterdir() if one.is_dir())
+    assert (tmp_path / "kept/summary.md").read_text() == (bundle / "summary.md").read_text()
     assert (code, said.splitlines()) == (0, [
         "1 files differ, all of them documents, tests or files of CI: no gate is needed, and no load was sent",
         "judged as they are in the working tree, committed nowhere: docs/page.md; commit them and judge again before merging",
@@ -133,3 +136,22 @@ def test_unsigned_bundle_is_taken_on_request(tmp_path: Path) -> None:
     assert gate("verify", folder)[0] == 4
     code, said = gate("verify", folder, "--unsigned")
     assert (code, said.splitlines()[-1]) == (0, "pass: every verdict follows from its samples; not signed.")
+
+
+def test_verify_ends_with_the_outcome_of_one_gate(bundle: tuple[Path, Path]) -> None:
+    folder, key = bundle[0].parent, bundle[1]
+    for name, outcome, expected in (("quota", "fail", 1), ("load", "inconclusive", 3), ("golden-set", "pass", 0)):
+        code, said = gate("verify", folder, "--key", key, "--gate", name)
+        assert code == expected
+        assert said.splitlines()[-1].startswith(f"{name}: {outcome}")
+    assert said.endswith("golden-set: pass: the change does not need it\n")
+    (bundle[0] / "quota/verdict.json").unlink()
+    assert gate("verify", folder, "--key", key, "--gate", "golden-set")[0] == 4
+
+
+def test_folder_of_several_bundles_and_an_unknown_gate_are_refused(bundle: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match="--gate speed is no gate; write one of policy, isolation, "):
+        gate("verify", bundle[0], "--gate", "speed")
+    shutil.copytree(bundle[0], bundle[0].with_name("another"))
+    with pytest.raises(BundleError, match="holds 2 bundles; name one of them: "):
+        gate("verify", bundle[0].parent)
