@@ -92,7 +92,7 @@ test-documents: setup-tests ## Run the tests of documents, locks and CI files; a
 
 .PHONY: merge-ready
 merge-ready: ## Say whether the jobs in the variable JOBS let a change merge; needs nothing but python3.
-	@python3 -m tidegate.cli.merge_ready
+	@python3 -m tidegate.cli.gates.merge_ready
 
 .PHONY: checkov
 checkov: setup-tests $(CHECKOV) ## Scan the synthesised stacks and the rendered objects for misconfiguration.

@@ -13,6 +13,7 @@ from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account
 from tidegate.cloud.model_buckets import registries_of
 from tidegate.embedded import emulator, example_models
+from tidegate.embedded.model_index import find_version
 from tidegate.embedded.signed_models import sign_registry
 from tidegate.facts import inventory, names
 from tidegate.signing.bundles import digest_of, sign_version
@@ -30,10 +31,16 @@ def publish(path: str, of: str, *, signed: bool = True) -> str:
     running, _ = emulator.ensure_running(checkout)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / path
-        shutil.copytree(sign_registry(example_models.train(checkout), keys) / of, folder)
+        registry = sign_registry(example_models.train(checkout), keys)
+        shutil.copytree(registry / of, folder)
         sign_version(folder, path, embedded_signer(keys[path.partition("/")[0]]))
         if not signed:
             (folder / "model.sig").write_text("{}", encoding="ascii")
+        trained = find_version(registry, of)
+        assert trained
+        rows = Path(scratch) / path.rpartition("/")[0] / "trained-on" / path.rpartition("/")[2] / "rows.txt"
+        rows.parent.mkdir(parents=True)
+        shutil.copy(registry / trained.trained_on, rows)
         example_models.upload_folder(Path(scratch), registries_of(platform, Account(running.endpoint)))
         return digest_of(folder)
 

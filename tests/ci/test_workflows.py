@@ -168,7 +168,7 @@ SKIPPED = dict.fromkeys(("tests", "gates", "golden_set", "load_test"), "skipped"
 )
 def test_merge_is_ready_when_every_job_says_so(given: str, outcome: Outcome, told: str) -> None:
     """By Python alone, without anything installed, as the job runs it."""
-    command = [str(Path(sys.executable).resolve()), "-S", "-E", "-m", "tidegate.cli.merge_ready"]
+    command = [str(Path(sys.executable).resolve()), "-S", "-E", "-m", "tidegate.cli.gates.merge_ready"]
     try:
         said, code = tools.run(command, cwd=ROOT, env={"JOBS": given}).stdout, 0
     except ToolError as error:

@@ -17,7 +17,7 @@ import typer
 
 from tidegate.cli import cloud, model, platform, render, serving, tenant
 from tidegate.cli.cost import cost
-from tidegate.cli.gate import gate
+from tidegate.cli.gates.commands import gate
 from tidegate.cli.local import local
 from tidegate.cli.screen import Screen, open_standard_output
 from tidegate.endings import MEANINGS, VERBOSE_VARIABLE, ExitCode, exit_code, expected

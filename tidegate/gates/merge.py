@@ -73,7 +73,13 @@ def run_gates(
         if failed:
             results.append(_unjudged(one, State.SKIPPED, f"{failed} failed before; correct that first"))
         elif (gate := gates.get(one.gate)) is None:
-            results.append(_unjudged(one, State.NOT_EXECUTED, "nothing here can run it; run it with --cluster against one that can"))
+            results.append(
+                _unjudged(
+                    one,
+                    State.NOT_EXECUTED,
+                    "no region runs here that could; run `make up`, or judge it where it runs (docs/merge-gates.md)",
+                )
+            )
         else:
             say(one.title, "running")
             results.append(_run(one, gate, seconds))

@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tests.root import ROOT
 from tidegate import tools
-from tidegate.embedded.golden_in_region import Served, measure_in_region
+from tidegate.embedded.judging.golden_set import Served, measure_in_region
 from tidegate.errors import ToolError
 from tidegate.gates.golden_set.judge import judge
 from tidegate.gates.verdict import Outcome

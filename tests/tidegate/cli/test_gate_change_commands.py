@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from tests.tidegate.repository.merge.bundles import static_result, unjudged, write
 from tidegate import checkout, tools
 from tidegate.checkout import Checkout
-from tidegate.cli import gate_evidence
+from tidegate.cli.gates import evidence
 from tidegate.cli.main import app
 from tidegate.errors import BundleError, UsageError
 from tidegate.gates.static import Found
@@ -50,7 +50,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
         yield None
 
     monkeypatch.setattr(checkout, "find_checkout", lambda: made)
-    monkeypatch.setattr(gate_evidence, "signer_of", nobody)
+    monkeypatch.setattr(evidence, "signer_of", nobody)
     monkeypatch.setattr(os, "sync", lambda: None)
     return made
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from tests.tidegate.gates.history.series import FIRST, NAME, lines, night, noise
 from tidegate.cli.main import app
-from tidegate.embedded import nightly
 from tidegate.embedded.fleet import bring_up
+from tidegate.embedded.judging import nightly
 from tidegate.errors import UsageError
 from tidegate.gates.history.nights import Measured
 from tidegate.gates.verdict import Outcome

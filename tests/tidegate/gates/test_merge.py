@@ -75,7 +75,7 @@ def test_what_proves_nothing_spares_nothing(outcome: Outcome) -> None:
 def test_gate_that_nothing_can_run_blocks() -> None:
     results, _ = run(policy=giving(Outcome.PASS), golden_set=giving(Outcome.PASS))
     assert results[2].state is State.NOT_EXECUTED
-    assert "not-executed: nothing here can run it; run it with --cluster" in results[2].verdict.lines()[1]
+    assert "not-executed: no region runs here that could; run `make up`" in results[2].verdict.lines()[1]
     assert outcome_of(results) is Outcome.INCONCLUSIVE
 
 

@@ -25,7 +25,7 @@ def of_set(samples: GoldenSamples) -> Iterator[Reason]:
     if samples.sha256_found != facts.sha256:
         text = (
             f"these files are not the set that the facts name: their digest is {samples.sha256_found}, golden_set.sha256 is {facts.sha256}; "
-            "fetch the set anew, or name the new one and have that reviewed"
+            "fetch the set again, or name the new one and have that reviewed"
         )
         yield invalid("golden set", text)
     if wrong := [row for row, label in enumerate(labels) if not _is_label(samples, label)]:

@@ -12,8 +12,9 @@ import pytest
 from tests.tidegate.embedded.edge_server import Edge, make_local, serve
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.embedded import nightly, prediction
+from tidegate.embedded import prediction
 from tidegate.embedded.fleet.bring_up import Local
+from tidegate.embedded.judging import nightly
 from tidegate.embedded.model_index import Sample
 from tidegate.errors import ProgramError, ToolError
 from tidegate.gates.history.nights import Better, Figure, Measured, Unit

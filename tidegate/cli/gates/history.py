@@ -30,7 +30,7 @@ def nightly(
     from tidegate.checkout import find_checkout
     from tidegate.embedded import example_models
     from tidegate.embedded.fleet.bring_up import open_local
-    from tidegate.embedded.nightly import measure_fleet
+    from tidegate.embedded.judging.nightly import measure_fleet
     from tidegate.gates.history import nights
     from tidegate.repository.night_history import append, read_samples
     from tidegate.tools.files import write_whole

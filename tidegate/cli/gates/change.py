@@ -19,16 +19,10 @@ if TYPE_CHECKING:
     from tidegate.repository.merge.changes import PullRequest
     from tidegate.signing.review import Checked
 
-Cluster = Annotated[
-    Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Kubeconfig of the cluster to bring candidates up in. Default: the running region."),
-]
-
 
 def pr(
     base: Annotated[str, typer.Option(help="The revision that the change shall be merged into, such as main.")],
     head: Annotated[str | None, typer.Option(help="The revision to judge. Default: the files as they are.")] = None,
-    cluster: Cluster = None,
     region: Annotated[str, typer.Option(help="The running embedded region to bring candidates up in.")] = "live-1",
     place: Where = None,
     out: Annotated[Path | None, typer.Option(file_okay=False, help="Where to keep the evidence. Default: out/gates.")] = None,
@@ -41,7 +35,7 @@ def pr(
     from datetime import UTC, datetime
 
     from tidegate.checkout import find_checkout
-    from tidegate.cli.gate_evidence import signer_of
+    from tidegate.cli.gates.evidence import signer_of
     from tidegate.gates.evidence.manifest import NO_PRODUCTION
     from tidegate.gates.merge import outcome_of, run_gates
     from tidegate.gates.names import DYNAMIC
@@ -59,11 +53,11 @@ def pr(
             return _verified(change.tree.checkout, place, models, screen)
 
         static = StaticGates(change, verify, screen.progress).gates()
-        with dynamic_gates(checkout, change, cluster, region, screen) as dynamic:
+        with dynamic_gates(checkout, change, region, screen) as dynamic:
             results = run_gates(change.picked, {**static, **dynamic}, screen.progress, time.monotonic)
         outcome = outcome_of(results)
         show_results(screen, results)
-        notes = [*change.notes, *([NO_PRODUCTION] if cluster is None and any(one.gate in DYNAMIC for one in change.picked) else [])]
+        notes = [*change.notes, *([NO_PRODUCTION] if any(one.gate in DYNAMIC for one in change.picked) else [])]
         with signer_of(checkout, key, screen) as signer:
             place_kept, manifest = write_bundle(
                 (out or checkout.out / "gates").absolute(), change, results, notes=notes, made_at=datetime.now(UTC), machine=this_machine(),
@@ -82,13 +76,13 @@ def pr(
 
 
 @contextmanager
-def dynamic_gates(checkout: Checkout, change: PullRequest, cluster: Path | None, region: str, screen: Screen) -> Generator[dict[str, Gate]]:
+def dynamic_gates(checkout: Checkout, change: PullRequest, region: str, screen: Screen) -> Generator[dict[str, Gate]]:
     """The gates that ask a candidate, by name, as long as the candidate is there. One that is not here stands as not executed."""
-    from tidegate.embedded.candidate_gates import candidate_gates
     from tidegate.embedded.fleet.bring_up import open_local
+    from tidegate.embedded.judging.candidate_gates import candidate_gates
 
     judged = change.tree.platform
-    runs = judged is not None and not cluster and open_local(checkout).machine(region).process() is not None
+    runs = judged is not None and open_local(checkout).machine(region).process() is not None
     if not runs or judged is None:
         yield {}
         return

@@ -18,8 +18,8 @@ def start_candidate(
 ) -> None:
     """Bring a version up as a tenant of its own, <tenant>-gate, that only the gate may call."""
     from tidegate.checkout import find_checkout
-    from tidegate.embedded import candidates
     from tidegate.embedded.fleet.bring_up import open_local
+    from tidegate.embedded.judging import candidates
 
     screen, checkout = Screen(json), find_checkout()
     wanted = candidates.wanted_version(open_local(checkout), model, version)
@@ -37,7 +37,7 @@ def remove_candidate(
 ) -> None:
     """Remove a tenant's candidate by its tombstone, and wait until nothing is left of it."""
     from tidegate.checkout import find_checkout
-    from tidegate.embedded import candidates
+    from tidegate.embedded.judging import candidates
 
     screen = Screen(json)
     seconds = candidates.remove(find_checkout(), tenant, region, "Its gates have ended.", screen.progress)

@@ -16,12 +16,13 @@ from pydantic import TypeAdapter
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.embedded import candidates, example_models, prediction
-from tidegate.embedded.candidates import Standing, Wanted
+from tidegate.embedded import example_models, prediction
 from tidegate.embedded.fleet import bring_up as fleet
 from tidegate.embedded.fleet import internet
 from tidegate.embedded.fleet.bring_up import Local
-from tidegate.embedded.golden_in_region import Judged, Served, measure_in_region
+from tidegate.embedded.judging import candidates
+from tidegate.embedded.judging.candidates import Standing, Wanted
+from tidegate.embedded.judging.golden_set import Judged, Served, measure_in_region
 from tidegate.embedded.machines import network
 from tidegate.embedded.model_index import find_version, read_index, read_sample
 from tidegate.errors import UsageError
@@ -122,7 +123,9 @@ class _Gates:
         served = tenant.models[model]
         if not is_executed(served):
             card = served.accelerator.accelerator if served.accelerator else "a server of its own"
-            raise NotExecutedError(f"{subject} needs {card}, and names no also_on_cpu; judge it with --cluster where there is one")
+            raise NotExecutedError(
+                f"{subject} needs {card}, and names no also_on_cpu; judge it where there is one, with `tidegate gate golden` and `tidegate gate load`"
+            )
         if subject not in self._standing:
             self.remove()
             here = served_here(served)
@@ -171,7 +174,7 @@ class _Gates:
 
 
 class _Files:
-    """Files that one run is told of, readable by us alone: tokens are among them."""
+    """Files of one run, readable by us alone: tokens are among them."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

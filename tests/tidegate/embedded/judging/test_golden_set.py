@@ -12,7 +12,7 @@ import pytest
 from tests.tidegate.embedded.edge_server import Edge, make_local, serve
 from tidegate.asking.golden_folder import read_golden, row_digest
 from tidegate.embedded.fleet.bring_up import Local
-from tidegate.embedded.golden_in_region import Served, measure_in_region
+from tidegate.embedded.judging.golden_set import Served, measure_in_region
 from tidegate.embedded.prediction import PredictionError
 from tidegate.errors import UsageError
 from tidegate.gates.golden_set.judge import judge

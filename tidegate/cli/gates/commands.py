@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli import gate_candidate, gate_change, gate_evidence, gate_history
-from tidegate.cli.gate_golden import golden
-from tidegate.cli.gate_scope import scope
+from tidegate.cli.gates import candidate, change, evidence, history
+from tidegate.cli.gates.golden import golden
+from tidegate.cli.gates.scope import scope
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
@@ -19,15 +19,15 @@ _TIMEOUT_SECONDS = 3 * 3600
 """Longer than any load profile with what surrounds it; the run itself has limits of its own."""
 
 
-gate.command("pr", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive or not executed, 4 invalid (docs/merge-gates.md).")(gate_change.pr)
-gate.command("start-candidate")(gate_candidate.start_candidate)
-gate.command("remove-candidate")(gate_candidate.remove_candidate)
-gate.command("show")(gate_evidence.show)
-gate.command("verify", epilog="Exit codes: those of the verdicts; 4 for a bundle that proves nothing.")(gate_evidence.verify)
+gate.command("pr", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive or not executed, 4 invalid (docs/merge-gates.md).")(change.pr)
+gate.command("start-candidate")(candidate.start_candidate)
+gate.command("remove-candidate")(candidate.remove_candidate)
+gate.command("show")(evidence.show)
+gate.command("verify", epilog="Exit codes: those of the verdicts; 4 for a bundle that proves nothing.")(evidence.verify)
 gate.command("scope")(scope)
-gate.command("nightly", epilog=gate_history.CODES)(gate_history.nightly)
-gate.command("history", epilog=gate_history.CODES)(gate_history.judged)
-gate.command("accept")(gate_history.accept)
+gate.command("nightly", epilog=history.CODES)(history.nightly)
+gate.command("history", epilog=history.CODES)(history.judged)
+gate.command("accept")(history.accept)
 
 
 @gate.command("load", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/load-gate.md).")

@@ -129,7 +129,7 @@ def remove(checkout: Checkout, tenant: str, region: str, reason: str, on_progres
 
 
 def _alone(checkout: Checkout, what: str, on_progress: OnProgress) -> AbstractContextManager[None]:
-    """One candidate comes or goes at a time; whoever is second waits and is told for whom."""
+    """One candidate comes or goes at a time; a second call waits, and says for whom."""
     return alone(checkout.embedded / "candidates.lock", what, lambda who: on_progress("waiting", who))
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.root import ROOT
 from tidegate.checkout import Checkout
-from tidegate.embedded.candidates import wanted_version
 from tidegate.embedded.fleet.bring_up import open_local
 from tidegate.embedded.fleet.candidates import Candidates, read_candidates, write_candidates
+from tidegate.embedded.judging.candidates import wanted_version
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
 from tidegate.facts.tombstone import Tombstone

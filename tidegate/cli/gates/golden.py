@@ -69,7 +69,7 @@ def golden(
 def _in_region(checkout: Checkout, screen: Screen, model: str, region: str, baseline: str, is_first: bool) -> GoldenSamples:
     from tidegate.embedded import example_models
     from tidegate.embedded.fleet.bring_up import open_local
-    from tidegate.embedded.golden_in_region import Served, measure_in_region
+    from tidegate.embedded.judging.golden_set import Served, measure_in_region
     from tidegate.embedded.prediction import find_model
 
     local = open_local(checkout)
