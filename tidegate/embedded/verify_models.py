@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from tidegate.checkout import Checkout
 from tidegate.cloud.account import Account
@@ -40,15 +41,15 @@ def _endpoint(checkout: Checkout) -> str:
 
 
 def verify_examples(
-    checkout: Checkout, place: str, only: Collection[str], on_progress: OnProgress
+    checkout: Checkout, place: str, only: Collection[str], on_progress: OnProgress, *, root: Path | None = None
 ) -> Iterator[tuple[str, list[review.Checked]]]:
     """Verifies the named models (all without names) in every registry of `place` (`trained` or `regions`), with the registry's name.
 
-    Raises `InventoryError` with a finding for each refused model, and `UsageError` when `place` does not run.
+    `root` holds the facts, by default those of the checkout. Raises `InventoryError` with a finding for each refused model, and `UsageError` when `place` does not run.
     """
-    platform = inventory.load(checkout.root)
+    platform = inventory.load(root or checkout.root)
     trained = example_models.train(checkout, on_progress)
-    ids, pins = key_ids(platform), load_pins(checkout.root)
+    ids, pins = key_ids(platform), load_pins(root or checkout.root)
     keys = {key_id: embedded_signer(key_id).public_pem() for key_id in sorted(set(ids.values()))}
     digests = {f"{names.MODEL_REGISTRY_URI}{version.path}": version.sha256 for version in read_index(trained)}
     if place == "trained":

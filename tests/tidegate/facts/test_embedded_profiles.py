@@ -54,7 +54,7 @@ def test_profile_is_what_counts_on_the_embedded_region_and_nothing_else_changes(
     ("before", "after", "said"),
     [
         ("  fraud/scorer:", "  fraud/scorre:", "profiles.fraud/scorre: no tenant serves such a model; write one of assistant/chat, "),
-        ("p99_ms: {value: 250", "p99_ms: {value: -1", "profiles.fraud/scorer.p99_ms.value = -1: "),
+        ("p99_ms: {value: 350", "p99_ms: {value: -1", "profiles.fraud/scorer.p99_ms.value = -1: "),
         ('{value: 40, reason: "1,000', '{value: 4000, reason: "1,000', "profiles.fraud/scorer.duration_seconds.value = 4000: "),
         ("reason: \"As in production: nobody waits for its answers.\"", 'reason: "because"', "profiles.scoring/fraud-shadow.availability.reason = "),
         ("step_seconds: {value: 60", "step_secs: {value: 60", "profiles.assistant/chat.step_secs"),

@@ -50,7 +50,7 @@ def pr(
         _show_change(screen, change)
 
         def verify(models: Collection[str]) -> Iterable[tuple[str, Sequence[Checked]]]:
-            return _verified(change.tree.checkout, place, models, screen)
+            return _verified(checkout, change.tree.checkout, place, models, screen)
 
         static = StaticGates(change, verify, screen.progress).gates()
         with dynamic_gates(checkout, change, region, screen) as dynamic:
@@ -90,13 +90,15 @@ def dynamic_gates(checkout: Checkout, change: PullRequest, region: str, screen: 
         yield gates
 
 
-def _verified(checkout: Checkout, place: Place | None, models: Collection[str], screen: Screen) -> Iterable[tuple[str, Sequence[Checked]]]:
+def _verified(
+    checkout: Checkout, tree: Checkout, place: Place | None, models: Collection[str], screen: Screen
+) -> Iterable[tuple[str, Sequence[Checked]]]:
     from tidegate.embedded.verify_models import default_place, verify_examples
     from tidegate.repository.verify_models import verify_account
 
     if place is Place.ACCOUNT:
-        return verify_account(checkout, models)
-    return verify_examples(checkout, place.value if place else default_place(checkout), models, screen.progress)
+        return verify_account(tree, models)
+    return verify_examples(checkout, place.value if place else default_place(checkout), models, screen.progress, root=tree.root)
 
 
 def _show_change(screen: Screen, change: PullRequest) -> None:
