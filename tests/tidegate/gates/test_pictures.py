@@ -94,3 +94,8 @@ def test_recording_has_a_curve_and_a_histogram_for_each_endpoint() -> None:
 def test_many_slices_are_cut_and_counted() -> None:
     bars = tuple(Bar(name=f"slice {number}", value=0.9, low=0.8, high=1.0) for number in range(30))
     assert "and 6 slices more" in words(draw(Bars(title="T", figure="auc", bars=bars)))
+
+
+def test_long_name_of_a_slice_says_that_it_goes_on() -> None:
+    drawn = words(draw(Bars(title="T", figure="auc", bars=(SLICE.model_copy(update={"name": "region elsewhere in the country"}),))))
+    assert "region elsewhere in the c…" in drawn

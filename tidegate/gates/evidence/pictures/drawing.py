@@ -116,7 +116,7 @@ def _bars(picture: Bars) -> str:
     for number, bar in enumerate(bars):
         middle = TOP + (number + 0.5) * step
         colour = COLOURS[0] if bar.good else LIMIT
-        canvas.text(LEFT + 102, middle + 4, bar.name[:26], anchor="end", size=11)
+        canvas.text(LEFT + 102, middle + 4, _fitting(bar.name), anchor="end", size=11)
         canvas.box(across(low), middle - step * 0.3, across(bar.value), middle + step * 0.3, colour)
         canvas.line([(across(bar.low), middle), (across(bar.high), middle)], TEXT)
         if bar.reference is not None:
@@ -150,3 +150,11 @@ def _calibration(picture: Calibration) -> str:
             canvas.dot(across(predicted), up(observed), 3 + 9 * math.sqrt(count / most), colour)
         canvas.legend.append((name, colour))
     return canvas.drawn()
+
+
+_NAME_FITS = 26
+"""Characters of a slice's name beside its bar."""
+
+
+def _fitting(name: str) -> str:
+    return name if len(name) <= _NAME_FITS else f"{name[: _NAME_FITS - 1]}…"
