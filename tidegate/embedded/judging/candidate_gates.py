@@ -5,25 +5,20 @@ One candidate at a time: they share two cores with what they are compared with.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.embedded import example_models, prediction
+from tidegate.embedded import example_models
 from tidegate.embedded.fleet import bring_up as fleet
-from tidegate.embedded.fleet import internet
 from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.judging import candidates
 from tidegate.embedded.judging.candidates import Standing, Wanted
 from tidegate.embedded.judging.golden_set import Judged, Served, measure_in_region
-from tidegate.embedded.machines import network
+from tidegate.embedded.judging.sent_load import Load, send_load
 from tidegate.embedded.model_index import find_version, read_index, read_sample
 from tidegate.errors import UsageError
 from tidegate.facts.embedded import path_served_here, served_here
@@ -33,13 +28,9 @@ from tidegate.gates.change.picking import Picked
 from tidegate.gates.golden_set.judge import judge as judge_golden
 from tidegate.gates.merge import Gate, Measured, NotExecutedError
 from tidegate.gates.names import GOLDEN_SET, LOAD
-from tidegate.gates.verdict import Verdict
 from tidegate.live.states import is_executed
 from tidegate.repository.merge.git import extract
 from tidegate.tools.progress import OnProgress
-
-_LOAD_SECONDS = 900.0
-"""Longer than a run by any profile, with what surrounds it; the run has limits of its own."""
 
 
 @contextmanager
@@ -89,25 +80,9 @@ class _Gates:
         """Both versions under the embedded profile at once; the one that serves has to keep the limits, too."""
         standing, local = self._ask(picked.subject)
         tenant, model = self._judged(picked.subject)
-        files = _Files(self.scratch / "load")
-        samples = files.path("recording.json")
-        cluster = local.platform.clusters[self.region]
-        arguments = {
-            "--model": picked.subject, "--host": f"https://{standing.host}/{model}", "--limits": "embedded", "--facts": str(self.tree),
-            "--body": files.write("body.json", json.dumps(self._request(picked.subject))),
-            "--token-file": files.write("token", prediction.token_for(local, standing.tenant, self.region)),
-            "--address": f"127.0.0.1:{local.relays()[f'edge-{self.region}'][0]}",
-            "--ca-file": files.write("ca.pem", internet.own_authority(local.machine(network.INTERNET)).certificate_pem.decode()),
-            "--recording": str(samples),
-        }  # fmt: skip
-        if serving := self._serving(local, tenant.name, model):
-            arguments["--baseline-host"] = f"https://{serving.host_in(cluster.domain)}/{model}"
-            arguments["--baseline-token-file"] = files.write("serving-token", prediction.token_for(local, serving, self.region))
-        words = [word for pair in arguments.items() for word in pair]
-        said = tools.run_program(
-            self.checkout.python, "loadtests", *words, "--preferred", cwd=self.checkout.root, timeout_seconds=_LOAD_SECONDS
-        ).stdout
-        verdict = TypeAdapter(Verdict).validate_json(said)
+        samples = self.scratch / "recording.json"
+        sent = Load(picked.subject, standing.tenant, self._request(picked.subject), self.tree, self._serving(local, tenant.name, model))
+        verdict = send_load(self.checkout, local, self.region, sent, samples)
         return Measured(samples.read_bytes() if samples.is_file() else b"", verdict, self._substituted(tenant, model))
 
     def remove(self) -> None:
@@ -171,19 +146,3 @@ class _Gates:
         if served.also_on_cpu is None or served.accelerator is None:
             return ""
         return f"{served.also_on_cpu.runtime} on CPU in place of {served.runtime} on {served.accelerator.accelerator}"
-
-
-class _Files:
-    """Files of one run, readable by us alone: tokens are among them."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = folder
-
-    def path(self, name: str) -> Path:
-        return self._folder / name
-
-    def write(self, name: str, text: str) -> str:
-        path = self.path(name)
-        path.write_text(text, encoding="utf-8")
-        return str(path)

@@ -1,12 +1,10 @@
 """Measures every model that the embedded regions execute, one after the other, as the nightly does.
 
-Rates are far below production's: what is wanted is the same load on the same machine every night, not whether limits are kept.
+By the embedded profiles: what is wanted is the same load on the same machine every night, not whether production's limits are kept.
 """
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,19 +13,12 @@ from pydantic import ValidationError
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded import prediction
-from tidegate.embedded.fleet import internet
 from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.fleet.machine_view import nearest_regions
-from tidegate.embedded.machines import network
+from tidegate.embedded.judging.sent_load import Load, send_load
 from tidegate.errors import TidegateError, ToolError
-from tidegate.facts.tenant import Tenant
 from tidegate.gates.history.nights import Figure, Measured
 from tidegate.live.states import is_executed
-
-RATE_AT_MOST = 20
-"""Requests a second to one model, beside two regions on two cores."""
-
-_TIMEOUT_SECONDS = 1800
 
 
 def measure_fleet(checkout: Checkout, local: Local, models: Callable[[], Path], out: Path, say: Callable[[str, str], None]) -> Measured:
@@ -56,34 +47,12 @@ def executed(local: Local) -> list[str]:
 
 def _measure(checkout: Checkout, local: Local, reference: str, models: Callable[[], Path], recording: Path) -> Measured:
     prediction.predict(local, reference, models)  # wakes it, and refuses a wrong answer, whose speed nobody wants to know
-    tenant, name, model = prediction.find_model(local, reference)
+    tenant, name, _ = prediction.find_model(local, reference)
     region = next(one for one in nearest_regions(local) if one in tenant.clusters)
-    rate = min(RATE_AT_MOST, model.load_profile.requests_per_second)
-    with tempfile.TemporaryDirectory(prefix="tidegate-nightly-") as scratch:
-        given = _files(local, tenant, region, prediction.sample_of(models(), tenant, name).request, Path(scratch))
-        arguments = {
-            "--model": reference, "--host": f"https://{tenant.host_in(local.platform.clusters[region].domain)}/{name}", **given,
-            "--arrivals": json.dumps({"shape": "poisson", "requests_per_second": rate}),
-            "--address": f"127.0.0.1:{local.relays()[f'edge-{region}'][0]}", "--recording": str(recording.absolute()), "--processes": "1",
-        }  # fmt: skip
-        words = [word for pair in arguments.items() for word in pair]
-        tools.run_program(checkout.python, "loadtests", *words, "--preferred", cwd=checkout.root, timeout_seconds=_TIMEOUT_SECONDS)
+    load = Load(reference, tenant, prediction.sample_of(models(), tenant, name).request, checkout.root)
+    send_load(checkout, local, region, load, recording)
     try:
         said = tools.run_program(checkout.python, "loadtests.figures", str(recording.absolute()), cwd=checkout.root).stdout
     except ToolError as error:
         raise prediction.PredictionError(f"{reference}: no recording was kept: {error}") from error
     return Measured.model_validate_json(said)
-
-
-def _files(local: Local, tenant: Tenant, region: str, body: object, folder: Path) -> dict[str, str]:
-    """Options whose values are files: request, token and the authority to trust."""
-    texts = {
-        "--body": json.dumps(body),
-        "--token-file": prediction.token_for(local, tenant, region),
-        "--ca-file": internet.own_authority(local.machine(network.INTERNET)).certificate_pem.decode(),
-    }
-    for option, text in texts.items():
-        path = folder / option.removeprefix("--")
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
-    return {option: str(folder / option.removeprefix("--")) for option in texts}

@@ -48,7 +48,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
         if options["--model"].startswith("scoring/"):
             raise ProgramError(ToolError("python -m loadtests", 1, "no free port"))
         found.append(options | {name: Path(options[name]).read_text() for name in ("--body", "--token-file", "--ca-file")})
-        return tools.Finished("{}", "", 0.1)
+        return tools.Finished('{"gate": "load", "reasons": []}', "", 0.1)
 
     def predict(_local: Local, reference: str, _models: object) -> None:
         if reference.startswith("credit/"):
@@ -81,18 +81,18 @@ def test_every_model_that_runs_is_measured_or_named(local: Local, tmp_path: Path
     assert all("no free port" in why for why in refused)
 
 
-def test_model_is_asked_at_its_edge_at_a_rate_of_this_machine(
+def test_model_is_asked_at_its_edge_by_its_embedded_profile(
     local: Local, tmp_path: Path, edge: Edge, started: list[dict[str, str]]
 ) -> None:
     measure(local, tmp_path)
     (fraud,) = [one for one in started if one["--model"] == "fraud/scorer"]
     assert fraud["--host"] == "https://fraud.live-1.models.example.com/scorer"
     assert fraud["--address"] == f"127.0.0.1:{edge.port}"
-    assert json.loads(fraud["--arrivals"]) == {"shape": "poisson", "requests_per_second": nightly.RATE_AT_MOST}
+    assert (fraud["--limits"], "--arrivals" in fraud, "--baseline-host" in fraud) == ("embedded", False, False)
     assert json.loads(fraud["--body"]) == SAMPLE.request
     assert fraud["--token-file"].count(".") == 2
     assert "BEGIN CERTIFICATE" in fraud["--ca-file"]
-    assert not Path(fraud["--recording"]).parent.is_relative_to("/tmp/tidegate-nightly-")
+    assert not Path(fraud["--recording"]).parent.is_relative_to("/tmp/tidegate-load-")
 
 
 def test_wrong_answer_is_not_measured(local: Local, tmp_path: Path, started: list[dict[str, str]]) -> None:
