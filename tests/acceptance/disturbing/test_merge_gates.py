@@ -19,13 +19,16 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.errors import ToolError
 from tidegate.facts import names
+from tidegate.gates.candidate import SUFFIX
 from tidegate.gates.evidence.manifest import GateEntry, Manifest
 from tidegate.gates.verdict import Outcome, Verdict
 from tidegate.repository.merge.verify import only_bundle, read_manifest, read_verdict
 
 REGION, MODEL = "live-1", "fraud/scorer"
+OTHER_REGION, OTHER = "live-2", "scoring/fraud-shadow"
+"""The same estimator elsewhere, so that both gates run at the same time."""
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.touches(regions=[REGION], tenant="fraud")]
+pytestmark = pytest.mark.timeout(900)
 RecordProperty = Callable[[str, object], None]
 
 
@@ -56,8 +59,8 @@ class Judged:
         return found
 
 
-def judged(commit: str, out: Path, record: RecordProperty) -> Judged:
-    code, said = command("pr", "--base", "HEAD", "--head", commit, "--region", REGION, "--out", str(out))
+def judged(commit: str, region: str, out: Path, record: RecordProperty) -> Judged:
+    code, said = command("pr", "--base", "HEAD", "--head", commit, "--region", region, "--out", str(out))
     assert (out / "summary.md").is_file(), said
     folder = only_bundle(out)
     manifest = read_manifest(folder)
@@ -69,11 +72,11 @@ def judged(commit: str, out: Path, record: RecordProperty) -> Judged:
     return Judged(code, folder, manifest)
 
 
-def left(platform: Running) -> list[str]:
-    """What is left of a candidate."""
+def left(platform: Running, region: str) -> list[str]:
+    """What is left of candidates."""
     kinds = "namespaces,applications.argoproj.io,appprojects.argoproj.io"
-    there = platform.cluster(REGION).run("get", kinds, "--all-namespaces", "--output=name").split()
-    return [one for one in there if one.endswith("fraud-gate")]
+    there = platform.cluster(region).run("get", kinds, "--all-namespaces", "--output=name").split()
+    return [one for one in there if one.endswith(SUFFIX)]
 
 
 def services(platform: Running, namespace: str) -> list[Any]:
@@ -88,7 +91,7 @@ def attacks(platform: Running) -> dict[str, tuple[int, str]]:
     metadata: dict[str, Any] = {key: there["metadata"][key] for key in ("labels", "annotations")}
     other: dict[str, Any] = {
         "apiVersion": there["apiVersion"], "kind": there["kind"], "spec": there["spec"],
-        "metadata": metadata | {"name": "another", "namespace": namespace},
+        "metadata": metadata | {"name": there["metadata"]["name"], "namespace": namespace},
     }  # fmt: skip
     foreign = json.loads(json.dumps(other).replace("fraud-gate/scorer/", "fraud/scorer/"))
     path = f"/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices?dryRun=All"
@@ -103,18 +106,19 @@ def attacks(platform: Running) -> dict[str, tuple[int, str]]:
     return {who: (status, str(answer.get("message", ""))) for who, (status, answer) in tried.items()}
 
 
+@pytest.mark.touches(regions=[REGION], tenant="fraud")
 def test_good_version_passes_every_gate_and_nobody_else_creates_where_it_is(
     platform: Running, copy: Checkout, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     commit = propose(copy, MODEL, 2, publish("fraud/scorer/2", "fraud/scorer/2"))
     with ThreadPoolExecutor(1) as beside:
-        judging = beside.submit(judged, commit, tmp_path / "kept", record_property)
+        judging = beside.submit(judged, commit, REGION, tmp_path / "kept", record_property)
         tried = attacks(platform)
         found = judging.result()
     record_property("attacks", tried)
     assert {status for status, _ in tried.values()} <= {403, 422}, tried
     assert all("cannot create resource" in said for who, (_, said) in tried.items() if who != "files of the tenant"), tried
-    assert "catalogue" in tried["files of the tenant"][1], tried
+    assert "denied request" in tried["files of the tenant"][1], tried
     by_files = [one for one in found.manifest.gates if not one.subject]
     assert {one.gate: one.outcome for one in by_files} == {one.gate: Outcome.PASS for one in by_files}
     assert found.gate("golden-set").outcome is Outcome.PASS, found.verdict("golden-set").lines()
@@ -123,25 +127,29 @@ def test_good_version_passes_every_gate_and_nobody_else_creates_where_it_is(
     assert load.outcome in {Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.INVALID}, load.lines()
     assert "embedded profile, no evidence for production" in load.notes
     assert found.manifest.outcome is load.outcome
-    assert left(platform) == []
+    assert left(platform, REGION) == []
     assert platform.ask(REGION, MODEL).status == 200
 
 
+@pytest.mark.touches(regions=[OTHER_REGION], tenant="scoring")
 def test_slow_version_fails_for_being_slow(platform: Running, copy: Checkout, tmp_path: Path, record_property: RecordProperty) -> None:
-    commit = propose(copy, MODEL, 3, publish("fraud/scorer/3", "fraud/scorer/3-slow"))
-    found = judged(commit, tmp_path / "kept", record_property)
+    commit = propose(copy, OTHER, 3, publish(f"{OTHER}/3", f"{OTHER}/3-slow"))
+    found = judged(commit, OTHER_REGION, tmp_path / "kept", record_property)
     assert found.gate("golden-set").outcome is Outcome.PASS, found.verdict("golden-set").lines()
     load = found.verdict("load")
-    (slow,) = (one for one in load.reasons if one.subject == MODEL and one.text.startswith("p99_ms"))
+    (slow,) = (one for one in load.reasons if one.subject == OTHER and one.text.startswith("p99_ms"))
     assert slow.outcome is Outcome.FAIL, load.lines()
     assert slow.text.startswith("p99_ms does not hold: ")
     assert load.outcome in {Outcome.FAIL, Outcome.INVALID}, load.lines()
     assert found.exit_code != 0
-    assert left(platform) == []
+    assert left(platform, OTHER_REGION) == []
 
 
+@pytest.mark.touches(regions=[REGION], asks=[], alone=False)
 def test_version_that_its_tenant_did_not_sign_comes_to_no_region(copy: Checkout, tmp_path: Path, record_property: RecordProperty) -> None:
-    found = judged(propose(copy, MODEL, 4, publish("fraud/scorer/4", "fraud/scorer/2", signed=False)), tmp_path / "kept", record_property)
+    found = judged(
+        propose(copy, MODEL, 4, publish("fraud/scorer/4", "fraud/scorer/2", signed=False)), REGION, tmp_path / "kept", record_property
+    )
     assert found.gate("signature").outcome is Outcome.FAIL
     assert "signature" in found.verdict("signature").lines()[1]
     asking = {one.gate: one.said for one in found.manifest.gates if one.subject}

@@ -55,7 +55,7 @@ def test_profile_is_what_counts_on_the_embedded_region_and_nothing_else_changes(
     [
         ("  fraud/scorer:", "  fraud/scorre:", "profiles.fraud/scorre: no tenant serves such a model; write one of assistant/chat, "),
         ("p99_ms: {value: 350", "p99_ms: {value: -1", "profiles.fraud/scorer.p99_ms.value = -1: "),
-        ('{value: 40, reason: "1,000', '{value: 4000, reason: "1,000', "profiles.fraud/scorer.duration_seconds.value = 4000: "),
+        ('{value: 30, reason: "900', '{value: 4000, reason: "900', "profiles.fraud/scorer.duration_seconds.value = 4000: "),
         ("reason: \"As in production: nobody waits for its answers.\"", 'reason: "because"', "profiles.scoring/fraud-shadow.availability.reason = "),
         ("step_seconds: {value: 60", "step_secs: {value: 60", "profiles.assistant/chat.step_secs"),
     ],
