@@ -70,7 +70,7 @@ CONSUMERS = (
     Consumer("tenant: models.*.slo.time_to_first_token_ms", "tidegate gate load", f"{_LOAD_GATE}::test_tokens_are_judged_by_their_own_limit"),
     Consumer(
         "tenant: models.*.golden_set.uri", "tidegate gate golden, which fetches the set there",
-        "tests/tidegate/embedded/test_golden_in_region.py::test_set_is_read_where_the_facts_say",
+        "tests/tidegate/embedded/judging/test_golden_set.py::test_set_is_read_where_the_facts_say",
     ),
     *(
         Consumer(f"tenant: models.*.golden_set.{field}", "tidegate gate golden", f"{_GOLDEN_FACTS}[{field.removesuffix('[]')}]")
@@ -84,6 +84,7 @@ CONSUMERS = (
 BUILT = {
     "Addresses": "tests/tidegate/embedded/machines/test_network.py::test_region_is_reached_from_the_internet_after_it_was_made_anew",
     "BuildList": "tests/tidegate/embedded/builds/test_go_programs.py::test_change_is_another_program_and_the_first_stays",
+    "EmbeddedProfiles": "tests/tidegate/facts/test_embedded_profiles.py::test_profile_is_what_counts_on_the_embedded_region_and_nothing_else_changes",
     "ImageList": "tests/tidegate/embedded/images/test_images.py::test_only_what_changed_is_built_anew",
     "PriceTable": "tests/tidegate/repository/test_price_tables.py::test_table_that_is_written_is_read_back_and_used_for_its_region_only",
     "Releases": "tests/clusters/test_releases.py::test_builds_pin_the_modules_that_are_chosen_here",

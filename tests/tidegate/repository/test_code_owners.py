@@ -121,7 +121,7 @@ def test_path_is_owned_by(checkout: Checkout, path: str, team: str) -> None:
     ("old", "new", "teams"),
     [
         ("max_replicas: 24", "max_replicas: 20", {TEAM}),
-        ("threshold: 0.93", "threshold: 0.94", {TEAM}),
+        ("threshold: 0.88", "threshold: 0.89", {TEAM}),
         ("budget_usd_per_month: 2000", "budget_usd_per_month: 2001", {TEAM, OF_PLATFORM}),
         ("pods: 60", "pods: 61", {TEAM, OF_PLATFORM}),
         ("  - subject: card-authorisation", "  - subject: card-authorisation\n  - tenant: credit", {TEAM, OF_PLATFORM}),
@@ -205,7 +205,7 @@ def test_validation_names_the_stale_file(checkout: Checkout, monkeypatch: pytest
         return []
 
     monkeypatch.setattr(rendering, "load_schemas", lambda _on_progress: SchemaSet({}, {}))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    for name in ("check_catalogue", "version_findings", "_stale_findings"):
+    for name in ("check_catalogue", "version_findings", "unrendered_findings"):
         monkeypatch.setattr(rendering, name, no_findings)
     with pytest.raises(ManifestError) as refused:
         rendering.validate(checkout, inventory.load(checkout.root), print)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tidegate.facts.numerals import decimal
 from tidegate.gates.golden_set import figures, trust
 from tidegate.gates.golden_set.figures import Group
 from tidegate.gates.golden_set.intervals import Estimate
@@ -38,7 +39,7 @@ def _of_threshold(samples: GoldenSamples, found: Estimate) -> Reason:
     facts = samples.golden_set
     is_ceiling = facts.metric == "mean-absolute-error"
     word = "at most" if is_ceiling else "at least"
-    figure = f"{facts.metric} is {found} where {word} {facts.threshold:g} is wanted, in {len(samples.labels)} rows"
+    figure = f"{facts.metric} is {found} where {word} {decimal(facts.threshold)} is wanted, in {len(samples.labels)} rows"
     if found.high <= facts.threshold if is_ceiling else found.low >= facts.threshold:
         return Reason(Outcome.PASS, samples.model, f"{figure}: proved")
     if found.low > facts.threshold if is_ceiling else found.high < facts.threshold:
@@ -72,7 +73,7 @@ def _of_group(samples: GoldenSamples, group: Group) -> tuple[Outcome, str]:
         return Outcome.INCONCLUSIVE, f"{group.rows} rows, too few of them or of a class to say anything; add rows of this group"
     figure = (
         f"{facts.metric} {group.candidate.value:.4f}, {group.serving.value:.4f} in the version that serves; worse by {group.lost}, "
-        f"{facts.allowed_loss:g} allowed, in {group.rows} rows"
+        f"{decimal(facts.allowed_loss)} allowed, in {group.rows} rows"
     )
     if group.lost.low > facts.allowed_loss:
         return Outcome.FAIL, f"{figure}: refuted; train a version that keeps this group"
@@ -102,7 +103,7 @@ def _of_tables(samples: GoldenSamples) -> list[str]:
     ]
     if flips := figures.flips(samples):
         lines.append(
-            f"decisions at {samples.golden_set.decision_at:g}: {flips.count} of {flips.rows} flip; to yes {flips.to_yes_right} right and "
+            f"decisions at {decimal(samples.golden_set.decision_at)}: {flips.count} of {flips.rows} flip; to yes {flips.to_yes_right} right and "
             f"{flips.to_yes_wrong} wrong, to no {flips.to_no_right} right and {flips.to_no_wrong} wrong"
         )
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tidegate.facts.numerals import decimal
 from tidegate.gates.bounds import samples_needed
 from tidegate.gates.golden_set import figures, intervals
 from tidegate.gates.golden_set.samples import Answers, GoldenSamples
@@ -102,11 +103,11 @@ def _of_size(samples: GoldenSamples) -> Iterator[Reason]:
         if smaller < figures.CLASS_MIN or _best_auc(positives, rows - positives) < facts.threshold:
             text = (
                 f"{positives} positives and {rows - positives} negatives are too few: not even a perfect version would be proved to reach "
-                f"{facts.threshold:g}; add rows of the rarer class"
+                f"{decimal(facts.threshold)}; add rows of the rarer class"
             )
             yield invalid("golden set", text)
     elif rows < (needed := samples_needed(1 - facts.threshold)):
-        text = f"{rows} rows are too few: {needed} are needed, all of them right, to prove {facts.threshold:g}; add rows"
+        text = f"{rows} rows are too few: {needed} are needed, all of them right, to prove {decimal(facts.threshold)}; add rows"
         yield invalid("golden set", text)
 
 

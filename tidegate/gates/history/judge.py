@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 from statistics import median
 
+from tidegate.facts.numerals import decimal
 from tidegate.gates.history.nights import Accepted, Better, Figure, History, HistorySamples, Night, read
 from tidegate.gates.history.shift import SEGMENT_NIGHTS, find_shifts
 from tidegate.gates.verdict import Outcome, Reason, Verdict
@@ -125,4 +126,4 @@ def _gaps(nights: Sequence[Night]) -> Iterator[str]:
 
 
 def _value(value: float, unit: str) -> str:
-    return f"{value:.4g} ms" if unit == "ms" else f"{value:.4g}"
+    return f"{decimal(round(value, 4))} ms" if unit == "ms" else decimal(round(value, 4))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from html import escape
 
+from tidegate.facts.numerals import decimal
 from tidegate.gates.history.judge import WINDOW_NIGHTS, Series, Shift, judge, last_shift, series_of
 from tidegate.gates.history.nights import HistorySamples, read
 from tidegate.gates.verdict import Outcome, Reason
@@ -59,10 +60,10 @@ def _picture(series: Series, shift: Shift | None) -> str:
     if shift:
         x, colour = _across(shift.night, nights), _COLOURS[Outcome.FAIL if shift.is_worse else Outcome.PASS]
         mark = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT}" stroke="{colour}" stroke-dasharray="4 3"/>'
-    told = f"{series.name}: {len(values)} nights from {nights[0]} to {nights[-1]}, between {low:.4g} and {high:.4g} {series.unit}"
+    told = f"{series.name}: {len(values)} nights from {nights[0]} to {nights[-1]}, between {decimal(round(low, 4))} and {decimal(round(high, 4))} {series.unit}"
     scale = (
-        f'<text x="2" y="10" font-size="10" fill="#555">{high:.4g} {series.unit}</text>'
-        f'<text x="2" y="{_HEIGHT - 2}" font-size="10" fill="#555">{low:.4g} {series.unit}, from {nights[0]}</text>'
+        f'<text x="2" y="10" font-size="10" fill="#555">{decimal(round(high, 4))} {series.unit}</text>'
+        f'<text x="2" y="{_HEIGHT - 2}" font-size="10" fill="#555">{decimal(round(low, 4))} {series.unit}, from {nights[0]}</text>'
     )
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(told)}">{line}{dots}{mark}{scale}</svg>'
 

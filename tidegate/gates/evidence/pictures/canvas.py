@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
+from tidegate.facts.numerals import decimal
+
 WIDTH, HEIGHT = 760.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 70.0, 24.0, 64.0, 52.0
 COLOURS = ("#1f6feb", "#bf5700", "#6e40c9", "#116329")
@@ -53,7 +55,7 @@ def even_ticks(low: float, high: float) -> list[float]:
 
 def shown(value: float) -> str:
     """A number on an axis: `0.5`, `20`, `1,000`."""
-    return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else decimal(round(value, 3))
 
 
 @dataclass(slots=True)
