@@ -271,7 +271,7 @@ def _await_ready(watched: Watched, tenant: str) -> float:
 
 
 def _await_gone(watched: Watched, tenant: str) -> float:
-    """Until its namespace is gone and, once its tombstone is gone from Git too, its Applications."""
+    """Until its namespace is gone and, once its tombstone is gone from Git too, its Applications and its project."""
     namespace, left = names.tenant_namespace(tenant), ""
     buried = tenant in watched.local.candidates.tombstones
 
@@ -279,7 +279,9 @@ def _await_gone(watched: Watched, tenant: str) -> float:
         nonlocal left
         left = watched.cluster.run("get", "namespace", namespace, "--ignore-not-found", "--output=name").strip()
         if not left and not buried:
-            found = watched.cluster.run("get", "applications.argoproj.io", f"--namespace={names.NAMESPACE_ARGOCD}", "--output=name")
+            found = watched.cluster.run(
+                "get", "applications.argoproj.io,appprojects.argoproj.io", f"--namespace={names.NAMESPACE_ARGOCD}", "--output=name"
+            )
             left = ", ".join(one for one in found.split() if one.endswith(f"-{tenant}"))
         return not left
 
