@@ -34,6 +34,7 @@ ARGUMENTS = (
     Argument("--plan", "file with a whole plan as JSON, instead of all that follow but --recording"),
     Argument("--model", "<tenant>/<model>, whose load profile and limits are taken from the tenant's file; --host says where it answers"),
     Argument("--body", "file with the JSON to send"),
+    Argument("--path", "of the request, below --host; default: the one of the model's protocol"),
     Argument("--token-file", "file with the bearer token"),
     Argument("--arrivals", 'JSON such as {"shape": "constant", "requests_per_second": 40}; default: poisson at the profile\'s rate'),
     Argument("--address", "host:port to connect to, where no resolver knows the host"),
@@ -73,7 +74,7 @@ def read_plan(options: Mapping[str, Any]) -> tuple[Plan, Path | None]:
         shape = TypeAdapter[Any](Arrivals).validate_json(options["arrivals"]) if options["arrivals"] else None
         endpoint = endpoint_of(
             options["model"], model, options["host"], json.loads(_read(Path(options["body"]))), arrivals=shape,
-            token_file=options["token_file"] or None, address=options["address"] or None, ca_file=options["ca_file"] or None,
+            path=options.get("path") or None, token_file=options["token_file"] or None, address=options["address"] or None, ca_file=options["ca_file"] or None,
         )  # fmt: skip
         if not options.get("baseline_host"):
             return Plan(endpoints=(endpoint,), note=note), out

@@ -59,6 +59,11 @@ def test_plan_of_a_model_by_its_name(body: Path) -> None:
     assert (found.url, found.body, out) == ("http://127.0.0.1:1/scorer/v2/models/scorer/infer", {"inputs": []}, Path("r.json"))
 
 
+def test_path_may_be_that_of_a_model_in_a_pool(body: Path) -> None:
+    plan, _ = read_plan(options(model="merchants/anomaly", host="http://h/anomaly", body=str(body), path="/v2/models/merchant-000/infer"))
+    assert plan.endpoints[0].url == "http://h/anomaly/v2/models/merchant-000/infer"
+
+
 def test_arrivals_may_be_others_than_the_profiles(body: Path) -> None:
     shape = '{"shape": "constant", "requests_per_second": 3}'
     plan, _ = read_plan(options(model="fraud/scorer", host="http://h", body=str(body), arrivals=shape))

@@ -19,7 +19,7 @@ from tidegate.embedded.judging import candidates
 from tidegate.embedded.judging.candidates import Standing, Wanted
 from tidegate.embedded.judging.golden_set import Judged, Served, measure_in_region
 from tidegate.embedded.judging.sent_load import Load, send_load
-from tidegate.embedded.model_index import find_version, read_index, read_sample
+from tidegate.embedded.model_index import Sample, find_version, read_index, read_sample
 from tidegate.errors import UsageError
 from tidegate.facts.embedded import path_served_here, served_here
 from tidegate.facts.platform import Platform
@@ -81,7 +81,7 @@ class _Gates:
         standing, local = self._ask(picked.subject)
         tenant, model = self._judged(picked.subject)
         samples = self.scratch / "recording.json"
-        sent = Load(picked.subject, standing.tenant, self._request(picked.subject), self.tree, self._serving(local, tenant.name, model))
+        sent = Load(picked.subject, standing.tenant, self._sample(picked.subject), self.tree, self._serving(local, tenant.name, model))
         verdict = send_load(self.checkout, local, self.region, sent, samples)
         return Measured(samples.read_bytes() if samples.is_file() else b"", verdict, self._substituted(tenant, model))
 
@@ -130,7 +130,7 @@ class _Gates:
             self.checkout, self.region, f"{tenant.name}/{model}/trained-on/{version}", self.scratch / "trained-on", "rows.txt"
         )
 
-    def _request(self, subject: str) -> dict[str, object]:
+    def _sample(self, subject: str) -> Sample:
         """A ready request: the sample of the version that is judged, or of another one of the model."""
         tenant, model = self._judged(subject)
         models = example_models.train(self.checkout, self.say)
@@ -139,7 +139,7 @@ class _Gates:
         found = find_version(models, wanted) or next(iter(of_model), None)
         if found is None:
             raise NotExecutedError(f"there is no sample request of {subject}; train its example, or send load with `tidegate gate load`")
-        return read_sample(models, found).request
+        return read_sample(models, found)
 
     def _substituted(self, tenant: Tenant, model: str) -> str:
         served = tenant.models[model]

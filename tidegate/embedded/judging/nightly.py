@@ -49,7 +49,7 @@ def _measure(checkout: Checkout, local: Local, reference: str, models: Callable[
     prediction.predict(local, reference, models)  # wakes it, and refuses a wrong answer, whose speed nobody wants to know
     tenant, name, _ = prediction.find_model(local, reference)
     region = next(one for one in nearest_regions(local) if one in tenant.clusters)
-    load = Load(reference, tenant, prediction.sample_of(models(), tenant, name).request, checkout.root)
+    load = Load(reference, tenant, prediction.sample_of(models(), tenant, name), checkout.root)
     send_load(checkout, local, region, load, recording)
     try:
         said = tools.run_program(checkout.python, "loadtests.figures", str(recording.absolute()), cwd=checkout.root).stdout

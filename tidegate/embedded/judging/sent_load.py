@@ -15,6 +15,7 @@ from tidegate.embedded import prediction
 from tidegate.embedded.fleet import internet
 from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.machines import network
+from tidegate.embedded.model_index import Sample
 from tidegate.facts.tenant import Tenant
 from tidegate.gates.verdict import Verdict
 
@@ -30,7 +31,8 @@ class Load:
     """`<tenant>/<model>` whose profile counts."""
     tenant: Tenant
     """Whose host is asked; a candidate's is another than the one in `reference`."""
-    body: dict[str, object]
+    sample: Sample
+    """The request that is sent."""
     facts: Path
     """The checkout whose facts count."""
     serving: Tenant | None = None
@@ -54,7 +56,8 @@ def send_load(checkout: Checkout, local: Local, region: str, load: Load, recordi
 
         arguments = {
             "--model": load.reference, "--host": f"https://{load.tenant.host_in(domain)}/{load.model}", "--limits": "embedded",
-            "--facts": str(load.facts), "--body": written("body.json", json.dumps(load.body)),
+            "--facts": str(load.facts), "--path": load.sample.path,
+            "--body": written("body.json", json.dumps(load.sample.request)),
             "--token-file": written("token", prediction.token_for(local, load.tenant, region)),
             "--address": f"127.0.0.1:{local.relays()[f'edge-{region}'][0]}",
             "--ca-file": written("ca.pem", internet.own_authority(local.machine(network.INTERNET)).certificate_pem.decode()),

@@ -89,7 +89,7 @@ def test_model_is_asked_at_its_edge_by_its_embedded_profile(
     assert fraud["--host"] == "https://fraud.live-1.models.example.com/scorer"
     assert fraud["--address"] == f"127.0.0.1:{edge.port}"
     assert (fraud["--limits"], "--arrivals" in fraud, "--baseline-host" in fraud) == ("embedded", False, False)
-    assert json.loads(fraud["--body"]) == SAMPLE.request
+    assert (json.loads(fraud["--body"]), fraud["--path"]) == (SAMPLE.request, SAMPLE.path)
     assert fraud["--token-file"].count(".") == 2
     assert "BEGIN CERTIFICATE" in fraud["--ca-file"]
     assert not Path(fraud["--recording"]).parent.is_relative_to("/tmp/tidegate-load-")
