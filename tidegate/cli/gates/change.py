@@ -36,7 +36,7 @@ def pr(
 
     from tidegate.checkout import find_checkout
     from tidegate.cli.gates.evidence import signer_of
-    from tidegate.gates.evidence.manifest import NO_PRODUCTION
+    from tidegate.facts.models.embedded_profile import NO_EVIDENCE
     from tidegate.gates.merge import outcome_of, run_gates
     from tidegate.gates.names import DYNAMIC
     from tidegate.repository.merge.bundle import SUMMARY, this_machine, write_bundle
@@ -57,7 +57,7 @@ def pr(
             results = run_gates(change.picked, {**static, **dynamic}, screen.progress, time.monotonic)
         outcome = outcome_of(results)
         show_results(screen, results)
-        notes = [*change.notes, *([NO_PRODUCTION] if any(one.gate in DYNAMIC for one in change.picked) else [])]
+        notes = [*change.notes, *([NO_EVIDENCE] if any(one.gate in DYNAMIC for one in change.picked) else [])]
         with signer_of(checkout, key, screen) as signer:
             place_kept, manifest = write_bundle(
                 (out or checkout.out / "gates").absolute(), change, results, notes=notes, made_at=datetime.now(UTC), machine=this_machine(),

@@ -15,7 +15,7 @@ from tidegate.checkout import Checkout
 from tidegate.embedded import example_models
 from tidegate.embedded.fleet import bring_up as fleet
 from tidegate.embedded.fleet.bring_up import Local
-from tidegate.embedded.judging import candidates
+from tidegate.embedded.judging import candidates, region_registry
 from tidegate.embedded.judging.candidates import Standing, Wanted
 from tidegate.embedded.judging.golden_set import Judged, Served, measure_in_region
 from tidegate.embedded.judging.sent_load import Load, send_load
@@ -72,7 +72,7 @@ class _Gates:
         serving = self._serving(local, tenant.name, model)
         samples = measure_in_region(
             local, models, self.region, Served(standing.tenant, model), Served(serving, model) if serving else None,
-            judged=Judged(Served(tenant, model), self._training(models, tenant, model)), is_first=serving is None, on_progress=self.say,
+            judged=Judged(Served(tenant, model), self._training(local, models, tenant, model)), is_first=serving is None, on_progress=self.say,
         )  # fmt: skip
         return Measured(samples.model_dump_json().encode(), judge_golden(samples), self._substituted(tenant, model))
 
@@ -120,14 +120,14 @@ class _Gates:
         found = local.platform.tenants.get(tenant)
         return found if found and is_there and model in found.models else None
 
-    def _training(self, models: Path, tenant: Tenant, model: str) -> Path | None:
+    def _training(self, local: Local, models: Path, tenant: Tenant, model: str) -> Path | None:
         """The list of rows that the judged version learnt from: what training left, else what was published beside the version."""
         path = path_served_here(tenant.models[model])
         if trained := find_version(models, path):
             return models / trained.trained_on
         version = path.rpartition("/")[2].removesuffix("-cpu")
-        return candidates.fetch(
-            self.checkout, self.region, f"{tenant.name}/{model}/trained-on/{version}", self.scratch / "trained-on", "rows.txt"
+        return region_registry.find_file(
+            local, self.region, f"{tenant.name}/{model}/trained-on/{version}", "rows.txt", self.scratch / "trained-on"
         )
 
     def _sample(self, subject: str) -> Sample:

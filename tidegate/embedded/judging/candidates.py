@@ -17,20 +17,19 @@ from pathlib import Path
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.cloud.account import Account, own_errors
-from tidegate.cloud.model_buckets import registries_of
-from tidegate.embedded import emulator, example_models
+from tidegate.cloud.account import own_errors
 from tidegate.embedded.delivery import bootstrap, git_server
 from tidegate.embedded.fleet import bring_up as fleet
 from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.fleet.candidates import Candidates, write_candidates
 from tidegate.embedded.identity import token_issuer
+from tidegate.embedded.judging import region_registry
 from tidegate.embedded.live_regions import Watched
 from tidegate.embedded.machines import network
 from tidegate.embedded.region_status import RegionState, read_region
 from tidegate.embedded.vault import vault_region
 from tidegate.errors import MachineError, UsageError
-from tidegate.facts import cloud_names, names
+from tidegate.facts import names
 from tidegate.facts.embedded import EmbeddedFacts, path_served_here, served_here
 from tidegate.facts.models.artefact import Artefact
 from tidegate.facts.signature import model_id
@@ -38,8 +37,7 @@ from tidegate.facts.tenant import Tenant
 from tidegate.facts.tombstone import Tombstone
 from tidegate.gates.candidate import KEY, candidate_name, candidate_of
 from tidegate.manifests.layout import RENDERED
-from tidegate.repository.verify_models import buckets
-from tidegate.signing.bundles import SigningError, digest_of, sign_version, verify_version
+from tidegate.signing.bundles import digest_of, sign_version, verify_version
 from tidegate.signing.keys import embedded_signer, key_ids
 from tidegate.tools.one_at_a_time import alone
 from tidegate.tools.progress import OnProgress
@@ -114,7 +112,7 @@ def _bring_up(place: _Place, wanted: Wanted) -> Standing:
         judged = served.model_copy(update={"artefact": served.artefact.model_copy(update={"version": version})})
         of_tenant = tenant.model_copy(update={"models": {wanted.model: judged}})
         candidate = candidate_of(of_tenant, wanted.model, sha256, cluster=region, cpu_sha256=sha256)
-        place.upload(registry)
+        region_registry.upload(local, region, registry, place.say)
         chosen = local.candidates.living(candidate, {KEY: embedded_signer(KEY).public_pem()})
         seconds = place.change(chosen, name, Path(scratch))
     host = candidate.host_in(local.platform.clusters[region].domain)
@@ -159,19 +157,6 @@ def _running(checkout: Checkout, region: str) -> Local:
     return local
 
 
-def fetch(checkout: Checkout, region: str, path: str, folder: Path, name: str) -> Path | None:
-    """The file `name` that the region's registry holds below `path`, put into `folder`; None where it holds none."""
-    local = _running(checkout, region)
-    running, _ = emulator.ensure_running(checkout)
-    bucket = cloud_names.models_bucket(region, local.platform.clusters[region].account_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        found = buckets(local.platform, Account(running.endpoint))[bucket].fetch(f"{names.MODEL_REGISTRY_URI}{path}", folder) / name
-    except SigningError:  # nothing is there
-        return None
-    return found if found.is_file() else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Place:
     """A running region in which a candidate comes or goes."""
@@ -187,34 +172,24 @@ class _Place:
         sha256 = self._facts().model_digests.get(artefact.uri, artefact.sha256)
         key_id = artefact.signature.key_id
         with tempfile.TemporaryDirectory(prefix="tidegate-version-") as scratch:
-            folder = buckets(self.local.platform, self._account())[self._bucket()].fetch(artefact.uri, Path(scratch))
+            folder = region_registry.fetch(self.local, self.region, artefact.uri, Path(scratch))
             # The gate's own signature says no more than that this one held.
             verify_version(folder, model_id(tenant, wanted.model, artefact), sha256, key_id, embedded_signer(key_id).public_pem())
             shutil.copytree(folder, registry / own)
         sign_version(registry / own, own, embedded_signer(KEY))
         return digest_of(registry / own)
 
-    def _account(self) -> Account:
-        running, _ = emulator.ensure_running(self.local.checkout)
-        return Account(running.endpoint)
-
-    def _bucket(self) -> str:
-        return cloud_names.models_bucket(self.region, self.local.platform.clusters[self.region].account_id)
-
     def _facts(self) -> EmbeddedFacts:
         """As the last bring-up rendered the regions."""
         return EmbeddedFacts.model_validate_json((self.local.machine(network.INTERNET).folder / "embedded.json").read_bytes())
 
-    def upload(self, registry: Path) -> None:
-        """Puts the files where the region's pods fetch them."""
-        bucket = self._bucket()
-        example_models.upload_folder(registry, {bucket: registries_of(self.local.platform, self._account())[bucket]}, self.say)
-
     def change(self, candidates: Candidates, tenant: str, scratch: Path) -> float:
         """Makes `candidates` what the region holds; `tenant` is the one that comes or goes. The seconds from the commit on."""
-        usual, before, after = (
-            self._rendered(one, scratch / name)
-            for name, one in {"usual": Candidates(), "before": self.local.candidates, "after": candidates}.items()
+        none = Candidates()
+        usual = self._rendered(none, scratch / "usual")
+        before, after = (
+            usual if one == none else self._rendered(one, scratch / name)
+            for name, one in {"before": self.local.candidates, "after": candidates}.items()
         )
         write_candidates(self.local.checkout, candidates)
         local = fleet.open_local(self.local.checkout, self.local.platform)

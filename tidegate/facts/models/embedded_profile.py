@@ -35,6 +35,7 @@ class EmbeddedProfile(Fact):
     time_to_first_token_ms: Scaled[Annotated[float, Field(gt=0, le=120_000)]] | None = None
     step_seconds: Scaled[Annotated[int, Field(ge=30, le=300)]]
     minimum_requests: Scaled[Annotated[int, Field(ge=299, le=10_000)]]
+    """As `step_seconds`, recorded and not used yet: both wait for the release controller."""
 
 
 class EmbeddedProfiles(Fact):

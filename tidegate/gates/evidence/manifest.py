@@ -18,8 +18,6 @@ MANIFEST = "manifest.json"
 SIGNATURE = "signature.json"
 """The one file that the manifest does not list: it is made of the manifest's digest."""
 
-NO_PRODUCTION = "embedded profile, no evidence for production"
-
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,119}(/[a-z0-9][a-z0-9.-]{0,119})?$")]
 """A path inside the bundle, at most one folder deep; it leads nowhere else."""
 
