@@ -24,6 +24,7 @@ from jwt.algorithms import RSAAlgorithm
 from clusters.components.network import body_limits, cross_origin, health, http_protocol, in_flight, paths, rate_limits
 from tests.clusters import gateway_patches
 from tests.clusters.workloads.dense_pool.programs import free_ports
+from tests.http_server import Server
 from tests.measure.bench.edge_rules import started
 from tidegate.facts import names
 from tidegate.facts.platform import Platform
@@ -268,7 +269,7 @@ def running(
     config = folder / f"envoy-{ready}.json"
     limits = {"tenant": limit, "caller": limit if of_caller is None else of_caller}
     config.write_text(json.dumps(bootstrap(platform, ports, ready=ready, limit=limits)), encoding="utf-8")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", ports[2]), Behind)
+    server = Server(("127.0.0.1", ports[2]), Behind)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     try:
         with started(config, ports[0]):

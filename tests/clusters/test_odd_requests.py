@@ -39,7 +39,8 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 def send(port: int, odd: Odd, seconds: float = SILENT_SECONDS) -> http.client.HTTPResponse | None:
     """The first answer; None when the connection was closed or nothing came."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=SILENT_SECONDS) as connection:
+        connection.settimeout(seconds)
         with contextlib.suppress(OSError):
             connection.sendall(odd.content)
         try:

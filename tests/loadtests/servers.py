@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.admission_server import start_program
+from tests.http_server import Server
 from tests.loadtests import known_server
 from tidegate import tools
 
@@ -157,17 +158,10 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 1000
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: callers that gave up are what is tested."""
-
-
 @contextlib.contextmanager
-def misbehaving(wrap: Callable[[_Server], object] = lambda _server: None) -> Generator[int]:
+def misbehaving(wrap: Callable[[Server], object] = lambda _server: None) -> Generator[int]:
     """The port of a server that answers as `Misbehaving` does."""
-    server = _Server(("127.0.0.1", 0), Misbehaving)
+    server = Server(("127.0.0.1", 0), Misbehaving)
     wrap(server)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     try:
@@ -188,7 +182,7 @@ def secured(folder: Path) -> Generator[tuple[int, Path]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 
-    def wrap(server: _Server) -> None:
+    def wrap(server: Server) -> None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
 
     with misbehaving(wrap) as port:

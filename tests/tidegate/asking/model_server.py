@@ -7,8 +7,10 @@ import json
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
+
+from tests.http_server import Server
 
 Reply = tuple[int, object]
 
@@ -57,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(answer: Callable[[str, dict[str, Any]], Reply]) -> Generator[ModelServer]:
     """Runs while the block does."""
     told = ModelServer(answer)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_of": told}))
+    server = Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_of": told}))
     told.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

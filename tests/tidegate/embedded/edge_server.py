@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.http_server import Server
 from tests.root import ROOT
 from tests.tidegate.live.canned_cluster import platform
 from tidegate import tools
@@ -127,14 +128,13 @@ def serve(tmp_path: Path, *hosts: str) -> Generator[Edge]:
     issued = certificates.issue(internet.own_authority(machine), hosts[0], hosts=[*hosts, internet.LOGIN_HOST])
     (tmp_path / "edge.crt").write_bytes(issued.certificate_pem)
     (tmp_path / "edge.key").write_bytes(issued.key_pem)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {}))
+    server = Server(("127.0.0.1", 0), type("Handler", (_Handler,), {}))
     edge = Edge(server.server_address[1], keys=machine.folder / "pki")
     server.RequestHandlerClass.edge = edge  # type: ignore[attr-defined]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "edge.crt", tmp_path / "edge.key")
     context.sni_callback = lambda _socket, name, _context: edge.names.append(name)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    server.handle_error = lambda request, client_address: None  # noqa: ARG005 - refused handshakes are part of the tests
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
