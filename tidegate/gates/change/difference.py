@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from tidegate.facts.fact import Fact
+from tidegate.facts.models.embedded_profile import EmbeddedProfile
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.gates.change.files import Area, ChangedFile, place_of
 from tidegate.gates.change.kinds import OF_MODEL, OF_TENANT, Kind
 
+_OF_OTHER_FILES: Mapping[Kind, Area] = {Kind.CLUSTER: Area.CLUSTER, Kind.EMBEDDED_PROFILE: Area.PROFILES}
+"""Kinds of facts that stand in other files than the tenant's."""
 _SHOWN = 3
 """So many files of the platform are named."""
 
@@ -32,8 +36,16 @@ class Change(Fact):
         return f"{self.subject}: {self.kind}: {self.what}"
 
 
-def find_changes(before: Platform | None, after: Platform | None, files: Sequence[ChangedFile]) -> tuple[Change, ...]:
-    """Everything that differs and matters to a gate; `before` or `after` is None when its facts cannot be read.
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a change: its facts, and the embedded profiles by `<tenant>/<model>`."""
+
+    platform: Platform
+    profiles: Mapping[str, EmbeddedProfile]
+
+
+def find_changes(before: Side | None, after: Side | None, files: Sequence[ChangedFile]) -> tuple[Change, ...]:
+    """Everything that differs and matters to a gate; `before` or `after` is None when it cannot be read.
 
     Nothing is found when documents, tests and files of CI alone differ.
     """
@@ -43,11 +55,12 @@ def find_changes(before: Platform | None, after: Platform | None, files: Sequenc
     if before is None or after is None:
         which = "after" if after is None else "before"
         return (Change(kind=Kind.PLATFORM, what=f"the facts {which} the change cannot be read, so anything may have changed"),)
-    found = [*_of_facts(before, after), *_of_clusters(before, after)]
+    found = [*_of_facts(before.platform, after.platform), *_of_profiles(before, after), *_of_clusters(before.platform, after.platform)]
     places = [place_of(path) for file in changed for path in file.paths]
     explained = bool(found) or any(place.area is not Area.TENANT_RENDERED and place.area is not Area.RENDERED for place in places)
-    known = {"" if change.kind is Kind.CLUSTER else change.tenant for change in found}
-    found += _of_files(changed, known, explained=explained)
+    known = {change.tenant for change in found if change.kind not in _OF_OTHER_FILES}
+    areas = {_OF_OTHER_FILES[change.kind] for change in found if change.kind in _OF_OTHER_FILES}
+    found += _of_files(changed, known, areas, explained=explained)
     return tuple(dict.fromkeys(found))
 
 
@@ -90,6 +103,18 @@ def _of_model(tenant: str, name: str, was: ServedModel, is_now: ServedModel) -> 
         yield Change(kind=kind, tenant=tenant, model=name, what=_shown(f"models.{name}.{field}", old, new))
 
 
+def _of_profiles(before: Side, after: Side) -> Iterator[Change]:
+    for reference in sorted(before.profiles.keys() | after.profiles.keys()):
+        was, is_now = before.profiles.get(reference), after.profiles.get(reference)
+        if was == is_now:
+            continue
+        tenant, _, model = reference.partition("/")
+        if tenant not in after.platform.tenants or model not in after.platform.tenants[tenant].models:
+            continue  # what goes with its model needs the gates of that
+        what = _shown("embedded profile", was, is_now) if was and is_now else f"its embedded profile is {'new' if is_now else 'gone'}"
+        yield Change(kind=Kind.EMBEDDED_PROFILE, tenant=tenant, model=model, what=what)
+
+
 def _of_clusters(before: Platform, after: Platform) -> Iterator[Change]:
     for name in sorted(before.clusters.keys() | after.clusters.keys()):
         was, is_now = before.clusters.get(name), after.clusters.get(name)
@@ -103,10 +128,10 @@ def _of_clusters(before: Platform, after: Platform) -> Iterator[Change]:
             yield Change(kind=Kind.CLUSTER, what=what)
 
 
-def _of_files(files: Sequence[ChangedFile], known: Collection[str], *, explained: bool) -> Iterator[Change]:
+def _of_files(files: Sequence[ChangedFile], known: Collection[str], areas: Collection[Area], *, explained: bool) -> Iterator[Change]:
     """What files say beyond the facts. Rendered objects follow from facts, and the policy gate holds that they do.
 
-    `known` are the tenants whose facts differ, and "" where a cluster's do.
+    `known` are the tenants whose own facts differ, `areas` those of the other facts that do.
     """
     of_all: list[str] = []
     for file in files:
@@ -120,8 +145,9 @@ def _of_files(files: Sequence[ChangedFile], known: Collection[str], *, explained
                     yield Change(kind=place.kind, tenant=place.name, model=place.model, what=str(file))
                 case Area.RENDERED if not explained:
                     of_all.append(str(file))
-                case Area.CLUSTER if "" not in known:
-                    yield Change(kind=Kind.PROSE, what=f"{file}: comments or the order of keys only")
+                case Area.CLUSTER | Area.PROFILES if place.area not in areas:
+                    gone = ", or a profile of a model that goes" if place.area is Area.PROFILES else ""
+                    yield Change(kind=Kind.PROSE, what=f"{file}: comments or the order of keys only{gone}")
                 case Area.OTHER if place.kind is Kind.PLATFORM:
                     of_all.append(str(file))
                 case Area.OTHER:

@@ -36,6 +36,7 @@ class Area(StrEnum):
     TENANT_RENDERED = "tenant rendered"
     RENDERED = "rendered"
     CLUSTER = "cluster"
+    PROFILES = "profiles"
     OTHER = "other"
 
 
@@ -62,6 +63,7 @@ _PLACES: tuple[tuple[re.Pattern[str], Area, Kind], ...] = tuple(
         (r"clusters/inventory/platform\.yaml", Area.OTHER, Kind.PROSE),
         (rf"clusters/inventory/{_NAME}/cluster\.yaml", Area.CLUSTER, Kind.CLUSTER),
         (r"clusters/prices/.+", Area.OTHER, Kind.PRICES),
+        (r"clusters/embedded/profiles\.yaml", Area.PROFILES, Kind.EMBEDDED_PROFILE),
         (r"gitops/catalogue/keys/.+", Area.OTHER, Kind.CATALOGUE),
     )
 )

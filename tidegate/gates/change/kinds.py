@@ -47,6 +47,8 @@ class Kind(StrEnum):
     """Objects are others although the facts are the same."""
     CLUSTER = "cluster"
     PRICES = "prices"
+    EMBEDDED_PROFILE = "embedded profile"
+    """By what a model is judged on the embedded region."""
     PLATFORM = "platform"
     """The program itself, or what every model runs on."""
 
@@ -114,6 +116,7 @@ GATES: Mapping[Kind, tuple[str, ...]] = {
     Kind.RENDERED: (*STATIC, GOLDEN_SET, LOAD),
     Kind.CLUSTER: (POLICY, ISOLATION, *_ROOM),
     Kind.PRICES: (POLICY, BUDGET),
+    Kind.EMBEDDED_PROFILE: (POLICY, LOAD),
     Kind.PLATFORM: (*STATIC, *DYNAMIC),
 }
 """What each kind needs, the dynamic gates for each model that it is about."""

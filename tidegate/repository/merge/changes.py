@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +13,16 @@ from tidegate.checkout import Checkout
 from tidegate.errors import Finding, InventoryError
 from tidegate.facts.inventory import load_folder_findings
 from tidegate.facts.inventory.catalogue import load_catalogue
+from tidegate.facts.inventory.profiles import PROFILES, load_profiles
+from tidegate.facts.models.embedded_profile import EmbeddedProfile
 from tidegate.facts.platform import Platform
-from tidegate.gates.change.difference import Change, find_changes
+from tidegate.gates.change.difference import Change, Side, find_changes
 from tidegate.gates.change.files import ChangedFile
 from tidegate.gates.change.picking import Picked, judged_models, pick
 from tidegate.manifests.layout import RENDERED
 from tidegate.repository.merge.git import Ends, changed_files, extract, find_ends, lend_environments
 
-_FACTS = ("clusters/inventory", "gitops/tenants", "gitops/tombstones", "gitops/catalogue")
+_FACTS = ("clusters/inventory", "gitops/tenants", "gitops/tombstones", "gitops/catalogue", PROFILES.as_posix())
 _SHOWN = 5
 """So many uncommitted files are named in a note."""
 
@@ -32,6 +34,13 @@ class Tree:
     checkout: Checkout
     platform: Platform | None
     findings: tuple[Finding, ...]
+    profiles: Mapping[str, EmbeddedProfile]
+    """By `<tenant>/<model>`; empty when they cannot be read, which stands among the findings."""
+
+    @property
+    def side(self) -> Side | None:
+        """What is compared."""
+        return Side(self.platform, self.profiles) if self.platform else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +90,24 @@ def read_pull_request(checkout: Checkout, base: str, head: str | None = None) ->
             extract(checkout, ends.head, Path(new))
             here = lend_environments(checkout, Path(new))
         before, tree = read_tree(Checkout(Path(old))), read_tree(here)
-        changes = find_changes(before.platform, tree.platform, files)
+        changes = find_changes(before.side, tree.side, files)
         yield PullRequest(checkout, ends, files, changes, pick(changes, tree.platform), tree, _digest(here.root))
 
 
 def read_tree(checkout: Checkout) -> Tree:
     """The facts of a checkout, with everything that is wrong with them."""
     platform, findings = load_folder_findings(checkout.root)
+    found, profiles = [*findings], dict[str, EmbeddedProfile]()
+    if platform:
+        try:
+            profiles = load_profiles(checkout.root, platform)
+        except InventoryError as error:
+            found += error.findings
     try:
         catalogue = load_catalogue(checkout.root)
     except InventoryError as error:
-        return Tree(checkout, platform, (*findings, *error.findings))
-    return Tree(checkout, replace(platform, catalogue=catalogue) if platform else None, tuple(findings))
+        return Tree(checkout, platform, (*found, *error.findings), profiles)
+    return Tree(checkout, replace(platform, catalogue=catalogue) if platform else None, tuple(found), profiles)
 
 
 def _digest(root: Path) -> str:

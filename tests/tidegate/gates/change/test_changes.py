@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +10,22 @@ import pytest
 
 from tests.root import ROOT
 from tidegate.facts import inventory
+from tidegate.facts.inventory.profiles import load_profiles
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
-from tidegate.gates.change.difference import Change, find_changes
+from tidegate.gates.change.difference import Change, Side, find_changes
 from tidegate.gates.change.files import ChangedFile, place_of
 from tidegate.gates.change.kinds import GATES, OF_MODEL, OF_TENANT, Kind
 from tidegate.gates.change.picking import judged_models, pick
 from tidegate.gates.names import ORDER, STATIC
 
 BEFORE = inventory.load(ROOT)
+PROFILES = load_profiles(ROOT, BEFORE)
 FRAUD = BEFORE.tenants["fraud"]
 SCORER = FRAUD.models["scorer"]
 FILE = ChangedFile("gitops/tenants/fraud.yaml", "gitops/tenants/fraud.yaml")
+PROFILES_FILE = ChangedFile("clusters/embedded/profiles.yaml", "clusters/embedded/profiles.yaml")
 ROOM = ("quota", "surge", "fit", "budget")
 
 
@@ -42,8 +45,12 @@ def without(name: str) -> Platform:
     return replace(BEFORE, tenants={key: value for key, value in BEFORE.tenants.items() if key != name})
 
 
+def changes_of(before: Platform | None, after: Platform | None, files: Sequence[ChangedFile]) -> tuple[Change, ...]:
+    return find_changes(Side(before, PROFILES) if before else None, Side(after, PROFILES) if after else None, files)
+
+
 def gates_of(after: Platform | None, *files: ChangedFile, before: Platform | None = BEFORE) -> tuple[str, ...]:
-    return tuple(one.title for one in pick(find_changes(before, after, files), after))
+    return tuple(one.title for one in pick(changes_of(before, after, files), after))
 
 
 def static(*gates: str) -> tuple[str, ...]:
@@ -123,7 +130,7 @@ def test_model_that_goes_is_asked_nothing() -> None:
     scoring = BEFORE.tenants["scoring"]
     left = scoring.model_copy(update={"models": {"batch": scoring.models["batch"]}})
     after = replace(BEFORE, tenants={**BEFORE.tenants, "scoring": left})
-    changes = find_changes(BEFORE, after, [changed("gitops/tenants/scoring.yaml")])
+    changes = changes_of(BEFORE, after, [changed("gitops/tenants/scoring.yaml")])
     assert [str(one) for one in changes] == ["scoring/fraud-shadow: removed: no longer in the tenant's file"]
     assert judged_models(changes, after) == ()
     assert gates_of(after, changed("gitops/tenants/scoring.yaml")) == ("policy", "isolation", "quota", "budget")
@@ -131,27 +138,51 @@ def test_model_that_goes_is_asked_nothing() -> None:
 
 def test_renamed_tenant_is_one_that_goes_and_one_that_comes() -> None:
     after = replace(without("fraud"), tenants={**without("fraud").tenants, "cards": FRAUD.model_copy(update={"name": "cards"})})
-    changes = find_changes(BEFORE, after, [ChangedFile("gitops/tenants/fraud.yaml", "gitops/tenants/cards.yaml")])
+    changes = changes_of(BEFORE, after, [ChangedFile("gitops/tenants/fraud.yaml", "gitops/tenants/cards.yaml")])
     assert [str(one) for one in changes] == ["cards: added: a new tenant", "fraud: removed: its file is gone, without a tombstone"]
 
 
 def test_cluster_changes_those_who_live_there() -> None:
     one = BEFORE.clusters["live-1"]
     after = replace(BEFORE, clusters={**BEFORE.clusters, "live-1": one.model_copy(update={"kubernetes_version": "1.99"})})
-    changes = find_changes(BEFORE, after, [changed("clusters/inventory/live-1/cluster.yaml")])
+    changes = changes_of(BEFORE, after, [changed("clusters/inventory/live-1/cluster.yaml")])
     assert {one.tenant for one in changes} == set(BEFORE.tenants)
     assert changes[0].what == f"cluster live-1.kubernetes_version: {one.kubernetes_version} -> 1.99"
     assert gates_of(after, changed("clusters/inventory/live-1/cluster.yaml")) == static("policy", "isolation", *ROOM)
 
 
+def test_embedded_profile_of_a_model_needs_load_of_that_model() -> None:
+    shorter = PROFILES["fraud/scorer"].duration_seconds.model_copy(update={"value": 20})
+    after = {**PROFILES, "fraud/scorer": PROFILES["fraud/scorer"].model_copy(update={"duration_seconds": shorter})}
+    changes = find_changes(Side(BEFORE, PROFILES), Side(BEFORE, after), [PROFILES_FILE])
+    assert [str(one) for one in changes] == ["fraud/scorer: embedded profile: embedded profile.duration_seconds.value: 30 -> 20"]
+    assert [one.title for one in pick(changes, BEFORE)] == ["policy", "load fraud/scorer"]
+
+
+def test_embedded_profile_that_goes_needs_load_and_one_of_a_model_that_goes_does_not() -> None:
+    after = {name: one for name, one in PROFILES.items() if name != "scoring/fraud-shadow"}
+    files = [PROFILES_FILE, changed("gitops/tenants/scoring.yaml")]
+    (left,) = find_changes(Side(BEFORE, PROFILES), Side(BEFORE, after), files[:1])
+    assert str(left) == "scoring/fraud-shadow: embedded profile: its embedded profile is gone"
+    gone = find_changes(Side(BEFORE, PROFILES), Side(without("scoring"), after), files)
+    assert [str(one) for one in gone] == [
+        "scoring: removed: its file is gone, without a tombstone",
+        "everything: prose: clusters/embedded/profiles.yaml: comments or the order of keys only, or a profile of a model that goes",
+    ]
+
+
+def test_comment_of_the_embedded_profiles_needs_no_load() -> None:
+    assert gates_of(BEFORE, PROFILES_FILE) == ("policy",)
+
+
 @pytest.mark.parametrize(("before", "after", "which"), [(None, BEFORE, "before"), (BEFORE, None, "after")])
 def test_facts_that_cannot_be_read_change_everything(before: Platform | None, after: Platform | None, which: str) -> None:
-    (change,) = find_changes(before, after, [FILE])
+    (change,) = changes_of(before, after, [FILE])
     assert str(change) == f"everything: platform: the facts {which} the change cannot be read, so anything may have changed"
 
 
 def test_reason_says_from_what_to_what() -> None:
-    (found,) = find_changes(BEFORE, model(artefact=VERSION_2), [FILE])
+    (found,) = changes_of(BEFORE, model(artefact=VERSION_2), [FILE])
     assert str(found) == "fraud/scorer: version: models.scorer.artefact.version: 1 -> 2"
     picked = pick([found], BEFORE)
     assert {one.because for one in picked} == {(str(found),)}
@@ -166,7 +197,7 @@ def test_new_cpu_files_are_another_version() -> None:
     after = replace(
         BEFORE, tenants={**BEFORE.tenants, "assistant": BEFORE.tenants["assistant"].model_copy(update={"models": {"chat": left}})}
     )
-    (change,) = find_changes(BEFORE, after, [changed("gitops/tenants/assistant.yaml")])
+    (change,) = changes_of(BEFORE, after, [changed("gitops/tenants/assistant.yaml")])
     assert change.kind is Kind.VERSION
 
 

@@ -33,7 +33,9 @@ def change_in(root: Path, *changes: Change) -> PullRequest:
     platform, findings = _facts_of(root)
     ends = Ends("0" * 40, "1" * 40, is_working_tree=True, uncommitted=())
     found = changes or (CHANGE,)
-    return PullRequest(Checkout(root), ends, (), found, pick(found, platform), Tree(Checkout(root), platform, tuple(findings)), "f" * 64)
+    return PullRequest(
+        Checkout(root), ends, (), found, pick(found, platform), Tree(Checkout(root), platform, tuple(findings), {}), "f" * 64
+    )
 
 
 @cache
