@@ -113,7 +113,7 @@ nightly: setup-tests ## Measure every model of the embedded regions, and judge t
 	$(VENV)/bin/tidegate gate nightly --history $(NIGHTLY_HISTORY) --out out/nightly
 
 .PHONY: soak
-soak: setup-tests ## Run the long seeded trials, ten whole runs on regions and mutants of the guards, going on where the last call ended; writes out/soak.json.
+soak: setup-tests ## Run the long seeded trials, ten whole runs on regions, every long test and mutants of the guards, going on where the last call ended; writes out/soak.json.
 	$(PYTHON) -m tests.measure.soak.run
 	TIDEGATE_WHOLE=1 $(PYTHON) -m pytest $(WHOLE_TESTS)
 	TIDEGATE_COLD_STARTS=200 TIDEGATE_WHOLE=1 $(PYTHON) -m pytest tests/acceptance -n $(WORKERS) -p no:hypothesispytest

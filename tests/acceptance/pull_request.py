@@ -16,6 +16,7 @@ from tidegate.embedded import emulator, example_models
 from tidegate.embedded.model_index import find_version
 from tidegate.embedded.signed_models import sign_registry
 from tidegate.facts import inventory, names
+from tidegate.facts.inventory.profiles import PROFILES
 from tidegate.signing.bundles import digest_of, sign_version
 from tidegate.signing.keys import embedded_signer, key_ids
 
@@ -53,6 +54,26 @@ def propose(copy: Checkout, reference: str, version: int, sha256: str) -> str:
     uri = f"{names.MODEL_REGISTRY_URI}{tenant}/{model}/"
     changed = re.sub(rf"version: \d+(\s+uri: {uri})\d+(\s+sha256: )\w+", rf"version: {version}\g<1>{version}\g<2>{sha256}", text, count=1)
     path.write_text(re.sub(rf"(uri: {uri})\d+/model\.sig", rf"\g<1>{version}/model.sig", changed, count=1), encoding="utf-8")
+    return commit(copy, f"Serve version {version} of {reference}")
+
+
+def set_profile(copy: Checkout, reference: str, **values: float) -> None:
+    """Other values in the embedded profile of a model, each for a test's reason."""
+    path = copy.root / PROFILES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = (path if path.is_file() else ROOT / PROFILES).read_text(encoding="utf-8")
+    before, head, after = text.partition(f"  {reference}:\n")
+    assert head, f"{reference} has no embedded profile"
+    for key, value in values.items():
+        after, count = re.subn(
+            rf"^    {key}: .*$", f'    {key}: {{value: {value}, reason: "What a test sends."}}', after, count=1, flags=re.MULTILINE
+        )
+        assert count, key
+    path.write_text(before + head + after, encoding="utf-8")
+
+
+def commit(copy: Checkout, message: str) -> str:
+    """A commit, on no branch, of the facts in `copy` with what they render to."""
     rendered = copy.root / "gitops/rendered"
     tools.run([str(Checkout(ROOT).python), "-m", "clusters.program", "render", "--root", str(copy.root), "--out", str(rendered)], cwd=ROOT)
     with tempfile.TemporaryDirectory() as scratch:
@@ -62,6 +83,7 @@ def propose(copy: Checkout, reference: str, version: int, sha256: str) -> str:
             return tools.run(["git", *arguments], cwd=ROOT, env=environment).stdout.strip()
 
         git("read-tree", "HEAD")
-        git(f"--work-tree={copy.root}", "add", "--all", "--", "gitops/tenants", "gitops/rendered")
+        changed = ("gitops/tenants", "gitops/rendered", *([PROFILES.as_posix()] if (copy.root / PROFILES).is_file() else []))
+        git(f"--work-tree={copy.root}", "add", "--all", "--", *changed)
         tree = git("write-tree")
-        return git("commit-tree", tree, "-p", "HEAD", "-m", f"Serve version {version} of {reference}")
+        return git("commit-tree", tree, "-p", "HEAD", "-m", message)

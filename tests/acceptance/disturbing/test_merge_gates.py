@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance.access_review import Account
+from tests.acceptance.judged_change import RecordProperty, judged, left
 from tests.acceptance.pull_request import propose, publish
 from tests.acceptance.running_platform import Running, wait_for
-from tests.root import ROOT
-from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.errors import ToolError
 from tidegate.facts import names
-from tidegate.gates.candidate import SUFFIX
-from tidegate.gates.evidence.manifest import GateEntry, Manifest
-from tidegate.gates.verdict import Outcome, Verdict
-from tidegate.repository.merge.verify import only_bundle, read_manifest, read_verdict
+from tidegate.gates.verdict import Outcome
 
 REGION, MODEL = "live-1", "fraud/scorer"
 OTHER_REGION, OTHER = "live-2", "scoring/fraud-shadow"
 """The same estimator elsewhere, so that both gates run at the same time."""
 
 pytestmark = pytest.mark.timeout(900)
-RecordProperty = Callable[[str, object], None]
-
-
-def command(*words: str) -> tuple[int, list[str]]:
-    """Exit code and lines of a `tidegate gate`."""
-    said: list[str] = []
-    try:
-        tools.stream([str(ROOT / ".venv/bin/tidegate"), "gate", *words], said.append, cwd=ROOT, timeout_seconds=800)
-    except ToolError as error:
-        return error.exit_code, said
-    return 0, said
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a gate of a whole change left."""
-
-    exit_code: int
-    folder: Path
-    manifest: Manifest
-
-    def gate(self, name: str) -> GateEntry:
-        return next(one for one in self.manifest.gates if one.gate == name)
-
-    def verdict(self, name: str) -> Verdict:
-        found = read_verdict(self.folder, self.gate(name))
-        assert found
-        return found
-
-
-def judged(commit: str, region: str, out: Path, record: RecordProperty) -> Judged:
-    code, said = command("pr", "--base", "HEAD", "--head", commit, "--region", region, "--out", str(out))
-    assert (out / "summary.md").is_file(), said
-    folder = only_bundle(out)
-    manifest = read_manifest(folder)
-    record("seconds", {f"{one.gate} {one.subject}".strip(): one.seconds for one in manifest.gates})
-    record("said", {f"{one.gate} {one.subject}".strip(): one.said for one in manifest.gates})
-    again, told = command("verify", str(out))
-    assert again == code, "from the samples alone another verdict was made: " + "\n".join(told)
-    assert manifest.signed_by == "gate-evidence"
-    return Judged(code, folder, manifest)
-
-
-def left(platform: Running, region: str) -> list[str]:
-    """What is left of candidates."""
-    kinds = "namespaces,applications.argoproj.io,appprojects.argoproj.io"
-    there = platform.cluster(region).run("get", kinds, "--all-namespaces", "--output=name").split()
-    return [one for one in there if one.endswith(SUFFIX)]
 
 
 def services(platform: Running, namespace: str) -> list[Any]:

@@ -28,6 +28,6 @@ def run_acceptance(number: int) -> AcceptanceRun:
     )
 
 
-def red_tests() -> tuple[str, ...]:
-    """The tests on regions that failed in the last session."""
-    return tuple(node for node, one in times.read().tests.items() if node.startswith(_ACCEPTANCE) and one.outcome == "failed")
+def red_tests(below: str = _ACCEPTANCE) -> tuple[str, ...]:
+    """The tests of these files that failed in the last session."""
+    return tuple(node for node, one in times.read().tests.items() if node.startswith(below) and one.outcome == "failed")

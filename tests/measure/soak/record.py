@@ -33,6 +33,17 @@ class MutantResult(BaseModel):
     red: tuple[str, ...]
 
 
+class LongTest(BaseModel):
+    """One file of long tests: how long it took, how pytest ended, and which of its tests were red."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    seconds: float
+    exit_code: int
+    red: tuple[str, ...]
+
+
 class Record(BaseModel):
     """The whole file."""
 
@@ -40,6 +51,7 @@ class Record(BaseModel):
 
     kill_trials: list[Trial] = Field(default_factory=list[Trial])
     acceptance_runs: list[AcceptanceRun] = Field(default_factory=list[AcceptanceRun])
+    long_tests: list[LongTest] = Field(default_factory=list[LongTest])
     mutants: list[MutantResult] = Field(default_factory=list[MutantResult])
 
     @classmethod

@@ -1,4 +1,4 @@
-"""`make soak`: long seeded trials, whole runs of the tests on regions, and mutants; a second call goes on where the first ended."""
+"""`make soak`: long seeded trials, whole runs of the tests on regions, long tests, and mutants; a second call goes on where the first ended."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.measure.soak.acceptance_run import run_acceptance
 from tests.measure.soak.kill_trial import fit, run_trial
+from tests.measure.soak.long_tests import run_long_tests
 from tests.measure.soak.mutants import MUTANTS, run_mutants
 from tests.measure.soak.record import Record
 
@@ -19,6 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.measure.soak.run")
     parser.add_argument("--trials", type=int, default=20, help="how many kill trials, seeds from 1")
     parser.add_argument("--acceptance-runs", type=int, default=10, help="how many whole runs of the tests on regions")
+    parser.add_argument("--without-long-tests", action="store_true", help="leave the tests out that are too long for `make test`")
     parser.add_argument("--without-mutants", action="store_true", help="leave the mutants out")
     chosen = parser.parse_args()
     if lacking := fit():
@@ -27,14 +29,23 @@ def main() -> int:
     record = Record.read()
     kill_trials(record, chosen.trials)
     acceptance_runs(record, chosen.acceptance_runs)
+    if not chosen.without_long_tests:
+        run_long_tests(record, tell)
     if not chosen.without_mutants:
         run_mutants(record, tell)
     left_over = [f"kill trial {one.seed} left {', '.join(one.left_over)}" for one in record.kill_trials if one.left_over]
     red = [
         f"run {one.number} was red: {', '.join(one.red) or f'exit code {one.exit_code}'}" for one in record.acceptance_runs if one.exit_code
     ]
+    red += [
+        f"long tests of {one.file} were red: {', '.join(one.red) or f'exit code {one.exit_code}'}"
+        for one in record.long_tests
+        if one.exit_code
+    ]
     alive = [f"mutant {one.name} was not caught" for one in record.mutants if not one.caught]
-    tell(f"{len(record.kill_trials)} kill trials, {len(record.acceptance_runs)} runs, {len(record.mutants)} of {len(MUTANTS)} mutants")
+    tell(
+        f"{len(record.kill_trials)} kill trials, {len(record.acceptance_runs)} runs, {len(record.long_tests)} files of long tests, {len(record.mutants)} of {len(MUTANTS)} mutants"
+    )
     for line in (problems := [*left_over, *red, *alive]):
         tell(line)
     return 1 if problems else 0
