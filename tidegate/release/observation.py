@@ -1,0 +1,210 @@
+"""What a decision is made from: one look at a model's objects, figures and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from tidegate.contracts.release import Files, Revision
+
+
+class Health(StrEnum):
+    """What Knative says of a revision."""
+
+    READY = "ready"
+    STARTING = "starting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A revision that exists, and how it is."""
+
+    revision: Revision
+    health: Health
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One line of the Route: how many of a hundred requests go to a revision, and by which tag it has an address of its own."""
+
+    revision: str
+    percent: int
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The Route as it is; a target that names no revision stands as an empty name."""
+
+    targets: tuple[Target, ...]
+    resource_version: str
+    taken_back: str = ""
+    """UID of the revision that the last abort took its users from, and why: written with the abort itself, so that whoever looks next knows."""
+    reason: str = ""
+
+    def share(self, revision: Revision | None) -> int:
+        """Of a hundred requests."""
+        return sum(one.percent for one in self.targets if revision and one.revision == revision.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The parameter of the admission policy: the largest share of each revision, and the digest that each name belongs to."""
+
+    stable: str
+    shares: Mapping[str, int]
+    digests: Mapping[str, str]
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The InferenceService's two fields that the controller owns."""
+
+    uri: str
+    sha256: str
+    resource_version: str
+
+
+class Outcome(StrEnum):
+    """What the figures say of the candidate in this step."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNDECIDED = "undecided"
+    NO_DATA = "no data"
+    BOTH_BAD = "both bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The analysis of one step, in a word and a sentence. `of` is the UID of the revision that it is about."""
+
+    outcome: Outcome
+    sentence: str
+    of: str
+    is_candidate_healthier: bool = False
+    """Of two that are bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """What came of the golden set and the short load, by the candidate's own address."""
+
+    of: str
+    passed: bool
+    sentence: str
+
+
+class Verb(StrEnum):
+    """What a person may order."""
+
+    ABORT = "abort"
+    ROLLBACK = "rollback"
+    RETRY = "retry"
+    """Forget that the wanted version was aborted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An order of a person."""
+
+    identifier: str
+    verb: Verb
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the other region said last."""
+
+    is_fresh: bool = True
+    may_begin: bool = True
+    """Whether the region before this one has held the version."""
+    aborted: frozenset[str] = frozenset()
+    """Digests that were aborted anywhere."""
+    sentence: str = ""
+
+
+class Proposal(StrEnum):
+    """What Git should say."""
+
+    PROMOTE = "promote"
+    REVERT = "revert"
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeCommit:
+    """Write to Git what became of a version: it is promoted, or the tenant's file should name the one before."""
+
+    verb: Proposal
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything at one moment. `now` is the API server's time; `is_clock_trusted` is False after a jump of either clock."""
+
+    now: datetime
+    service: Service | None
+    revisions: Mapping[str, Seen]
+    latest: str
+    """The revision that was created last; empty while there is none."""
+    route: Route | None
+    guard: Guard | None
+    judgement: Judgement | None = None
+    smoke: Smoke | None = None
+    command: Command | None = None
+    news: News = field(default_factory=News)
+    proposed: frozenset[ProposeCommit] = frozenset()
+    """What was written to Git already, or is being written."""
+    frozen: str = ""
+    """The reason of a freeze; empty when there is none."""
+    lacks_room: str = ""
+    """Why a second revision would not fit; empty when it does."""
+    is_clock_trusted: bool = True
+
+    def seen(self, revision: Revision | None) -> Seen | None:
+        """The revision as it is now; None when it is gone, or when its name belongs to another one."""
+        found = self.revisions.get(revision.name) if revision else None
+        return found if found and revision and found.revision.uid == revision.uid else None
+
+
+@dataclass(frozen=True, slots=True)
+class SetFiles:
+    """Let the InferenceService name these files; Knative makes a revision of it."""
+
+    files: Files
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetGuard:
+    """Let admission allow this and no more."""
+
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class SetRoute:
+    """Move users. An empty resource version creates the Route."""
+
+    targets: tuple[Target, ...]
+    resource_version: str
+    taken_back: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSmoke:
+    """Ask the candidate its golden set and a short load."""
+
+    candidate: Revision
+
+
+Action = SetFiles | SetGuard | SetRoute | RunSmoke | ProposeCommit
