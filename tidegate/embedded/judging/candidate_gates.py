@@ -6,13 +6,14 @@ One candidate at a time: they share two cores with what they are compared with.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.checkout import Checkout
-from tidegate.embedded import example_models
+from tidegate.embedded import example_models, prediction
 from tidegate.embedded.fleet import bring_up as fleet
 from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.judging import candidates, region_registry
@@ -20,7 +21,7 @@ from tidegate.embedded.judging.candidates import Standing, Wanted
 from tidegate.embedded.judging.golden_set import Judged, Served, measure_in_region
 from tidegate.embedded.judging.sent_load import Load, send_load
 from tidegate.embedded.model_index import Sample, find_version, read_index, read_sample
-from tidegate.errors import UsageError
+from tidegate.errors import MachineError, UsageError
 from tidegate.facts.embedded import path_served_here, served_here
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
@@ -50,6 +51,10 @@ def candidate_gates(
             yield {GOLDEN_SET: place.golden_set, LOAD: place.load}
         finally:
             place.remove()
+
+
+_NOT_FOUND, _ROUTE_SECONDS = 404, 60.0
+"""The gateways have a new route within a second or two; tenths of a second were seen where it came too late."""
 
 
 @dataclass
@@ -106,7 +111,27 @@ class _Gates:
             here = served_here(served)
             standing = candidates.bring_up(self.checkout, Wanted(tenant, model, here), self.region, self.say, root=self.root)
             self._standing[subject] = standing
+            self._await_route(subject, standing)
         return self._standing[subject], fleet.open_local(self.checkout)
+
+    def _await_route(self, subject: str, standing: Standing) -> None:
+        """Until the edge finds it: a candidate that comes back as it was is called ready before its route is there (decision 0046)."""
+        try:
+            sample = self._sample(subject)
+        except NotExecutedError:
+            return  # whichever gate needs one says so
+        local, until = fleet.open_local(self.checkout), time.monotonic() + _ROUTE_SECONDS
+        while (
+            prediction.call(local, standing.tenant, standing.model, sample.request, path=sample.path, region=self.region).status
+            == _NOT_FOUND
+        ):
+            if time.monotonic() > until:
+                raise MachineError(
+                    f"{standing.tenant.name}/{standing.model} is ready in {self.region}, and its edge answers 404 for {_ROUTE_SECONDS} s; "
+                    "see `tidegate status`"
+                )
+            self.say(self.region, f"waiting for the edge to find {standing.tenant.name}/{standing.model}")
+            time.sleep(1)
 
     def _judged(self, subject: str) -> tuple[Tenant, str]:
         tenant, _, model = subject.partition("/")
