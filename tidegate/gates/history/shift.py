@@ -23,6 +23,8 @@ def find_shifts(values: Sequence[float]) -> list[int]:
     """The index of the first value of every segment but the first. Raises `UsageError` where the library is not installed."""
     if len(values) < 2 * SEGMENT_NIGHTS:
         return []
+    if begin := _end_of_constant(values):
+        return [begin]
     try:
         import numpy  # noqa: PLC0415 - a fifth of a second, and only who looks at nights has it
         import ruptures  # noqa: PLC0415 - with scipy
@@ -31,6 +33,14 @@ def find_shifts(values: Sequence[float]) -> list[int]:
     signal = numpy.array(_normal_scores(values)).reshape(-1, 1)
     search = cast("Any", ruptures).KernelCPD(kernel="linear", min_size=SEGMENT_NIGHTS).fit(signal)
     return [int(end) for end in search.predict(pen=PENALTY)[:-1]]
+
+
+def _end_of_constant(values: Sequence[float]) -> int:
+    """Where nights that were all the same ended for good, as those of a golden set do; 0 where they did not. Ranks say little of equal values."""
+    begin = next((number for number, value in enumerate(values) if value != values[0]), len(values))
+    after = values[begin:]
+    is_one_way = all(value > values[0] for value in after) or all(value < values[0] for value in after)
+    return begin if begin >= len(values) // 2 and len(after) >= SEGMENT_NIGHTS and is_one_way else 0
 
 
 def _normal_scores(values: Sequence[float]) -> list[float]:

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from tests.tidegate.embedded.edge_server import Edge, make_local, serve
+from tests.tidegate.gates.golden_set.measurements import answers, labels, measured, scores
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.embedded import prediction
 from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.judging import nightly
+from tidegate.embedded.judging.golden_set import Served
 from tidegate.embedded.model_index import Sample
 from tidegate.errors import ProgramError, ToolError
+from tidegate.gates.golden_set.samples import GoldenSamples
 from tidegate.gates.history.nights import Better, Figure, Measured, Unit
 from tidegate.live.states import is_executed
 
@@ -57,10 +60,20 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     def sample_of(*_given: object) -> Sample:
         return SAMPLE
 
+    def measure_in_region(_local: Local, _models: Path, region: str, served: Served, **_options: object) -> GoldenSamples:
+        assert region in served.tenant.clusters
+        right = answers(scores(0.9, 500, 500, "night")) if served.reference != "merchants/anomaly" else answers([])
+        return measured(candidate=right, serving=None, labels=labels(500, 500))
+
     monkeypatch.setattr(tools, "run_program", run_program)
     monkeypatch.setattr(prediction, "predict", predict)
     monkeypatch.setattr(prediction, "sample_of", sample_of)
+    monkeypatch.setattr(nightly, "measure_in_region", measure_in_region)
     return found
+
+
+def p99s(found: Measured) -> set[str]:
+    return {figure.series.removesuffix(" p99") for figure in found.figures if figure.series.endswith(" p99")}
 
 
 def measure(local: Local, out: Path) -> Measured:
@@ -73,8 +86,8 @@ def test_every_model_that_runs_is_measured_or_named(local: Local, tmp_path: Path
         f"{tenant.name}/{name}" for tenant in local.platform.tenants.values() for name, model in tenant.models.items() if is_executed(model)
     }
     assert "fraud/scorer" in running
-    assert {figure.series.removesuffix(" p99") for figure in found.figures} | found.unmeasured.keys() == running
-    assert {one["--model"] for one in started} == {figure.series.removesuffix(" p99") for figure in found.figures}
+    assert p99s(found) | {name for name in found.unmeasured if " " not in name} == running
+    assert {one["--model"] for one in started} == p99s(found)
     assert all("\n" not in why for why in found.unmeasured.values())
     refused = [why for name, why in found.unmeasured.items() if name.startswith("scoring/")]
     assert refused
@@ -93,6 +106,16 @@ def test_model_is_asked_at_its_edge_by_its_embedded_profile(
     assert fraud["--token-file"].count(".") == 2
     assert "BEGIN CERTIFICATE" in fraud["--ca-file"]
     assert not Path(fraud["--recording"]).parent.is_relative_to("/tmp/tidegate-load-")
+
+
+@pytest.mark.usefixtures("started")
+def test_metric_of_the_golden_set_is_kept_and_one_without_answers_says_why(local: Local, tmp_path: Path) -> None:
+    found = measure(local, tmp_path)
+    (auc,) = [one for one in found.figures if one.series == "fraud/scorer auc"]
+    assert auc.value == pytest.approx(0.9, abs=0.03)
+    assert (auc.unit, auc.better) == (Unit.SCORE, Better.HIGHER)
+    (why,) = [why for name, why in found.unmeasured.items() if name.startswith("merchants/anomaly ")]
+    assert why.startswith("nothing is recorded of")
 
 
 def test_wrong_answer_is_not_measured(local: Local, tmp_path: Path, started: list[dict[str, str]]) -> None:

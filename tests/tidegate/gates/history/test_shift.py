@@ -68,5 +68,10 @@ def test_same_value_every_night_is_no_shift() -> None:
     assert find_shifts([1.0] * 40 + [0.9] * 10) == [40]
 
 
+@pytest.mark.parametrize(("after", "begins"), [([0.85] * 3, [45]), ([0.85] * 2, []), ([0.85, 0.95, 0.85], []), ([0.85, 0.9, 0.9], [])])
+def test_value_that_never_changed_may_change_only_for_good(after: list[float], begins: list[int]) -> None:
+    assert find_shifts([0.9] * 45 + after) == begins
+
+
 def test_a_handful_of_nights_is_no_series() -> None:
     assert find_shifts([1.0, 2.0, 3.0, 4.0]) == []
