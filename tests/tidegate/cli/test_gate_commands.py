@@ -75,12 +75,20 @@ def test_what_is_given_is_handed_over_and_nothing_else(
         "--preferred",
     )  # fmt: skip
     gate("fraud/scorer", "--url", "http://h", "--body", "body.json")
+    gate(
+        "fraud/scorer", "--url", "http://h", "--body", "body.json", "--path", "/v1/x", "--limits", "embedded", "--baseline-url", "http://now",
+        "--baseline-token-file", "body.json",
+    )  # fmt: skip
     assert answers[1] == [
         (
             "loadtests", "--model", "fraud/scorer", "--host", "http://h", "--body", str(body), "--token-file", str(body), "--processes", "3",
             "--recording", str(body.parent / "out.json"), "--preferred",
         ),
         ("loadtests", "--model", "fraud/scorer", "--host", "http://h", "--body", str(body), "--processes", "2"),
+        (
+            "loadtests", "--model", "fraud/scorer", "--host", "http://h", "--body", str(body), "--processes", "2", "--path", "/v1/x", "--limits",
+            "embedded", "--baseline-host", "http://now", "--baseline-token-file", str(body),
+        ),
     ]  # fmt: skip
 
 
