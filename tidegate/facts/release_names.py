@@ -1,0 +1,16 @@
+"""Names of what a release consists of in a cluster."""
+
+from __future__ import annotations
+
+RELEASE_GROUP, RELEASE_VERSION, RELEASE_KIND, RELEASE_PLURAL = "tidegate.dev", "v1alpha1", "Release", "releases"
+GUARD_CONFIG_MAP = "releases"
+"""In each tenant's namespace: the parameter of the policy that holds Routes to what is approved."""
+FIELD_MANAGER = "tidegate-release-controller"
+ANNOTATION_TAKEN_BACK = "tidegate.dev/taken-back"
+"""On a Route: the UID of the revision that the last abort took its users from."""
+ANNOTATION_TAKEN_BACK_BECAUSE = "tidegate.dev/taken-back-because"
+
+
+def live_route(model: str) -> str:
+    """The Knative Route that users of a model go through."""
+    return f"{model}-live"
