@@ -42,7 +42,7 @@ class ReleaseSpec(Part):
     """What the tenant's file names."""
     promoted: Files
     """What last went to all users here, written by the bot only."""
-    steps_percent: tuple[Annotated[int, Field(ge=1, le=100)], ...]
+    steps_percent: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=20)]
     """Rising shares of users, the last one 100; `[100]` for blue-green and pinned."""
     step_seconds: Annotated[int, Field(ge=5, le=86_400)]
     minimum_requests: Annotated[int, Field(ge=1, le=10_000_000)]
@@ -54,7 +54,7 @@ class ReleaseSpec(Part):
     @model_validator(mode="after")
     def _steps_end_at_all(self) -> Self:
         steps = self.steps_percent
-        if not steps or steps[-1] != 100 or list(steps) != sorted(set(steps)):
+        if steps[-1] != 100 or list(steps) != sorted(set(steps)):
             raise refuse("release-steps", "steps must rise to 100", "write rising shares, the last one 100", at="stepsPercent")
         if self.strategy != "canary" and len(steps) != 1:
             raise refuse("release-steps", f"{self.strategy} has one step", "write [100]", at="stepsPercent")
@@ -129,7 +129,7 @@ class ReleaseStatus(Part):
     """Whether the Route was seen at the allowed share; a lower share after that is a person's doing."""
     since: datetime | None = None
     """When the phase began, or the step was reached."""
-    aborted: tuple[Aborted, ...] = ()
+    aborted: Annotated[tuple[Aborted, ...], Field(max_length=20)] = ()
     last_command: str = ""
     """The command of a person that was carried out last."""
     message: str = ""
