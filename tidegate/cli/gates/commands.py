@@ -9,11 +9,13 @@ import typer
 
 from tidegate.cli.gates import candidate, change, evidence, history
 from tidegate.cli.gates.golden import golden
+from tidegate.cli.gates.scale import scale
 from tidegate.cli.gates.scope import scope
 from tidegate.cli.options import Json
 from tidegate.cli.screen import Screen
 
 gate = typer.Typer(help="Judge whether a change may merge.", no_args_is_help=True)
+gate.command("scale", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/merge-gates.md).")(scale)
 gate.command("golden", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/golden-set-gate.md).")(golden)
 _TIMEOUT_SECONDS = 3 * 3600
 """Longer than any load profile with what surrounds it; the run itself has limits of its own."""
