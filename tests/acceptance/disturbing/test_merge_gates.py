@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +22,16 @@ from tidegate.errors import ToolError
 from tidegate.facts import names
 from tidegate.gates.candidate import SUFFIX
 from tidegate.gates.evidence.manifest import GateEntry, Manifest
-from tidegate.gates.verdict import Outcome, Verdict
+from tidegate.gates.scale.figures import phases_of
+from tidegate.gates.scale.samples import ScaleSamples
+from tidegate.gates.verdict import Outcome, Verdict, combined
 from tidegate.repository.merge.verify import only_bundle, read_manifest, read_verdict
 
 REGION, MODEL = "live-1", "fraud/scorer"
 OTHER_REGION, OTHER = "live-2", "scoring/fraud-shadow"
 """The same estimator elsewhere, so that both gates run at the same time."""
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1300)
 RecordProperty = Callable[[str, object], None]
 
 
@@ -36,7 +39,7 @@ def command(*words: str) -> tuple[int, list[str]]:
     """Exit code and lines of a `tidegate gate`."""
     said: list[str] = []
     try:
-        tools.stream([str(ROOT / ".venv/bin/tidegate"), "gate", *words], said.append, cwd=ROOT, timeout_seconds=800)
+        tools.stream([str(ROOT / ".venv/bin/tidegate"), "gate", *words], said.append, cwd=ROOT, timeout_seconds=1200)
     except ToolError as error:
         return error.exit_code, said
     return 0, said
@@ -52,6 +55,11 @@ class Judged:
 
     def gate(self, name: str) -> GateEntry:
         return next(one for one in self.manifest.gates if one.gate == name)
+
+    def scale_samples(self) -> ScaleSamples:
+        kept = self.gate("scale").samples
+        assert kept, self.verdict("scale").lines()
+        return ScaleSamples.model_validate_json(gzip.decompress((self.folder / kept).read_bytes()))
 
     def verdict(self, name: str) -> Verdict:
         found = read_verdict(self.folder, self.gate(name))
@@ -126,7 +134,16 @@ def test_good_version_passes_every_gate_and_nobody_else_creates_where_it_is(
     # On a machine that has other work nothing is proved of the model, and nothing against it either.
     assert load.outcome in {Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.INVALID}, load.lines()
     assert "embedded profile, no evidence for production" in load.notes
-    assert found.manifest.outcome is load.outcome
+    scale = found.verdict("scale")
+    assert found.manifest.outcome is combined([load, scale])
+    quarter, whole, fourfold = phases_of(found.scale_samples())
+    assert (quarter.enough, whole.enough, fourfold.enough) == (1, 2, 5), scale.lines()
+    # How soon servers start is the machine's business; that somebody asked for them is the platform's.
+    assert whole.wanted is not None, scale.lines()
+    assert fourfold.wanted is not None, scale.lines()
+    assert sum("(computed, not run)" in note for note in scale.notes) == 2, scale.lines()
+    assert any(name.startswith("scale") and name.endswith("timeline.svg") for name in found.manifest.files)
+    record_property("scale", scale.lines())
     assert left(platform, REGION) == []
     assert platform.ask(REGION, MODEL).status == 200
 
@@ -153,5 +170,20 @@ def test_version_that_its_tenant_did_not_sign_comes_to_no_region(copy: Checkout,
     assert found.gate("signature").outcome is Outcome.FAIL
     assert "signature" in found.verdict("signature").lines()[1]
     asking = {one.gate: one.said for one in found.manifest.gates if one.subject}
-    assert asking == {"golden-set": "skipped", "load": "skipped"}
+    assert asking == {"golden-set": "skipped", "load": "skipped", "scale": "skipped"}
     assert found.exit_code == 1
+
+
+@pytest.mark.soak
+@pytest.mark.touches(regions=[REGION], tenant="fraud")
+def test_replicas_follow_demand_and_a_ceiling_of_one_is_refused(platform: Running, tmp_path: Path, record_property: RecordProperty) -> None:
+    code, said = command("scale", MODEL, "--version", "2", "--region", REGION, "--samples", str(tmp_path / "samples.json"))
+    record_property("followed", said)
+    assert code == 0, "\n".join(said)
+    again, told = command("scale", "--judge", str(tmp_path / "samples.json"))
+    assert (again, told) == (0, said[-len(told) :])
+    code, said = command("scale", MODEL, "--version", "2", "--region", REGION, "--max-replicas", "1")
+    record_property("ceiling of one", said)
+    assert code in {1, 4}, "\n".join(said)  # one replica may be too slow for a quarter of the rate beside other work
+    assert sum("and max_replicas is 1; raise it, or requests_per_second_target" in line for line in said) == 2, "\n".join(said)
+    assert left(platform, REGION) == []
