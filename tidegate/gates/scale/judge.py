@@ -25,8 +25,8 @@ LAG_SHARE_MAX = 0.05
 CLOCKS_APART_SECONDS = 0.5
 """A clock that was set, or a machine that stood still, for longer."""
 
-GAP_SECONDS_MAX = 5.0
-"""Between two looks; a replica may come and go in a longer one."""
+GAP_SECONDS_MAX = 10.0
+"""Between two looks, which take seconds on two busy cores; a replica may come and go unseen in a longer one."""
 
 REFUSALS = ("status 401", "status 403", "status 429")
 """What an edge says before any model was asked."""
