@@ -11,7 +11,7 @@ def sent_in(recording: Recording) -> Sent:
     name = recording.plan.endpoints[0].name
     parts = [one for process in recording.processes for one in process.endpoints if one.name == name]
     requests = [
-        Request(due=one.due_ms / 1000, begun=one.begun_ms / 1000, ended=one.ended_ms / 1000, failure=one.failure)
+        Request(due=_seconds(one.due_ms), begun=_seconds(one.begun_ms), ended=_seconds(one.ended_ms), failure=one.failure)
         for part in parts for one in part.requests
     ]  # fmt: skip
     furthest = max(recording.processes, key=lambda one: abs(one.wall_seconds - one.monotonic_seconds), default=None)
@@ -20,3 +20,7 @@ def sent_in(recording: Recording) -> Sent:
         begin_monotonic=min((one.begin_monotonic for one in recording.processes), default=0.0),
         monotonic_seconds=furthest.monotonic_seconds if furthest else 0.0, wall_seconds=furthest.wall_seconds if furthest else 0.0,
     )  # fmt: skip
+
+
+def _seconds(milliseconds: float) -> float:
+    return round(milliseconds / 1000, 6)
