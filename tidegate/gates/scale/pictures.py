@@ -15,7 +15,7 @@ def picture_of(samples: ScaleSamples) -> Timeline:
     end = run_seconds(samples)
     floor = samples.profile.min_replicas.value
     return Timeline(
-        title=f"{samples.subject}: replicas while the rate rises in steps", seconds=end,
+        title="Replicas while the rate rises in steps", seconds=end,
         panels=(
             Panel(figure="requests per second", lines={"rate": _rate(samples)}),
             Panel(
