@@ -92,8 +92,8 @@ def test_profile_is_what_counts_on_the_embedded_region_and_nothing_else_changes(
             "lower it, or requests_per_second_target, or raise requests_per_second [scale-profile-without-step]"),
         ),
         (
-            "enough_within_seconds: {value: 60", "enough_within_seconds: {value: 80",
-            ("profiles.fraud/scorer.scale.enough_within_seconds.value = 80: is no shorter than phase_seconds, 80, "
+            "enough_within_seconds: {value: 45", "enough_within_seconds: {value: 60",
+            ("profiles.fraud/scorer.scale.enough_within_seconds.value = 60: is no shorter than phase_seconds, 60, "
             "so a step would be over before it is missed; raise phase_seconds [scale-profile-phase]"),
         ),
         ("slow_share: {value: 0.3", "slow_share: {value: 1", "profiles.fraud/scorer.scale.slow_share.value = 1: "),

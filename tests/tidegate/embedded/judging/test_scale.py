@@ -115,10 +115,10 @@ def measure(local: Local, said: list[str] | None = None) -> ScaleSamples:
 def test_steps_of_the_profile_are_sent_to_the_candidate_and_replicas_are_looked_at(local: Local, started: Started) -> None:
     said: list[str] = []
     samples = measure(local, said)
-    assert "fraud/scorer: 1.5/s for 40 s, 6/s for 80 s, 24/s for 80 s" in said
+    assert "fraud/scorer: 1.5/s for 30 s, 6/s for 60 s, 24/s for 60 s" in said
     steps = json.loads(started.options["--arrivals"])
     assert steps["shape"] == "steps"
-    assert [(one["seconds"], one["requests_per_second"]) for one in steps["steps"]] == [(40, 1.5), (80, 6), (80, 24)]
+    assert [(one["seconds"], one["requests_per_second"]) for one in steps["steps"]] == [(30, 1.5), (60, 6), (60, 24)]
     assert started.options["--host"] == "https://fraud-gate.live-1.models.example.com/scorer"
     assert (started.options["--model"], started.options["--limits"]) == ("fraud/scorer", "embedded")
     assert "--baseline-host" not in started.options
