@@ -50,6 +50,7 @@ def test_scale_profile_rises_in_steps_and_leaves_time_for_the_load_gate(referenc
 def test_replicas_for_a_rate_are_those_that_knative_computes() -> None:
     assert [replicas_for(rate, 10, 1) for rate in (0, 6.9, 7, 7.1, 14, 70, 71)] == [1, 1, 1, 2, 2, 10, 11]
     assert replicas_for(1, 10, 3) == 3
+    assert replicas_for(2.1, 3, 1) == 1, "a rate that is just carried, whatever floating point makes of 0.7 times 3"
 
 
 @pytest.mark.parametrize("reference", sorted(WRITTEN))

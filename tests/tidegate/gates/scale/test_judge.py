@@ -95,6 +95,12 @@ def test_what_does_not_follow_fails_and_says_why(samples: Callable[[], ScaleSamp
     assert any(reason in one for one in said(verdict, Outcome.FAIL)), verdict.lines()
 
 
+def test_requests_that_were_never_begun_count_as_without_an_answer() -> None:
+    verdict = judge(run(requests()[:1620]))
+    assert verdict.outcome is Outcome.PASS
+    assert "fraud/scorer: 20 of 1640 answers (1.2%) were above 100 ms or did not come, 10% are allowed" in said(verdict, Outcome.PASS)
+
+
 def test_share_that_is_too_near_to_the_limit_is_inconclusive() -> None:
     verdict = judge(run(requests(failed=range(600, 764))))
     assert verdict.outcome is Outcome.INCONCLUSIVE
