@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from loadtests.arguments import ARGUMENTS, ROOT, read_plan
 from loadtests.pictures import pictures_of
 from loadtests.run import read, run
+from loadtests.sent import sent_in
 from tidegate.endings import lines_of, program_code
 from tidegate.gates.evidence.pictures.data import PICTURES
 from tidegate.gates.verdict import Verdict
@@ -28,11 +29,16 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1, help="of the generator")
     parser.add_argument("--preferred", action="store_true", help="let the kernel run the generator before all other work, where it may")
     parser.add_argument("--judge", default="", help="judge the recording in this file again, and send nothing")
+    parser.add_argument("--requests", default="", help="say what became of each request of the recording in this file")
     parser.add_argument("--pictures", default="", help="say what the recording in this file looks like, as data of pictures")
     options = parser.parse_args()
     try:
         if options.judge:
             return _say(read(Path(options.judge)).verdict)
+        if options.requests:
+            recording = read(Path(options.requests)).recording
+            sys.stdout.write(f"{sent_in(recording).model_dump_json() if recording else ''}\n")
+            return 0
         if options.pictures:
             recording = read(Path(options.pictures)).recording
             sys.stdout.write(PICTURES.dump_json(pictures_of(recording) if recording else ()).decode() + "\n")

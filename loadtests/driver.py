@@ -88,7 +88,7 @@ class Driver:
             line.user.close()
         return ProcessPart(
             process=self._process, monotonic_seconds=time.monotonic() - monotonic, wall_seconds=time.time() - wall,
-            endpoints=tuple(line.recorder.part() for line in self._lines),
+            begin_monotonic=begin, endpoints=tuple(line.recorder.part() for line in self._lines),
         )  # fmt: skip
 
     def _send(self, line: _Line) -> None:
@@ -118,6 +118,7 @@ class Driver:
             line.recorder.failures[failed] += 1
         else:
             line.recorder.answer(due, begun, ended, tokens)
+        line.recorder.keep(due - line.begin, begun - line.begin, ended - line.begin, failed)
         self._told(line.endpoint, 1000 * (ended - due), failed)
 
     def _answer(self, line: _Line, seconds: float) -> tuple[str, list[float]]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
-from loadtests.shapes import Arrivals, Poisson
+from loadtests.shapes import Arrivals, Poisson, Steps
 from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.scaling import Slo
 from tidegate.facts.models.served_model import ServedModel
@@ -48,6 +48,8 @@ class Endpoint(Fact):
     """`host:port` to connect to instead of the one in the address, where no resolver knows that."""
     ca_file: str | None = None
     """Certificates to trust instead of the system's."""
+    keeps_requests: bool = False
+    """Whether each request is recorded by itself, too: where it matters when what happened."""
 
     @property
     def path(self) -> str:
@@ -117,13 +119,16 @@ def endpoint_of(
 ) -> Endpoint:  # fmt: skip
     """The model's load profile and limits, asked at `below`, for example `https://fraud.models.example.com/scorer`.
 
-    `name` is `<tenant>/<model>`. `arrivals` default to callers that know nothing of each other, at the profile's rate.
+    `name` is `<tenant>/<model>`. `arrivals` default to callers that know nothing of each other, at the profile's rate. Of `Steps` each
+    request is kept, and they say how long it lasts.
     """
     protocol = protocol_of(model)
+    steps = arrivals if isinstance(arrivals, Steps) else None
     asked = (path or PATHS[protocol]).format(model=name.rpartition("/")[2])
     return Endpoint(
         name=name, protocol=protocol, url=below.rstrip("/") + asked, body=body, limits=model.slo, token_file=token_file, address=address,
-        ca_file=ca_file, duration_seconds=float(model.load_profile.duration_seconds),
+        ca_file=ca_file, keeps_requests=steps is not None,
+        duration_seconds=steps.duration_seconds if steps else float(model.load_profile.duration_seconds),
         arrivals=arrivals or Poisson(requests_per_second=model.load_profile.requests_per_second),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from hdrh.histogram import HdrHistogram
 
 from loadtests.plan import Endpoint
-from loadtests.recording import Buckets, EndpointPart
+from loadtests.recording import Buckets, EndpointPart, RequestPart
 
 _HOUR_MICROS = 3_600_000_000
 
@@ -29,6 +29,7 @@ class Recorder:
         self.failures: Counter[str] = Counter()
         self.latency, self.service, self.lag = _histogram(), _histogram(), _histogram()
         self.first_token, self.between_tokens = _histogram(), _histogram()
+        self._requests: list[RequestPart] = []
 
     def begin(self, due: float, now: float, since_begin: float) -> None:
         """A request that was due at `due` begins at `now`, both of one clock, `since_begin` seconds after the endpoint's begin."""
@@ -47,6 +48,12 @@ class Recorder:
         if ended - due <= self._limit and (not tokens or tokens[0] - due <= self._limit_first):
             self.good += 1
 
+    def keep(self, due: float, begun: float, ended: float, failure: str) -> None:
+        """One request by itself, where the plan keeps them; seconds from the endpoint's begin."""
+        if self._endpoint.keeps_requests:
+            milliseconds = {name: round(1000 * value, 3) for name, value in (("due_ms", due), ("begun_ms", begun), ("ended_ms", ended))}
+            self._requests.append(RequestPart(**milliseconds, failure=failure))
+
     def _record(self, histogram: HdrHistogram, seconds: float) -> None:
         micros = round(seconds * 1e6)
         if not 0 <= micros < _HOUR_MICROS or not histogram.record_value(micros):
@@ -58,7 +65,7 @@ class Recorder:
             name=self._endpoint.name, due=self.due, begun=self.begun, last_begun_seconds=self.last_begun, good=self.good,
             latency=_buckets(self.latency), service=_buckets(self.service), lag=_buckets(self.lag),
             first_token=_buckets(self.first_token), between_tokens=_buckets(self.between_tokens),
-            failures=dict(self.failures), out_of_range=self.out_of_range,
+            failures=dict(self.failures), out_of_range=self.out_of_range, requests=tuple(self._requests),
         )  # fmt: skip
 
 

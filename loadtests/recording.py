@@ -21,6 +21,16 @@ Count = Annotated[int, Field(ge=0)]
 Buckets = tuple[tuple[Count, Annotated[int, Field(ge=1)]], ...]
 
 
+class RequestPart(Fact):
+    """One request, in milliseconds from when the endpoint's first was due."""
+
+    due_ms: Annotated[float, Field(ge=0)]
+    begun_ms: float
+    ended_ms: float
+    failure: str = ""
+    """Why it had no whole answer."""
+
+
 class EndpointPart(Fact):
     """What one process recorded of one endpoint."""
 
@@ -45,6 +55,8 @@ class EndpointPart(Fact):
     """Requests without a whole answer, by what became of them."""
     out_of_range: Count = 0
     """Durations below zero or above an hour, which no clock should give."""
+    requests: tuple[RequestPart, ...] = ()
+    """Each that ended, where the plan keeps them."""
 
 
 class ProcessPart(Fact):
@@ -54,6 +66,8 @@ class ProcessPart(Fact):
     monotonic_seconds: Annotated[float, Field(gt=0)]
     """How long it took by the clock that nobody sets, and by the one that is set."""
     wall_seconds: float
+    begin_monotonic: float = 0.0
+    """When the schedule began, by the computer's clock that nobody sets; what others on it saw meanwhile is set beside it by that."""
     endpoints: tuple[EndpointPart, ...]
 
 

@@ -109,7 +109,36 @@ class Trace(Fact):
         return (one for one in self.at_seconds if one < duration_seconds)
 
 
-Arrivals = Annotated[Constant | Poisson | Burst | Ramp | Trace, Field(discriminator="shape")]
+class Step(Fact):
+    """A part of `Steps`."""
+
+    seconds: Annotated[float, Field(gt=0, le=3600)]
+    requests_per_second: Rate
+
+
+class Steps(Fact):
+    """One rate after the other, each at equal distance; the steps say how long the whole lasts."""
+
+    shape: Literal["steps"] = "steps"
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=100)]
+
+    @property
+    def duration_seconds(self) -> float:
+        """Of all steps."""
+        return sum(one.seconds for one in self.steps)
+
+    def seconds(self, duration_seconds: float, seed: int) -> Iterator[float]:
+        """The first of each step is due at its begin."""
+        begin = 0.0
+        for step in self.steps:
+            for arrival in Constant(requests_per_second=step.requests_per_second).seconds(step.seconds, seed):
+                if begin + arrival >= duration_seconds:
+                    return
+                yield begin + arrival
+            begin += step.seconds
+
+
+Arrivals = Annotated[Constant | Poisson | Burst | Ramp | Trace | Steps, Field(discriminator="shape")]
 
 
 def part(arrivals: Iterator[float], process: int, processes: int) -> Iterator[float]:

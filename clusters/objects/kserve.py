@@ -76,7 +76,7 @@ class Part(Placement):
 
     minReplicas: int
     maxReplicas: int
-    scaleMetric: NotRequired[Literal["concurrency", "cpu"]]
+    scaleMetric: NotRequired[Literal["concurrency", "rps", "cpu"]]
     scaleTarget: NotRequired[int]
     serviceAccountName: str
     automountServiceAccountToken: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from tidegate import tools
 from tidegate.errors import ToolError
 from tidegate.gates.candidate import SUFFIX
 from tidegate.gates.evidence.manifest import GateEntry, Manifest
+from tidegate.gates.scale.samples import ScaleSamples
 from tidegate.gates.verdict import Verdict
 from tidegate.repository.merge.verify import only_bundle, read_manifest, read_verdict
 
@@ -22,7 +24,7 @@ def command(*words: str) -> tuple[int, list[str]]:
     """Exit code and lines of a `tidegate gate`."""
     said: list[str] = []
     try:
-        tools.stream([str(ROOT / ".venv/bin/tidegate"), "gate", *words], said.append, cwd=ROOT, timeout_seconds=800)
+        tools.stream([str(ROOT / ".venv/bin/tidegate"), "gate", *words], said.append, cwd=ROOT, timeout_seconds=1200)
     except ToolError as error:
         return error.exit_code, said
     return 0, said
@@ -38,6 +40,11 @@ class Judged:
 
     def gate(self, name: str) -> GateEntry:
         return next(one for one in self.manifest.gates if one.gate == name)
+
+    def scale_samples(self) -> ScaleSamples:
+        kept = self.gate("scale").samples
+        assert kept, self.verdict("scale").lines()
+        return ScaleSamples.model_validate_json(gzip.decompress((self.folder / kept).read_bytes()))
 
     def verdict(self, name: str) -> Verdict:
         found = read_verdict(self.folder, self.gate(name))

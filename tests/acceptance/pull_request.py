@@ -57,6 +57,16 @@ def propose(copy: Checkout, reference: str, version: int, sha256: str) -> str:
     return commit(copy, f"Serve version {version} of {reference}")
 
 
+def fix_replicas(copy: Checkout, reference: str) -> None:
+    """As many replicas of a model as its floor, always: nothing has to follow its requests then."""
+    tenant, _, model = reference.partition("/")
+    path = copy.root / f"gitops/tenants/{tenant}.yaml"
+    before, head, after = path.read_text(encoding="utf-8").partition(f"  {model}:\n")
+    changed, count = re.subn(r"(min_replicas: (\d+)\s+max_replicas: )\d+", r"\g<1>\g<2>", after, count=1)
+    assert count, f"{reference} has no floor and ceiling"
+    path.write_text(before + head + changed, encoding="utf-8")
+
+
 def set_profile(copy: Checkout, reference: str, **values: float) -> None:
     """Other values in the embedded profile of a model, each for a test's reason."""
     path = copy.root / PROFILES

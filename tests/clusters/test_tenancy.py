@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -10,6 +10,7 @@ from clusters import cluster_tree
 from clusters.delivery import applications
 from tests.clusters.selection import Select
 from tidegate.facts import names
+from tidegate.facts.models.scaling import Scaling
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.manifests.tree import RenderedObject
@@ -160,6 +161,18 @@ def test_tenant_without_gpu_models_gets_no_gpu(select: Select) -> None:
             assert set(granted.values()) == {"0"}, "unlisted extended resources are unlimited, so they are listed as none"
         else:
             assert "nvidia.com" not in str(each)
+
+
+def test_autoscaler_aims_at_what_the_model_says(platform: Platform) -> None:
+    fraud = platform.tenants["fraud"]
+    by_concurrency = Scaling(min_replicas=2, max_replicas=4, concurrency_target=4)
+    by_rate = Scaling(min_replicas=2, max_replicas=4, requests_per_second_target=50)
+    for scaling, expected in ((by_concurrency, ("concurrency", 4)), (by_rate, ("rps", 50))):
+        models = {"scorer": fraud.models["scorer"].model_copy(update={"scaling": scaling})}
+        changed = Platform(platform.clusters, {"fraud": fraud.model_copy(update={"models": models})})
+        services = [each.manifest for each in cluster_tree.objects(changed) if each.manifest["kind"] == "InferenceService"]
+        predictors: list[Any] = [each["spec"]["predictor"] for each in cast("list[Any]", services)]
+        assert {(one["scaleMetric"], one["scaleTarget"]) for one in predictors} == {expected}
 
 
 def test_standard_mode_lets_the_edge_name_the_tenants_service(platform: Platform) -> None:

@@ -53,6 +53,7 @@ VALUES: dict[str, tuple[object, ...]] = {
     "tenant: models.*.slo.p99_ms": (200_000.0,),
     "tenant: models.*.slo.time_to_first_token_ms": (700.0,),
     "tenant: models.*.max_body_mib": (7,),
+    "tenant: models.*.scaling.requests_per_second_target": (70,),
     "tenant: models.*.golden_set.regress_at_most": (0.07,),
     "tenant: models.*.golden_set.holds_training_rows": ("They are its own answers.",),
     "tenant: models.*.artefact.size_gib": (8.0,),

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from loadtests.plan import Endpoint, Plan
-from loadtests.recording import Recorded, Recording, merged
+from loadtests.recording import Histogram, Recorded, Recording, merged
 from loadtests.run import Judged, run
+from loadtests.sent import sent_in
 from loadtests.shapes import Constant
 from tests.loadtests.servers import TOKEN, injected_ms, known, misbehaving, secured
 from tests.root import ROOT
@@ -93,9 +94,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             "token_file": str(token),
         }
         endpoints = [
-            endpoint("true", true, rate=RATE, seconds=SECONDS),
+            endpoint("true", true, rate=RATE, seconds=SECONDS, keeps_requests=True),
             endpoint("frozen", frozen, rate=RATE, seconds=SECONDS),
-            *(endpoint(name, port) for name in KINDS),
+            *(endpoint(name, port, keeps_requests=name == "failing") for name in KINDS),
             *(endpoint(name, port, protocol="openai", limits=SLO.model_copy(update={"time_to_first_token_ms": 200.0})) for name in STREAMS),
             endpoint("refused", taken()),
             endpoint("secured", port, ca_file=str(certificate), **tls),
@@ -122,6 +123,19 @@ def test_true_p99_is_measured_or_the_run_is_invalid(seen: Seen) -> None:
     assert measured is not None
     assert measured >= 0.99 * truth, "never better than it was"
     assert measured == pytest.approx(truth, rel=0.1) or seen.was_late
+
+
+def test_each_request_is_kept_where_the_plan_says_so(seen: Seen) -> None:
+    sent, recorded = sent_in(seen.recording), seen.together["true"]
+    assert (sent.due, len(sent.requests)) == (recorded.due, recorded.begun)
+    assert [one.due for one in sent.requests] == pytest.approx([number / RATE for number in range(sent.due)], abs=0.001)
+    assert all(one.due <= one.begun <= one.ended for one in sent.requests)
+    late = sum(not one.failure and one.ended - one.due > 0.06 for one in sent.requests)
+    assert late == pytest.approx(Histogram(recorded.histogram("latency").buckets).above(60), abs=2)
+    assert 0 < time.monotonic() - sent.begin_monotonic < 600
+    kept = {part.name: part.requests for process in seen.recording.processes for part in process.endpoints}
+    assert {one.failure for one in kept["failing"]} == {"status 500"}
+    assert [name for name, requests in kept.items() if requests] == ["true", "failing"]
 
 
 def test_freeze_of_a_second_is_seen(seen: Seen) -> None:

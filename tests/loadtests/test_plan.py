@@ -80,6 +80,15 @@ def test_limits_of_the_embedded_region_say_that_they_are_no_evidence(body: Path)
     assert plan.note == "embedded profile, no evidence for production"
 
 
+def test_steps_say_how_long_it_lasts_and_each_request_is_kept(body: Path) -> None:
+    steps = '{"shape": "steps", "steps": [{"seconds": 40, "requests_per_second": 1.5}, {"seconds": 80, "requests_per_second": 6}]}'
+    given = options(model="fraud/scorer", host="http://h", body=str(body), arrivals=steps, limits="embedded")
+    (found,) = read_plan(given)[0].endpoints
+    assert (found.duration_seconds, found.keeps_requests, found.limit_ms) == (120, True, 350)
+    (usual,) = read_plan(given | {"arrivals": ""})[0].endpoints
+    assert (usual.duration_seconds, usual.keeps_requests) == (30, False)
+
+
 def test_baseline_is_asked_the_same_at_the_same_time_and_judged_by_the_same_limits(body: Path) -> None:
     given = options(
         model="fraud/scorer", host="http://h/new", body=str(body), token_file="a", baseline_host="http://o/old/", baseline_token_file="b"

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from loadtests.shapes import Arrivals, Burst, Constant, Poisson, Ramp, Trace, part
+from loadtests.shapes import Arrivals, Burst, Constant, Poisson, Ramp, Step, Steps, Trace, part
 
 SHAPES = [
     Constant(requests_per_second=7),
@@ -16,18 +16,19 @@ SHAPES = [
     Ramp(from_requests_per_second=5, to_requests_per_second=40),
     Ramp(from_requests_per_second=40, to_requests_per_second=0),
     Trace(at_seconds=(0.0, 0.5, 0.5, 3.9, 17.0)),
+    Steps(steps=(Step(seconds=4, requests_per_second=2.5), Step(seconds=9, requests_per_second=20))),
 ]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.shape)
-def test_schedule_is_in_order_within_its_time_and_the_same_again(shape: Constant | Poisson | Burst | Ramp | Trace) -> None:
+def test_schedule_is_in_order_within_its_time_and_the_same_again(shape: Arrivals) -> None:
     first = list(shape.seconds(10, seed=3))
     assert first == sorted(first) == list(shape.seconds(10, seed=3))
     assert 0 <= first[0] <= first[-1] < 10
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.shape)
-def test_processes_together_send_the_whole_schedule(shape: Constant | Poisson | Burst | Ramp | Trace) -> None:
+def test_processes_together_send_the_whole_schedule(shape: Arrivals) -> None:
     parts = [list(part(iter(shape.seconds(10, 3)), process, 3)) for process in range(3)]
     assert sorted(itertools.chain(*parts)) == list(shape.seconds(10, 3))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
@@ -35,6 +36,12 @@ def test_processes_together_send_the_whole_schedule(shape: Constant | Poisson | 
 
 def test_constant_arrivals_are_at_equal_distance() -> None:
     assert list(Constant(requests_per_second=4).seconds(1.1, 0)) == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_steps_are_one_rate_after_the_other() -> None:
+    steps = Steps(steps=(Step(seconds=1.5, requests_per_second=2), Step(seconds=0.5, requests_per_second=8)))
+    assert list(steps.seconds(steps.duration_seconds, 0)) == [0, 0.5, 1.0, 1.5, 1.625, 1.75, 1.875]
+    assert list(steps.seconds(1.7, 0)) == [0, 0.5, 1.0, 1.5, 1.625]
 
 
 def test_poisson_has_the_rate_and_differs_by_seed() -> None:

@@ -36,6 +36,10 @@ class Sizes(Fact):
     overcommit: Overcommit = Overcommit(cpu=50, memory=16)
 
 
+_AS_WRITTEN = Sizes(floor_at_most=10, replicas_at_most=10)
+"""Of candidates: gates made them for this machine."""
+
+
 class EmbeddedFacts(Fact):
     """What the embedded region changes."""
 
@@ -67,7 +71,10 @@ def embed(platform: Platform, embedded: EmbeddedFacts) -> Platform:
         ])  # fmt: skip
     return Platform(
         {name: _cluster(cluster, embedded) for name, cluster in platform.clusters.items() if name in embedded.edge_addresses},
-        {name: _tenant(tenant, embedded) for name, tenant in {**platform.tenants, **embedded.candidates}.items()},
+        {
+            **{name: _tenant(tenant, embedded, embedded.sizes) for name, tenant in platform.tenants.items()},
+            **{name: _tenant(candidate, embedded, _AS_WRITTEN) for name, candidate in embedded.candidates.items()},
+        },
         {**platform.tombstones, **embedded.candidate_tombstones},
         embedded.catalogue,
     )
@@ -95,15 +102,15 @@ def _cluster(cluster: Cluster, embedded: EmbeddedFacts) -> Cluster:
     return cluster.model_copy(update=changed)
 
 
-def _tenant(tenant: Tenant, embedded: EmbeddedFacts) -> Tenant:
+def _tenant(tenant: Tenant, embedded: EmbeddedFacts, sizes: Sizes) -> Tenant:
     return tenant.model_copy(
-        update={"models": {name: _model(f"{tenant.name}/{name}", model, embedded) for name, model in tenant.models.items()}}
+        update={"models": {name: _model(f"{tenant.name}/{name}", model, embedded, sizes) for name, model in tenant.models.items()}}
     )
 
 
-def _model(reference: str, written: ServedModel, embedded: EmbeddedFacts) -> ServedModel:
+def _model(reference: str, written: ServedModel, embedded: EmbeddedFacts, sizes: Sizes) -> ServedModel:
     model = scaled(written, embedded.profiles.get(reference))
-    sizes, scaling = embedded.sizes, model.scaling
+    scaling = model.scaling
     changed: dict[str, object] = {
         "scaling": scaling.model_copy(
             update={

@@ -15,6 +15,7 @@ from tidegate.facts import names
 from tidegate.facts.callers.caller import Caller
 from tidegate.facts.models.artefact import Artefact, CpuArtefact, Signature
 from tidegate.facts.models.dense_pool import DensePool, PoolAccess
+from tidegate.facts.models.embedded_profile import ScaleProfile
 from tidegate.facts.models.rollout import Rollout
 from tidegate.facts.models.scaling import Scaling
 from tidegate.facts.models.served_model import Companion, ServedModel
@@ -30,7 +31,8 @@ KEY = "merge-gate"
 """The key that signs candidates' files."""
 
 _REPLICAS = 2
-"""What the quota has room for: the replica that is asked, and one that replaces it when its node goes."""
+"""What the quota has room for: the replica that is asked, and one that replaces it when its node goes. While the scale gate judges, one beside
+those of the ceiling: the replica that was there before."""
 
 
 def candidate_name(tenant: str) -> str:
@@ -43,11 +45,13 @@ def candidate_name(tenant: str) -> str:
     return name
 
 
-def candidate_of(tenant: Tenant, model: str, sha256: str, *, cluster: str, cpu_sha256: str | None = None) -> Tenant:
+def candidate_of(
+    tenant: Tenant, model: str, sha256: str, *, cluster: str, cpu_sha256: str | None = None, scale: ScaleProfile | None = None
+) -> Tenant:
     """The tenant in which version `tenant.models[model].artefact` is judged in `cluster`, with one replica of each part.
 
-    `sha256` is the digest of the copied files, and `cpu_sha256` of those for CPU where the model has such. Raises `UsageError` when
-    the tenant's name leaves no room for the suffix.
+    `sha256` is the digest of the copied files, and `cpu_sha256` of those for CPU where the model has such. With `scale` the predictor has
+    those limits. Raises `UsageError` when the tenant's name leaves no room for the suffix.
     """
     name, served = candidate_name(tenant.name), tenant.models[model]
     copied = _copied(served.artefact, name, model, sha256)
@@ -59,14 +63,14 @@ def candidate_of(tenant: Tenant, model: str, sha256: str, *, cluster: str, cpu_s
         update={
             "artefact": copied, "artefact_by_stage": {}, "also_on_cpu": on_cpu, "approval": None,
             "rollout": Rollout() if served.scaling.mode == "knative" else served.rollout, "dense_pool": _open_to_gate(served.dense_pool),
-            "scaling": _one_replica(served.scaling),
+            "scaling": _scaled(scale) if scale else _one_replica(served.scaling),
             "transformer": _one(served.transformer), "explainer": _one(served.explainer),
             "golden_set": served.golden_set.model_copy(update={"uri": _own(served.golden_set.uri, tenant.name, name)}),
         }
     )  # fmt: skip
     made = tenant.model_copy(
         update={
-            "name": name, "tier": Tier.STANDARD, "clusters": (cluster,), "namespace": None, "host": None, "quota": _quota(judged),
+            "name": name, "tier": Tier.STANDARD, "clusters": (cluster,), "namespace": None, "host": None, "quota": _quota(judged, scale.max_replicas.value + 1 if scale else _REPLICAS),
             "callers": (Caller(subject=SUBJECT),), "cors_origins": (), "models": {model: judged},
         }
     )  # fmt: skip
@@ -102,6 +106,13 @@ def _one_replica(scaling: Scaling) -> Scaling:
     return Scaling.model_validate({**written, "min_replicas": 1, "max_replicas": 1})
 
 
+def _scaled(scale: ScaleProfile) -> Scaling:
+    return Scaling(
+        min_replicas=scale.min_replicas.value, max_replicas=scale.max_replicas.value,
+        requests_per_second_target=scale.requests_per_second_target.value,
+    )  # fmt: skip
+
+
 def _open_to_gate(pool: DensePool | None) -> DensePool | None:
     return pool.model_copy(update={"access": (PoolAccess(subject=SUBJECT, models=("*",)),)}) if pool else None
 
@@ -110,10 +121,10 @@ def _one(companion: Companion | None) -> Companion | None:
     return companion.model_copy(update={"min_replicas": 1, "max_replicas": 1}) if companion else None
 
 
-def _quota(model: ServedModel) -> Quota:
+def _quota(model: ServedModel, replicas: int) -> Quota:
     parts = [resources for _, _, resources in replica_parts(model)]
     share = model.accelerator
     return Quota(
-        cpu=round(_REPLICAS * sum(one.cpu for one in parts), 3), memory_gib=_REPLICAS * sum(one.memory_gib for one in parts),
-        pods=_REPLICAS * len(parts), accelerators={share.resource_name: _REPLICAS * share.count} if share else {},
+        cpu=round(replicas * sum(one.cpu for one in parts), 3), memory_gib=replicas * sum(one.memory_gib for one in parts),
+        pods=replicas * len(parts), accelerators={share.resource_name: replicas * share.count} if share else {},
     )  # fmt: skip

@@ -11,11 +11,12 @@ BUDGET = "budget"
 SIGNATURE = "signature"
 GOLDEN_SET = "golden-set"
 LOAD = "load"
+SCALE = "scale"
 
 STATIC = (POLICY, ISOLATION, QUOTA, SURGE, FIT, BUDGET, SIGNATURE)
 """They read files only, and judge all that changed at once."""
 
-DYNAMIC = (GOLDEN_SET, LOAD)
+DYNAMIC = (GOLDEN_SET, LOAD, SCALE)
 """They ask a candidate that runs, one model at a time."""
 
 ORDER = (*STATIC, *DYNAMIC)

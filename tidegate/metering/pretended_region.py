@@ -109,7 +109,7 @@ class PretendedRegion:
     def _live(self, group: Group, step: int) -> Iterator[Event]:
         load = self._day.get(group.name)
         came = self._calls[group.name][step] if load and group.part == "predictor" else 0
-        group.decide(came * load.seconds_per_call / STEP_SECONDS if load else 0, called=came > 0)
+        group.decide(came / STEP_SECONDS, load.seconds_per_call if load else 0, called=came > 0)
         while len(group.replicas) > group.wanted:
             yield from self._end(group, group.replicas.pop())
         while len(group.replicas) < group.wanted:

@@ -61,14 +61,14 @@ class Group:
         """`<tenant>/<model>`."""
         return f"{self.tenant.name}/{self.model}"
 
-    def decide(self, concurrency: float, *, called: bool) -> None:
-        """How many replicas there should be, from the calls in flight; companions keep their floor."""
-        self._recent.append(concurrency)
+    def decide(self, per_second: float, seconds_per_call: float, *, called: bool) -> None:
+        """How many replicas there should be, from the calls in flight or per second; companions keep their floor."""
+        self._recent.append(per_second * (seconds_per_call if self.scaling.metric == "concurrency" else 1))
         if called:
             self._quiet_seconds = 0
         elif self._quiet_seconds is not None:
             self._quiet_seconds += STEP_SECONDS
-        needed = math.ceil(sum(self._recent) / len(self._recent) / self.scaling.concurrency_target)
+        needed = math.ceil(sum(self._recent) / len(self._recent) / self.scaling.target)
         if self._quiet_seconds is not None and self._quiet_seconds < self.scaling.idle_seconds:
             needed = max(needed, 1)
         self.wanted = min(max(needed if self.part == "predictor" else 0, self.low), self.high)

@@ -103,8 +103,8 @@ def _part(tenant: Tenant, name: str, model: ServedModel, *, part: str, floor: in
     described: Part = {
         "minReplicas": floor,
         "maxReplicas": ceiling,
-        "scaleMetric": "concurrency" if knative else "cpu",
-        "scaleTarget": model.scaling.concurrency_target if knative else CPU_TARGET_PERCENT,
+        "scaleMetric": model.scaling.metric,
+        "scaleTarget": model.scaling.target if knative else CPU_TARGET_PERCENT,
         "serviceAccountName": names.serving_service_account(tenant.name),
         "automountServiceAccountToken": False,
         "priorityClassName": priority_class(tenant, model),

@@ -44,7 +44,7 @@ def changes(group: Group, seed: int = 1) -> Iterator[tuple[float, int]]:
     """When, in seconds of the day, the number of replicas becomes another, and which."""
     load, now = BUSINESS_DAY[group.name], 0
     for step, came in enumerate(calls(load, STEP_SECONDS, random.Random(seed))):
-        group.decide(came * load.seconds_per_call / STEP_SECONDS, called=came > 0)
+        group.decide(came / STEP_SECONDS, load.seconds_per_call, called=came > 0)
         if group.wanted != now:
             now = group.wanted
             yield step * STEP_SECONDS, now

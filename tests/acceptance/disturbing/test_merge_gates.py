@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.access_review import Account
 from tests.acceptance.judged_change import RecordProperty, judged, left
-from tests.acceptance.pull_request import propose, publish
+from tests.acceptance.pull_request import fix_replicas, propose, publish
 from tests.acceptance.running_platform import Running, wait_for
 from tidegate.checkout import Checkout
 from tidegate.facts import names
@@ -21,7 +21,7 @@ REGION, MODEL = "live-1", "fraud/scorer"
 OTHER_REGION, OTHER = "live-2", "scoring/fraud-shadow"
 """The same estimator elsewhere, so that both gates run at the same time."""
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1300)
 
 
 def services(platform: Running, namespace: str) -> list[Any]:
@@ -55,6 +55,7 @@ def attacks(platform: Running) -> dict[str, tuple[int, str]]:
 def test_good_version_passes_every_gate_and_nobody_else_creates_where_it_is(
     platform: Running, copy: Checkout, tmp_path: Path, record_property: RecordProperty
 ) -> None:
+    fix_replicas(copy, MODEL)  # the scale gate has a test of its own, of four minutes
     commit = propose(copy, MODEL, 2, publish("fraud/scorer/2", "fraud/scorer/2"))
     with ThreadPoolExecutor(1) as beside:
         judging = beside.submit(judged, commit, REGION, tmp_path / "kept", record_property)
@@ -98,5 +99,5 @@ def test_version_that_its_tenant_did_not_sign_comes_to_no_region(copy: Checkout,
     assert found.gate("signature").outcome is Outcome.FAIL
     assert "signature" in found.verdict("signature").lines()[1]
     asking = {one.gate: one.said for one in found.manifest.gates if one.subject}
-    assert asking == {"golden-set": "skipped", "load": "skipped"}
+    assert asking == {"golden-set": "skipped", "load": "skipped", "scale": "skipped"}
     assert found.exit_code == 1

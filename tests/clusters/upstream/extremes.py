@@ -99,6 +99,8 @@ def _with(document: Document, path: Path, value: object) -> Document:
     place[path[-1]] = value
     if path[-2:] == ("scaling", "min_replicas") and value:
         place.pop("idle_seconds", None)  # refused beside a floor, which would hide what upstream says of the floor
+    if path[-2:] == ("scaling", "requests_per_second_target"):
+        place.pop("concurrency_target", None)  # refused beside it
     return changed
 
 

@@ -11,6 +11,7 @@ from tidegate.errors import InventoryError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
 from tidegate.facts.inventory.profiles import PROFILES, load_profiles
+from tidegate.facts.models.embedded_profile import replicas_for
 
 PLATFORM = inventory.load(ROOT)
 WRITTEN = load_profiles(ROOT, PLATFORM)
@@ -26,6 +27,30 @@ def test_every_model_that_runs_here_has_a_profile() -> None:
         if model.accelerator is None or model.also_on_cpu
     }
     assert WRITTEN.keys() == runs
+
+
+def test_every_model_that_follows_requests_here_says_how_it_has_to() -> None:
+    follows = {one for one in WRITTEN if PLATFORM.tenants[one.partition("/")[0]].models[one.partition("/")[2]].scaling.follows_requests}
+    assert {one for one in WRITTEN if WRITTEN[one].scale} == follows
+
+
+@pytest.mark.parametrize("reference", sorted(one for one in WRITTEN if WRITTEN[one].scale))
+def test_scale_profile_rises_in_steps_and_leaves_time_for_the_load_gate(reference: str) -> None:
+    profile = WRITTEN[reference]
+    scale = profile.scale
+    assert scale
+    quarter, whole, fourfold = scale.phases
+    assert (whole[1], fourfold[1]) == (4 * quarter[1], 16 * quarter[1])
+    assert scale.min_replicas.value == scale.enough(quarter[1]) < scale.enough(whole[1]) < scale.enough(fourfold[1])
+    assert sum(seconds for seconds, _ in scale.phases) + profile.duration_seconds.value <= 240, (
+        "all load of a change takes four minutes at most"
+    )
+
+
+def test_replicas_for_a_rate_are_those_that_knative_computes() -> None:
+    assert [replicas_for(rate, 10, 1) for rate in (0, 6.9, 7, 7.1, 14, 70, 71)] == [1, 1, 1, 2, 2, 10, 11]
+    assert replicas_for(1, 10, 3) == 3
+    assert replicas_for(2.1, 3, 1) == 1, "a rate that is just carried, whatever floating point makes of 0.7 times 3"
 
 
 @pytest.mark.parametrize("reference", sorted(WRITTEN))
@@ -57,6 +82,22 @@ def test_profile_is_what_counts_on_the_embedded_region_and_nothing_else_changes(
         ("p99_ms: {value: 350", "p99_ms: {value: -1", "profiles.fraud/scorer.p99_ms.value = -1: "),
         ('{value: 30, reason: "900', '{value: 4000, reason: "900', "profiles.fraud/scorer.duration_seconds.value = 4000: "),
         ("reason: \"As in production: nobody waits for its answers.\"", 'reason: "because"', "profiles.scoring/fraud-shadow.availability.reason = "),
+        (
+            "max_replicas: {value: 5", "max_replicas: {value: 4",
+            ("profiles.fraud/scorer.scale.max_replicas.value = 4: is less than the 5 replicas that 24 requests a second need; "
+            "raise it, or requests_per_second_target [scale-profile-ceiling]"),
+        ),
+        (
+            "requests_per_second_target: {value: 7", "requests_per_second_target: {value: 40",
+            ("profiles.fraud/scorer.scale.min_replicas.value = 1: is enough for 24 requests a second, so nothing would have to follow; "
+            "lower it, or requests_per_second_target, or raise requests_per_second [scale-profile-without-step]"),
+        ),
+        (
+            "enough_within_seconds: {value: 45", "enough_within_seconds: {value: 60",
+            ("profiles.fraud/scorer.scale.enough_within_seconds.value = 60: is no shorter than phase_seconds, 60, "
+            "so a step would be over before it is missed; raise phase_seconds [scale-profile-phase]"),
+        ),
+        ("slow_share: {value: 0.3", "slow_share: {value: 1", "profiles.fraud/scorer.scale.slow_share.value = 1: "),
         ("step_seconds: {value: 60", "step_secs: {value: 60", "profiles.assistant/chat.step_secs"),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.tidegate.facts.documents import committed
+from tidegate.facts.models.scaling import Scaling
 from tidegate.facts.models.served_model import ServedModel
 
 
@@ -26,6 +27,7 @@ def _scorer(scaling: dict[str, Any], **changed: Any) -> ServedModel:
             id="transformer-at-zero",
         ),
         pytest.param({"min_replicas": 2, "max_replicas": 4, "concurrency_target": 4}, {}, id="floor-without-idle-time"),
+        pytest.param({"min_replicas": 2, "max_replicas": 4, "requests_per_second_target": 50}, {}, id="target-of-requests-per-second"),
         pytest.param(
             {"mode": "standard", "min_replicas": 2, "max_replicas": 4},
             {"rollout": {"strategy": "pinned"}},
@@ -36,3 +38,16 @@ def _scorer(scaling: dict[str, Any], **changed: Any) -> ServedModel:
 def test_scaling_of_which_each_value_counts_is_taken(scaling: dict[str, Any], changed: dict[str, Any]) -> None:
     model = _scorer(scaling, **changed)
     assert {name: getattr(model.scaling, name) for name in scaling} == scaling
+
+
+@pytest.mark.parametrize(
+    ("scaling", "metric", "target", "follows"),
+    [
+        ({"min_replicas": 1, "max_replicas": 2}, "concurrency", 8, True),
+        ({"min_replicas": 2, "max_replicas": 2, "requests_per_second_target": 50}, "rps", 50, False),
+        ({"mode": "standard", "min_replicas": 1, "max_replicas": 2}, "cpu", 8, False),
+    ],
+)
+def test_signal_and_whether_replicas_follow_requests(scaling: dict[str, Any], metric: str, target: int, follows: bool) -> None:
+    found = Scaling.model_validate(scaling)
+    assert (found.metric, found.target, found.follows_requests) == (metric, target, follows)

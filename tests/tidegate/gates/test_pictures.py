@@ -10,9 +10,11 @@ import pytest
 
 from loadtests.pictures import pictures_of
 from tests.loadtests.recordings import part, recording
+from tests.tidegate.gates.scale.runs import requests, run
 from tidegate.gates.evidence.pictures.canvas import decades, even_ticks, linear, logarithmic, shown, ticks_of_decades
-from tidegate.gates.evidence.pictures.data import PICTURES, Bar, Bars, Calibration, Curve, Histogram
+from tidegate.gates.evidence.pictures.data import PICTURES, Bar, Bars, Calibration, Curve, Histogram, Panel, Timeline
 from tidegate.gates.evidence.pictures.drawing import draw
+from tidegate.gates.scale.pictures import picture_of
 
 SLICE = Bar(name="region <eu> & \x07us", value=0.95, low=0.93, high=0.97, reference=0.96)
 WORSE = Bar(name="amount high", value=0.80, low=0.75, high=0.85, reference=0.9, good=False)
@@ -23,6 +25,14 @@ PICTURES_MADE: dict[str, Any] = {
     "histogram": Histogram(title="How long", buckets=((5.0, 900), (20.0, 90), (400.0, 10)), limit_ms=100.0),
     "bars": Bars(title="Slices", figure="auc", bars=(SLICE, WORSE), threshold=0.93),
     "calibration": Calibration(title="Calibration", points={"candidate": ((0.1, 0.12, 500), (0.9, 0.85, 40))}),
+    "timeline": Timeline(
+        title="Over time",
+        seconds=60.0,
+        panels=(
+            Panel(figure="rate", lines={"rate": ((0.0, 2.0), (30.0, 8.0))}),
+            Panel(figure="replicas", lines={"ready": ((-2.0, 1.0), (40.0, 5.0)), "enough": ((0.0, 1.0), (30.0, 5.0))}, limit=4.0),
+        ),
+    ),
 }
 
 
@@ -47,8 +57,8 @@ def test_picture_is_the_same_each_time_and_stays_on_its_sheet(picture: Any) -> N
 @pytest.mark.parametrize(
     "picture",
     [Curve(title="T", quantiles={"candidate": ()}), Histogram(title="T", buckets=((5.0, 0),)), Bars(title="T", figure="auc", bars=()),
-     Calibration(title="T", points={"candidate": ()})],
-    ids=["curve", "histogram", "bars", "calibration"],
+     Calibration(title="T", points={"candidate": ()}), Timeline(title="T", seconds=1.0, panels=())],
+    ids=["curve", "histogram", "bars", "calibration", "timeline"],
 )  # fmt: skip
 def test_picture_of_nothing_says_so(picture: Any) -> None:
     assert words(draw(picture)) == ["nothing was measured", "T"]
@@ -59,6 +69,24 @@ def test_limit_and_legend_are_named() -> None:
     assert {"limit 100 ms", "candidate", "serving", "p50", "p99", "1", "10", "100"} <= set(said)
     said = words(draw(PICTURES_MADE["bars"]))
     assert {"candidate", "worse", "serving", "auc", "region <eu> & us", "amount high"} <= set(said)
+
+
+def test_panels_are_named_and_what_is_alone_in_one_needs_no_legend() -> None:
+    said = words(draw(PICTURES_MADE["timeline"]))
+    assert {"rate", "replicas", "ready", "enough", "seconds"} <= set(said)
+    assert said.count("rate") == 1
+
+
+def test_run_of_the_scale_gate_shows_rate_replicas_and_slow_answers() -> None:
+    picture = picture_of(run(requests(lambda due: 400.0 if 60 <= due < 65 else 20.0)))
+    rate, replicas, slow = picture.panels
+    assert [value for at, value in rate.lines["rate"] if at in {0, 20, 60}] == [2, 8, 32]
+    assert replicas.lines["enough"] == ((0, 1), (20, 2), (60, 5))
+    assert replicas.lines["ready"][-1] == (100, 5)
+    assert replicas.lines["HPA on CPU would ask for (computed)"][-1] == (90, 5)
+    assert [at for at, value in slow.lines["slow"] if value] == [60]
+    assert slow.limit == 10
+    assert "% above 100 ms" in words(draw(picture))
 
 
 def test_requests_above_the_limit_have_its_colour() -> None:

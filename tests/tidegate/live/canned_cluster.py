@@ -29,6 +29,7 @@ _RESOURCES = {
     "InferenceService": "inferenceservices.serving.kserve.io", "Service": "services.serving.knative.dev",
     "Revision": "revisions.serving.knative.dev", "HTTPRoute": "httproutes.gateway.networking.k8s.io",
     "Gateway": "gateways.gateway.networking.k8s.io", "EnvoyFilter": "envoyfilters.networking.istio.io",
+    "PodAutoscaler": "podautoscalers.autoscaling.internal.knative.dev",
 }  # fmt: skip
 _RUNNING = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
 
@@ -171,6 +172,17 @@ GIVEN_UP = (
 def replica_set(message: str) -> Object:
     status = {"replicas": 0, "conditions": [condition("ReplicaFailure", True, "FailedCreate", message)]}
     return make("apps/v1", "ReplicaSet", f"{FIRST}-deployment-7bb9c94b57", metadata={"labels": PARTS}, status=status)
+
+
+def autoscaler(
+    name: str = FIRST, *, ceiling: int = 5, metric: str = "rps", target: int = 7, wanted: int | None = 1, ready: bool = True
+) -> Object:
+    written = {
+        f"autoscaling.knative.dev/{key}": str(value) for key, value in (("max-scale", ceiling), ("metric", metric), ("target", target))
+    }
+    status: Object = {"conditions": [condition("Ready", ready)], **({"desiredScale": wanted} if wanted is not None else {})}
+    metadata = {"labels": PARTS, "annotations": written}
+    return make("autoscaling.internal.knative.dev/v1alpha1", "PodAutoscaler", name, metadata=metadata, status=status)
 
 
 def pod(name: str = "scorer-1", of: str = FIRST, *, ready: bool = False, at: str = "live-1-node-1", **changes: Any) -> Object:

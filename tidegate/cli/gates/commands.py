@@ -7,9 +7,11 @@ import typer
 from tidegate.cli.gates import candidate, change, evidence, history
 from tidegate.cli.gates.golden import golden
 from tidegate.cli.gates.load import load
+from tidegate.cli.gates.scale import scale
 from tidegate.cli.gates.scope import scope
 
 gate = typer.Typer(help="Judge whether a change may merge.", no_args_is_help=True)
+gate.command("scale", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/merge-gates.md).")(scale)
 gate.command("golden", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive, 4 invalid (docs/golden-set-gate.md).")(golden)
 gate.command("pr", epilog="Exit codes: 0 pass, 1 fail, 3 inconclusive or not executed, 4 invalid (docs/merge-gates.md).")(change.pr)
 gate.command("start-candidate")(candidate.start_candidate)

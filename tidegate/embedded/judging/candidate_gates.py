@@ -19,16 +19,21 @@ from tidegate.embedded.fleet.bring_up import Local
 from tidegate.embedded.judging import candidates, region_registry
 from tidegate.embedded.judging.candidates import Standing, Wanted
 from tidegate.embedded.judging.golden_set import Judged, Served, measure_in_region
+from tidegate.embedded.judging.scale import Run, wanted_limits
+from tidegate.embedded.judging.scale import measure_in_region as measure_scale
 from tidegate.embedded.judging.sent_load import Load, send_load
 from tidegate.embedded.model_index import Sample, find_version, read_index, read_sample
 from tidegate.errors import MachineError, UsageError
 from tidegate.facts.embedded import path_served_here, served_here
+from tidegate.facts.inventory.profiles import load_profiles
+from tidegate.facts.models.embedded_profile import ScaleProfile
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
 from tidegate.gates.change.picking import Picked
 from tidegate.gates.golden_set.judge import judge as judge_golden
 from tidegate.gates.merge import Gate, Measured, NotExecutedError
-from tidegate.gates.names import GOLDEN_SET, LOAD
+from tidegate.gates.names import GOLDEN_SET, LOAD, SCALE
+from tidegate.gates.scale.judge import judge as judge_scale
 from tidegate.live.states import is_executed
 from tidegate.repository.merge.git import extract
 from tidegate.tools.progress import OnProgress
@@ -48,7 +53,7 @@ def candidate_gates(
         extract(checkout, base, root)
         place = _Gates(checkout, judged, tree, root, region, say, Path(scratch))
         try:
-            yield {GOLDEN_SET: place.golden_set, LOAD: place.load}
+            yield {GOLDEN_SET: place.golden_set, LOAD: place.load, SCALE: place.scale}
         finally:
             place.remove()
 
@@ -66,8 +71,8 @@ class _Gates:
     region: str
     say: OnProgress
     scratch: Path
-    _standing: dict[str, Standing] = field(default_factory=dict[str, Standing])
-    """The one candidate that is up, by `<tenant>/<model>`."""
+    _standing: dict[str, tuple[Standing, ScaleProfile | None]] = field(default_factory=dict[str, tuple[Standing, ScaleProfile | None]])
+    """The one candidate that is up and what its replicas are scaled by, by `<tenant>/<model>`."""
 
     def golden_set(self, picked: Picked) -> Measured:
         """The rows of the set, asked of both versions through the edge."""
@@ -90,6 +95,17 @@ class _Gates:
         verdict = send_load(self.checkout, local, self.region, sent, samples)
         return Measured(samples.read_bytes() if samples.is_file() else b"", verdict, self._substituted(tenant, model))
 
+    def scale(self, picked: Picked) -> Measured:
+        """The candidate again, with replicas that may come and go, under a rate that rises in steps."""
+        tenant, model = self._executed(picked.subject)
+        served, profile = tenant.models[model], load_profiles(self.tree, self.judged).get(picked.subject)
+        limits = wanted_limits(picked.subject, served, profile)
+        assert profile is not None
+        standing, local = self._ask(picked.subject, limits)
+        sent = Load(picked.subject, standing.tenant, self._sample(picked.subject), self.tree)
+        samples = measure_scale(self.checkout, local, self.region, Run(picked.subject, standing, sent, profile, served), self.say)
+        return Measured(samples.model_dump_json().encode(), judge_scale(samples), self._substituted(tenant, model))
+
     def remove(self) -> None:
         """Takes the candidate away that is up, if one is."""
         for subject in list(self._standing):
@@ -97,8 +113,19 @@ class _Gates:
             candidates.remove(self.checkout, tenant, self.region, f"The gates of {subject} have ended.", self.say, root=self.root)
             del self._standing[subject]
 
-    def _ask(self, subject: str) -> tuple[Standing, Local]:
-        """The candidate, brought up when it is not up yet, and the regions with it."""
+    def _ask(self, subject: str, scale: ScaleProfile | None = None) -> tuple[Standing, Local]:
+        """The candidate, brought up when it is not up yet with these limits, and the regions with it."""
+        tenant, model = self._executed(subject)
+        if subject not in self._standing:
+            self.remove()
+        if subject not in self._standing or self._standing[subject][1] != scale:
+            here = served_here(tenant.models[model])
+            standing = candidates.bring_up(self.checkout, Wanted(tenant, model, here, scale), self.region, self.say, root=self.root)
+            self._standing[subject] = standing, scale
+            self._await_route(subject, standing)
+        return self._standing[subject][0], fleet.open_local(self.checkout)
+
+    def _executed(self, subject: str) -> tuple[Tenant, str]:
         tenant, model = self._judged(subject)
         served = tenant.models[model]
         if not is_executed(served):
@@ -106,13 +133,7 @@ class _Gates:
             raise NotExecutedError(
                 f"{subject} needs {card}, and names no also_on_cpu; judge it where there is one, with `tidegate gate golden` and `tidegate gate load`"
             )
-        if subject not in self._standing:
-            self.remove()
-            here = served_here(served)
-            standing = candidates.bring_up(self.checkout, Wanted(tenant, model, here), self.region, self.say, root=self.root)
-            self._standing[subject] = standing
-            self._await_route(subject, standing)
-        return self._standing[subject], fleet.open_local(self.checkout)
+        return tenant, model
 
     def _await_route(self, subject: str, standing: Standing) -> None:
         """Until the edge finds it: a candidate that comes back as it was is called ready before its route is there (decision 0046)."""

@@ -32,6 +32,7 @@ from tidegate.errors import MachineError, UsageError
 from tidegate.facts import names
 from tidegate.facts.embedded import EmbeddedFacts, path_served_here, served_here
 from tidegate.facts.models.artefact import Artefact
+from tidegate.facts.models.embedded_profile import ScaleProfile
 from tidegate.facts.signature import model_id
 from tidegate.facts.tenant import Tenant
 from tidegate.facts.tombstone import Tombstone
@@ -71,6 +72,8 @@ class Wanted:
     model: str
     artefact: Artefact
     """`served_here` of the model, or another version in its place."""
+    scale: ScaleProfile | None = None
+    """By which limits its replicas come and go; absent means one replica."""
 
 
 def wanted_version(local: Local, reference: str, version: str) -> Wanted:
@@ -91,7 +94,7 @@ def wanted_version(local: Local, reference: str, version: str) -> Wanted:
 
 @own_errors()
 def bring_up(checkout: Checkout, wanted: Wanted, region: str, on_progress: OnProgress, *, root: Path | None = None) -> Standing:
-    """Brings the candidate up in a region that runs, and waits until it is ready.
+    """Brings the candidate up in a region that runs, and waits until it is ready. One that is there already gets other limits.
 
     `root` holds the facts that run now, by default those of the checkout. Raises `UsageError` for a region that does not host the tenant,
     `SigningError` for a version that is not there or whose digest or signature does not hold, and `MachineError` when the region does not run
@@ -111,7 +114,7 @@ def _bring_up(place: _Place, wanted: Wanted) -> Standing:
         sha256 = place.copy(wanted, registry, f"{name}/{path_served_here(served, str(version)).partition('/')[2]}")
         judged = served.model_copy(update={"artefact": served.artefact.model_copy(update={"version": version})})
         of_tenant = tenant.model_copy(update={"models": {wanted.model: judged}})
-        candidate = candidate_of(of_tenant, wanted.model, sha256, cluster=region, cpu_sha256=sha256)
+        candidate = candidate_of(of_tenant, wanted.model, sha256, cluster=region, cpu_sha256=sha256, scale=wanted.scale)
         region_registry.upload(local, region, registry, place.say)
         chosen = local.candidates.living(candidate, {KEY: embedded_signer(KEY).public_pem()})
         seconds = place.change(chosen, name, Path(scratch))

@@ -37,6 +37,8 @@ class Load:
     """The checkout whose facts count."""
     serving: Tenant | None = None
     """Who serves the model already, to be asked the same at the same time."""
+    arrivals: str = ""
+    """Another schedule than the profile's, as JSON."""
 
     @property
     def model(self) -> str:
@@ -63,6 +65,8 @@ def send_load(checkout: Checkout, local: Local, region: str, load: Load, recordi
             "--ca-file": written("ca.pem", internet.own_authority(local.machine(network.INTERNET)).certificate_pem.decode()),
             "--recording": str(recording.absolute()), "--processes": "1",
         }  # fmt: skip
+        if load.arrivals:
+            arguments["--arrivals"] = load.arrivals
         if load.serving:
             arguments["--baseline-host"] = f"https://{load.serving.host_in(domain)}/{load.model}"
             arguments["--baseline-token-file"] = written("serving-token", prediction.token_for(local, load.serving, region))

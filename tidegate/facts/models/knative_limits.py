@@ -17,6 +17,9 @@ TIMEOUT_SECONDS_DEFAULT = 300
 TIMEOUT_SECONDS_MAX = 600
 """The longest timeout: `DefaultMaxRevisionTimeoutSeconds`."""
 
+TARGET_UTILIZATION = 0.7
+"""How much of a target the autoscaler really aims at: `defaultTargetUtilization` of pkg/autoscaler/config/config.go."""
+
 P99_MS_MAX = 1000 * TIMEOUT_SECONDS_MAX // 2
 """One answer of a hundred is slower than the p99, so a request is given twice that time, within the longest timeout."""
 

@@ -22,6 +22,8 @@ class Scaling(Fact):
     max_replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
     concurrency_target: Annotated[int, Field(ge=1, le=1000)] = 8
     """Requests in flight per replica that the autoscaler aims at; in knative mode only."""
+    requests_per_second_target: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Requests per second per replica that the autoscaler aims at instead of requests in flight; in knative mode only."""
     idle_seconds: Annotated[int, Field(ge=30, le=IDLE_SECONDS_MAX)] = 300
     """How long a replica outlives its last request before the service goes to zero."""
 
@@ -43,15 +45,41 @@ class Scaling(Fact):
                 at="min_replicas",
                 value=0,
             )
-        if self.mode == "standard" and "concurrency_target" in self.model_fields_set:
+        for target in ("concurrency_target", "requests_per_second_target"):
+            if self.mode == "standard" and target in self.model_fields_set:
+                raise refuse(
+                    "concurrency-in-standard-mode",
+                    "changes nothing, because standard mode scales on CPU and does not see requests",
+                    "remove it, or write mode: knative",
+                    at=target,
+                    value=getattr(self, target),
+                )
+        if self.requests_per_second_target is not None and "concurrency_target" in self.model_fields_set:
             raise refuse(
-                "concurrency-in-standard-mode",
-                "changes nothing, because standard mode scales on CPU and does not see requests",
-                "remove it, or write mode: knative",
+                "scaling-targets-two",
+                "changes nothing beside requests_per_second_target, because an autoscaler has one signal",
+                "remove one of them",
                 at="concurrency_target",
                 value=self.concurrency_target,
             )
         return self
+
+    @property
+    def metric(self) -> Literal["concurrency", "rps", "cpu"]:
+        """The signal, in KServe's words."""
+        if self.mode == "standard":
+            return "cpu"
+        return "concurrency" if self.requests_per_second_target is None else "rps"
+
+    @property
+    def target(self) -> int:
+        """What the autoscaler aims at per replica in knative mode: requests in flight, or per second."""
+        return self.requests_per_second_target or self.concurrency_target
+
+    @property
+    def follows_requests(self) -> bool:
+        """Whether replicas come and go with the requests: not where their number is fixed, or where CPU decides."""
+        return self.mode == "knative" and self.min_replicas < self.max_replicas
 
 
 class Slo(Fact):

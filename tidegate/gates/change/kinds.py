@@ -15,6 +15,7 @@ from tidegate.gates.names import (
     ORDER,
     POLICY,
     QUOTA,
+    SCALE,
     SIGNATURE,
     STATIC,
     SURGE,
@@ -101,8 +102,8 @@ GATES: Mapping[Kind, tuple[str, ...]] = {
     Kind.REMOVED: (POLICY, ISOLATION, QUOTA, BUDGET),
     Kind.VERSION: ORDER,
     Kind.SERVER: ORDER,
-    Kind.SCALING: (POLICY, *_ROOM, LOAD),
-    Kind.OBJECTIVES: (POLICY, LOAD),
+    Kind.SCALING: (POLICY, *_ROOM, LOAD, SCALE),
+    Kind.OBJECTIVES: (POLICY, LOAD, SCALE),
     Kind.GOLDEN_SET: (POLICY, GOLDEN_SET),
     Kind.ROLLOUT: (POLICY,),
     Kind.TIER: (POLICY, ISOLATION, *_ROOM),
@@ -116,7 +117,7 @@ GATES: Mapping[Kind, tuple[str, ...]] = {
     Kind.RENDERED: (*STATIC, GOLDEN_SET, LOAD),
     Kind.CLUSTER: (POLICY, ISOLATION, *_ROOM),
     Kind.PRICES: (POLICY, BUDGET),
-    Kind.EMBEDDED_PROFILE: (POLICY, LOAD),
+    Kind.EMBEDDED_PROFILE: (POLICY, LOAD, SCALE),
     Kind.PLATFORM: (*STATIC, *DYNAMIC),
 }
-"""What each kind needs, the dynamic gates for each model that it is about."""
+"""What each kind needs, the dynamic gates for each model that it is about; `picking` leaves out what a model has no use for."""

@@ -16,6 +16,8 @@ from tidegate.checkout import Checkout
 from tidegate.gates import names, static
 from tidegate.gates.golden_set import judge as golden_set
 from tidegate.gates.golden_set.samples import GoldenSamples
+from tidegate.gates.scale import judge as scale
+from tidegate.gates.scale.samples import ScaleSamples
 from tidegate.gates.static import StaticSamples
 from tidegate.gates.verdict import Verdict
 
@@ -41,9 +43,14 @@ def _judge_golden(_checkout: Checkout, samples: bytes) -> Verdict:
     return golden_set.judge(GoldenSamples.model_validate_json(samples))
 
 
+def _judge_scale(_checkout: Checkout, samples: bytes) -> Verdict:
+    return scale.judge(ScaleSamples.model_validate_json(samples))
+
+
 JUDGES: Mapping[str, Judge] = {
     **dict.fromkeys(names.STATIC, _judge_static),
     names.GOLDEN_SET: _judge_golden,
     names.LOAD: _judge_load,
+    names.SCALE: _judge_scale,
 }
 """By the gate's name."""

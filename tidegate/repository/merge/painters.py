@@ -11,17 +11,19 @@ from tidegate.checkout import Checkout
 from tidegate.errors import ToolError
 from tidegate.gates import names
 from tidegate.gates.evidence.manifest import slug
-from tidegate.gates.evidence.pictures.data import PICTURES, Bar, Bars, Calibration, Curve, Histogram
+from tidegate.gates.evidence.pictures.data import PICTURES, AnyPicture, Bar, Bars, Calibration
 from tidegate.gates.evidence.pictures.drawing import draw
 from tidegate.gates.golden_set import figures
 from tidegate.gates.golden_set.samples import GoldenSamples
 from tidegate.gates.merge import GateResult
+from tidegate.gates.scale.pictures import picture_of
+from tidegate.gates.scale.samples import ScaleSamples
 
-Painter = Callable[[Checkout, bytes], Sequence[Curve | Histogram | Bars | Calibration]]
+Painter = Callable[[Checkout, bytes], Sequence[AnyPicture]]
 """Says what samples look like. Raises `ToolError` or `ValueError` for what are none."""
 
 
-def _load(checkout: Checkout, samples: bytes) -> Sequence[Curve | Histogram | Bars | Calibration]:
+def _load(checkout: Checkout, samples: bytes) -> Sequence[AnyPicture]:
     with tempfile.TemporaryDirectory(prefix="tidegate-pictures-") as folder:
         path = Path(folder) / "recording.json"
         path.write_bytes(samples)
@@ -29,9 +31,9 @@ def _load(checkout: Checkout, samples: bytes) -> Sequence[Curve | Histogram | Ba
     return PICTURES.validate_json(said)
 
 
-def _golden(_checkout: Checkout, samples: bytes) -> Sequence[Curve | Histogram | Bars | Calibration]:
+def _golden(_checkout: Checkout, samples: bytes) -> Sequence[AnyPicture]:
     measured = GoldenSamples.model_validate_json(samples)
-    found: list[Curve | Histogram | Bars | Calibration] = []
+    found: list[AnyPicture] = []
     bars = tuple(
         Bar(
             name=group.name, value=group.candidate.value, low=group.candidate.low, high=group.candidate.high,
@@ -48,7 +50,11 @@ def _golden(_checkout: Checkout, samples: bytes) -> Sequence[Curve | Histogram |
     return found
 
 
-PAINTERS: Mapping[str, Painter] = {names.GOLDEN_SET: _golden, names.LOAD: _load}
+def _scale(_checkout: Checkout, samples: bytes) -> Sequence[AnyPicture]:
+    return (picture_of(ScaleSamples.model_validate_json(samples)),)
+
+
+PAINTERS: Mapping[str, Painter] = {names.GOLDEN_SET: _golden, names.LOAD: _load, names.SCALE: _scale}
 """By the gate's name."""
 
 

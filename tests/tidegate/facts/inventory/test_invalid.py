@@ -52,7 +52,10 @@ UNREACHED = {
     **dict.fromkeys(("lock-empty", "lock-missing"), "of the packages of MLServer's images: tests/tidegate/signing/test_libraries.py"),
     "value-refused": "the fallback for kinds of errors that no model has today; it has a test of its own",
     "ceiling-above-quota": "a warning, for which nobody is refused; tests/tidegate/facts/rules/test_room.py",
-    "profile-of-no-model": "of the embedded region's load: tests/tidegate/facts/test_embedded_profiles.py",
+    **dict.fromkeys(
+        ("profile-of-no-model", "scale-profile-ceiling", "scale-profile-phase", "scale-profile-without-step"),
+        "of the embedded region's load: tests/tidegate/facts/test_embedded_profiles.py",
+    ),
     "ceilings-above-quota": "held by the quota gate alone; tests/tidegate/repository/merge/test_static_gates.py",
 }
 

@@ -11,6 +11,7 @@ import pytest
 from tests.root import ROOT
 from tidegate.facts import inventory
 from tidegate.facts.inventory.profiles import load_profiles
+from tidegate.facts.models.scaling import Scaling
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.platform import Platform
 from tidegate.facts.tenant import Tenant
@@ -61,16 +62,22 @@ def asked(*gates: str, subject: str = "fraud/scorer") -> tuple[str, ...]:
     return tuple(f"{gate} {subject}" for gate in gates)
 
 
-ALL = (*STATIC, *asked("golden-set", "load"))
+ALL = (*STATIC, *asked("golden-set", "load", "scale"))
 VERSION_2 = SCORER.artefact.model_copy(update={"version": 2, "uri": "s3://tidegate-models/fraud/scorer/2", "sha256": "0" * 64})
 
 CASES: Mapping[str, tuple[Platform, ChangedFile, tuple[str, ...]]] = {
     "new version": (model(artefact=VERSION_2), FILE, ALL),
     "other server": (model(runtime="mlserver-xgboost"), FILE, ALL),
     "other resources": (model(resources=SCORER.resources.model_copy(update={"cpu": 3})), FILE, ALL),
-    "floors": (model(scaling=SCORER.scaling.model_copy(update={"min_replicas": 5})), FILE, (*static("policy", *ROOM), *asked("load"))),
-    "objective": (model(slo=SCORER.slo.model_copy(update={"p99_ms": 9})), FILE, ("policy", *asked("load"))),
+    "floors": (model(scaling=SCORER.scaling.model_copy(update={"min_replicas": 5})), FILE, (*static("policy", *ROOM), *asked("load", "scale"))),
+    "objective": (model(slo=SCORER.slo.model_copy(update={"p99_ms": 9})), FILE, ("policy", *asked("load", "scale"))),
     "golden set": (model(golden_set=SCORER.golden_set.model_copy(update={"threshold": 0.94})), FILE, ("policy", *asked("golden-set"))),
+    "fixed replicas": (
+        model(scaling=SCORER.scaling.model_copy(update={"min_replicas": 24})), FILE, (*static("policy", *ROOM), *asked("load")),
+    ),
+    "scaled on CPU": (
+        model(scaling=Scaling(mode="standard", min_replicas=6, max_replicas=24)), FILE, (*static("policy", *ROOM), *asked("load")),
+    ),
     "rollout": (model(rollout=SCORER.rollout.model_copy(update={"step_seconds": 301})), FILE, ("policy",)),
     "quota": (tenant(quota=FRAUD.quota.model_copy(update={"cpu": 65.0})), FILE, ("policy", "quota", "surge")),
     "budget": (tenant(budget_usd_per_month=2001.0), FILE, ("policy", "budget")),
@@ -109,7 +116,7 @@ def test_change_picks_its_gates(after: Platform, file: ChangedFile, gates: tuple
 def test_file_of_the_platform_changes_every_model(path: str) -> None:
     models = [f"{name}/{one}" for name, each in sorted(BEFORE.tenants.items()) for one in sorted(each.models)]
     assert len(models) == 6
-    expected = (*STATIC, *(f"{gate} {one}" for gate in ("golden-set", "load") for one in models))
+    expected = (*STATIC, *(f"{gate} {one}" for gate in ("golden-set", "load", "scale") for one in models))
     assert gates_of(BEFORE, changed(path)) == expected
 
 
@@ -123,7 +130,7 @@ def test_file_that_left_the_documents_counts_where_it_went() -> None:
 
 def test_new_tenant_needs_every_gate_for_each_of_its_models() -> None:
     found = gates_of(BEFORE, ChangedFile("", "gitops/tenants/scoring.yaml"), before=without("scoring"))
-    assert found == (*STATIC, *(f"{gate} scoring/{name}" for gate in ("golden-set", "load") for name in ("batch", "fraud-shadow")))
+    assert found == (*STATIC, *(f"{gate} scoring/{name}" for gate in ("golden-set", "load", "scale") for name in ("batch", "fraud-shadow")))
 
 
 def test_model_that_goes_is_asked_nothing() -> None:

@@ -66,6 +66,26 @@ class Calibration(Fact):
     """(predicted, observed, how many) by whose they are."""
 
 
-Picture = Annotated[Curve | Histogram | Bars | Calibration, Field(discriminator="kind")]
-PICTURES: TypeAdapter[tuple[Curve | Histogram | Bars | Calibration, ...]] = TypeAdapter(tuple[Picture, ...])
+class Panel(Fact):
+    """One of several figures over the same time."""
+
+    figure: str
+    """Such as `replicas`."""
+    lines: dict[str, tuple[tuple[Number, Number], ...]]
+    """(second, value) by what it is; a value holds until the next."""
+    limit: Number | None = None
+
+
+class Timeline(Fact):
+    """Several figures over the same time, one below the other."""
+
+    kind: Literal["timeline"] = "timeline"
+    title: str
+    seconds: Positive
+    panels: Annotated[tuple[Panel, ...], Field(max_length=4)]
+
+
+AnyPicture = Curve | Histogram | Bars | Calibration | Timeline
+Picture = Annotated[AnyPicture, Field(discriminator="kind")]
+PICTURES: TypeAdapter[tuple[AnyPicture, ...]] = TypeAdapter(tuple[Picture, ...])
 """Reads and writes several as JSON."""

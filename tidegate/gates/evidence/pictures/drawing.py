@@ -23,14 +23,15 @@ from tidegate.gates.evidence.pictures.canvas import (
     shown,
     ticks_of_decades,
 )
-from tidegate.gates.evidence.pictures.data import Bars, Calibration, Curve, Histogram
+from tidegate.gates.evidence.pictures.data import AnyPicture, Bars, Calibration, Curve, Histogram, Timeline
+from tidegate.gates.evidence.pictures.timeline import draw_timeline
 
 _QUANTILES = ((0.0, "all"), (0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (0.9999, "p99.99"))
 _MOST_SLICES = 24
 _EMPTY = "nothing was measured"
 
 
-def draw(picture: Curve | Histogram | Bars | Calibration) -> str:
+def draw(picture: AnyPicture) -> str:
     """The picture as SVG; one without data says so."""
     match picture:
         case Curve():
@@ -41,6 +42,8 @@ def draw(picture: Curve | Histogram | Bars | Calibration) -> str:
             return _bars(picture)
         case Calibration():
             return _calibration(picture)
+        case Timeline():
+            return draw_timeline(picture) if any(panel.lines for panel in picture.panels) else _empty(picture.title)
 
 
 def _empty(title: str) -> str:
