@@ -25,7 +25,7 @@ from tidegate.endings import lines_of, program_code
 from tidegate.errors import FindingsError, ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
-from tidegate.facts.images import pins
+from tidegate.facts.models.images import pins
 from tidegate.facts.platform import Platform
 from tidegate.manifests.layout import RENDERED
 from tidegate.manifests.stale_files import FOREIGN, stale_findings

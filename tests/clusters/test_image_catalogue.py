@@ -12,7 +12,7 @@ from clusters.components.admission import policies
 from clusters.components.serving.images import DENSE_POOL, RUNTIMES, pinned
 from tests.root import ROOT
 from tidegate.facts.embedded import EmbeddedFacts, embed
-from tidegate.facts.images import KEPT, WORKLOAD_IMAGES, BuiltImage, admitted, kept, pins
+from tidegate.facts.models.images import KEPT, WORKLOAD_IMAGES, BuiltImage, admitted, kept, pins
 from tidegate.facts.models.served_model import Runtime
 from tidegate.facts.names import PLATFORM_IMAGES
 from tidegate.facts.platform import Platform

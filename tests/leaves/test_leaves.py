@@ -27,7 +27,7 @@ from tidegate.checkout import Checkout
 from tidegate.facts import inventory
 from tidegate.facts.cluster import Cluster, GpuPool
 from tidegate.facts.github import PlatformFacts
-from tidegate.facts.images import CataloguedImage, ImageCatalogue
+from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
 from tidegate.facts.models.served_model import MeasuredPhase
 from tidegate.facts.platform import Platform
 from tidegate.facts.signature import ApprovedModel, ModelCatalogue

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.root import ROOT
 from tidegate.facts import inventory
-from tidegate.facts.images import BuiltImage
+from tidegate.facts.models.images import BuiltImage
 from tidegate.facts.platform import Platform
 
 IMAGES = tuple(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tidegate.embedded.publishing.registry import Registry
-    from tidegate.facts.images import CataloguedImage, ImageCatalogue
+    from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
     from tidegate.signing.keys import KeyFile
 
 image = typer.Typer(help="Publish workload images, and keep the signed list of those that may run.", no_args_is_help=True)
@@ -44,8 +44,8 @@ def publish(
     from tidegate.embedded.images.bill import bill_of
     from tidegate.embedded.images.contents import contents_of
     from tidegate.embedded.publishing import publish as publishing
-    from tidegate.facts.images import WORKLOAD_IMAGES
     from tidegate.facts.inventory.image_catalogue import load_images
+    from tidegate.facts.models.images import WORKLOAD_IMAGES
     from tidegate.signing.images import sign_images
     from tidegate.tools.files import write_whole
 

@@ -13,9 +13,9 @@ from tidegate.errors import Finding, InventoryError
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster, Overcommit
 from tidegate.facts.fact import Fact
-from tidegate.facts.images import BuiltImage, ImageDigest
 from tidegate.facts.models.artefact import Artefact
 from tidegate.facts.models.embedded_profile import EmbeddedProfile, scaled
+from tidegate.facts.models.images import BuiltImage, ImageDigest
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.names import ClusterName, TenantName
 from tidegate.facts.platform import Platform

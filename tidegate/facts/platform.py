@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
-from tidegate.facts.images import BuiltImage
+from tidegate.facts.models.images import BuiltImage
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.prices.tables import price_findings
 from tidegate.facts.rules.anti_patterns import anti_pattern_findings

@@ -10,8 +10,8 @@ from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.errors import UsageError
 from tidegate.facts import inventory
-from tidegate.facts.images import CataloguedImage, ImageCatalogue
 from tidegate.facts.inventory.image_catalogue import FOLDER, LIST, load_image_keys, load_images
+from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
 from tidegate.repository import rendering
 from tidegate.repository.revisions import git
 from tidegate.signing.bundles import SigningError

@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tidegate.errors import Finding
-from tidegate.facts.images import ImageCatalogue
 from tidegate.facts.inventory.image_catalogue import FOLDER, LIST, load_image_keys
+from tidegate.facts.models.images import ImageCatalogue
 from tidegate.signing.bundles import SigningError
 from tidegate.signing.checks import envelopes
 from tidegate.signing.checks.refusal import Refusal, shown

@@ -22,8 +22,8 @@ from clusters.components.serving.runtimes import MODEL_FORMATS
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
-from tidegate.facts.images import admitted
 from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.models.images import admitted
 from tidegate.facts.platform import Platform
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tier

@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.running_platform import INVENTORY, REGIONS, Running
 from tidegate.attack.pods import outside
 from tidegate.errors import ToolError
-from tidegate.facts.images import WORKLOAD_IMAGES
+from tidegate.facts.models.images import WORKLOAD_IMAGES
 from tidegate.facts.names import PLATFORM_IMAGES
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.touches(asks=[])]

@@ -14,8 +14,8 @@ from tests.tidegate.signing.signed_models import MemoryKey
 from tidegate import tools
 from tidegate.checkout import Checkout
 from tidegate.errors import ToolError, UsageError
-from tidegate.facts.images import ImageCatalogue
 from tidegate.facts.inventory.image_catalogue import FOLDER, LIST, load_images
+from tidegate.facts.models.images import ImageCatalogue
 from tidegate.repository.adopt_images import adopt, propose
 from tidegate.signing.bundles import SigningError
 from tidegate.signing.images import sign_images

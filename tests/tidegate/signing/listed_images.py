@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.tidegate.signing.signed_models import MemoryKey
-from tidegate.facts.images import CataloguedImage, ImageCatalogue
 from tidegate.facts.inventory.image_catalogue import FOLDER, LIST
+from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
 from tidegate.signing.images import IMAGES_KEY, sign_images
 
 KEY = MemoryKey.made(IMAGES_KEY)

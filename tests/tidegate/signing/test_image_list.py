@@ -14,8 +14,8 @@ import pytest
 from tests.tidegate.signing.listed_images import CATALOGUE, KEY, commit, listed
 from tests.tidegate.signing.signed_models import MemoryKey
 from tidegate.errors import InventoryError
-from tidegate.facts.images import KEPT, ImageCatalogue
 from tidegate.facts.inventory.image_catalogue import LIST, load_image_keys, load_images
+from tidegate.facts.models.images import KEPT, ImageCatalogue
 from tidegate.signing.bundles import SigningError
 from tidegate.signing.checks import envelopes
 from tidegate.signing.images import check_images, read_images, sign_images

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from tidegate.embedded.images import Image
-from tidegate.facts.images import WORKLOAD_IMAGES, BuiltImage, kept
+from tidegate.facts.models.images import WORKLOAD_IMAGES, BuiltImage, kept
 
 _LISTED = TypeAdapter(tuple[BuiltImage, ...])
 

@@ -14,7 +14,7 @@ from tidegate.embedded.images.store import Blob
 from tidegate.embedded.publishing.bill_of_image import bill_tag, check_bill, image_tag, write_artefact
 from tidegate.embedded.publishing.registry import Registry
 from tidegate.errors import UsageError
-from tidegate.facts.images import CataloguedImage, ImageCatalogue, kept
+from tidegate.facts.models.images import CataloguedImage, ImageCatalogue, kept
 from tidegate.repository.revisions import git
 from tidegate.tools.progress import OnProgress
 

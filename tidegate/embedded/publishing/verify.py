@@ -9,8 +9,8 @@ from typing import Any
 from tidegate.embedded.publishing.bill_of_image import bill_tag, check_bill
 from tidegate.embedded.publishing.registry import Registry, RegistryError
 from tidegate.errors import Finding
-from tidegate.facts.images import CataloguedImage, ImageCatalogue
 from tidegate.facts.inventory.image_catalogue import LIST
+from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
 
 
 def verify(catalogue: ImageCatalogue, registry: Registry) -> list[Finding]:

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from tidegate.errors import Finding, InventoryError
-from tidegate.facts.images import ImageCatalogue
 from tidegate.facts.inventory.catalogue import FOLDER as CATALOGUE
+from tidegate.facts.models.images import ImageCatalogue
 from tidegate.facts.signature import ModelCatalogue
 
 FOLDER = CATALOGUE / "images"

@@ -10,7 +10,7 @@ import pytest
 from tidegate.embedded.delivery.listed_images import listed_images
 from tidegate.embedded.images import Image
 from tidegate.facts.embedded import EmbeddedFacts
-from tidegate.facts.images import KEPT
+from tidegate.facts.models.images import KEPT
 
 
 def images(digit: str) -> dict[str, Image]:

@@ -12,7 +12,7 @@ from tidegate.embedded.publishing.bill_of_image import bill_tag, image_tag
 from tidegate.embedded.publishing.publish import Built, Published, publish
 from tidegate.embedded.publishing.registry import RegistryError
 from tidegate.errors import UsageError
-from tidegate.facts.images import ImageCatalogue
+from tidegate.facts.models.images import ImageCatalogue
 
 REVISION, NEXT = "a" * 40, "b" * 40
 

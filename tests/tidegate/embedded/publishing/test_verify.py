@@ -14,7 +14,7 @@ from tidegate.embedded.images.store import Blob
 from tidegate.embedded.publishing.bill_of_image import bill_tag, write_artefact
 from tidegate.embedded.publishing.publish import publish
 from tidegate.embedded.publishing.verify import verify
-from tidegate.facts.images import CataloguedImage, ImageCatalogue
+from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
 
 
 def put_bill(place: Served, one: CataloguedImage, content: bytes, about: str) -> None:
