@@ -129,7 +129,7 @@ clean: ## Delete what the commands of a stopped platform left; the caches outsid
 .PHONY: setup setup-tidegate setup-tests setup-models setup-loadtests
 setup-tidegate: $(PLATFORM) ## Set up the command line alone.
 setup: $(PLATFORM) $(NODE) $(MODELS)
-setup-tests: $(TESTS) $(NODE) $(MODELS) $(LOADTESTS)
+setup-tests: $(TESTS) $(NODE) $(MODELS) $(LOADTESTS) ## Set up what checks, tests and bills of materials need.
 setup-models: $(MODELS)
 setup-loadtests: $(PLATFORM) $(LOADTESTS) ## Set up what load tests need: Locust, in an environment of its own.
 

@@ -25,6 +25,7 @@ from tidegate.endings import lines_of, program_code
 from tidegate.errors import FindingsError, ManifestError, TidegateError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
+from tidegate.facts.models.images import pins
 from tidegate.facts.platform import Platform
 from tidegate.manifests.layout import RENDERED
 from tidegate.manifests.stale_files import FOREIGN, stale_findings
@@ -74,7 +75,7 @@ def check(root: Path) -> RenderCheck:
 
 
 def _trees(platform: Platform, root: Path, out: Path, embedded: EmbeddedFacts | None) -> dict[Path, dict[str, bytes]]:
-    digests = embedded.image_digests if embedded else {}
+    digests = embedded.image_digests if embedded else pins(platform.images)
     trees = {out: {**emit_tree(pinned(cluster_tree.objects(platform), digests)), **cluster_tree.emptied_folders(platform)}}
     if embedded or out.resolve() == (root / RENDERED).resolve():
         trees[out.parent / "bootstrap"] = emit_tree(cluster_tree.bootstrap_objects(platform))

@@ -15,6 +15,7 @@ TEXT = JENKINSFILE.read_text(encoding="utf-8")
 PIPELINE = parse(TEXT)
 STAGES = {stage.arguments[0]: stage for stage in PIPELINE.block("stages").body}
 MINUTES = {"MINUTES": 1, "HOURS": 60}
+ON_MAIN = {"Publish images", "Propose images", "Nightly"}
 
 
 def shells(call: Call) -> list[str]:
@@ -48,7 +49,8 @@ def test_stages_are_the_jobs_of_the_workflows() -> None:
 
 
 def test_whole_run_and_every_stage_end_in_time() -> None:
-    assert minutes(PIPELINE) >= sum(minutes(STAGES[name]) for name in STAGES if name != "Nightly")
+    for chosen in (set(STAGES) - ON_MAIN, ON_MAIN - {"Nightly"}, {"Nightly"}):
+        assert minutes(PIPELINE) >= sum(minutes(STAGES[name]) for name in chosen)
     assert PIPELINE.block("agent").arguments == ("none",)
 
 
@@ -67,9 +69,21 @@ def test_region_is_needed_when_the_scope_says_so() -> None:
 
 def test_main_and_changes_share_no_machine() -> None:
     labels = {name: stage.block("agent").body[0].arguments[0] for name, stage in STAGES.items()}
-    assert [name for name, label in labels.items() if label == "tidegate-main"] == ["Nightly"]
-    assert STAGES["Nightly"].block("when").block("branch").arguments == ("main",)
-    assert all(one.block("when").block("changeRequest") for name, one in STAGES.items() if name != "Nightly")
+    assert {name for name, label in labels.items() if label == "tidegate-main"} == {"Nightly", "Publish images"}
+    for name, stage in STAGES.items():
+        when = stage.block("when")
+        assert [one.arguments for one in when.body if one.name == "branch"] == ([("main",)] if name in ON_MAIN else []), name
+        assert any(one.name == "changeRequest" for one in when.body) == (name not in ON_MAIN), name
+
+
+def test_each_run_of_main_is_the_nights_or_a_pushs() -> None:
+    timers = {name: [one.name for one in STAGES[name].block("when").body if one.name in {"not", "triggeredBy"}] for name in ON_MAIN}
+    assert timers == {"Nightly": ["triggeredBy"], "Publish images": ["not"], "Propose images": ["not"]}
+
+
+def test_only_who_proposes_may_write_to_the_repository() -> None:
+    assert [name for name, stage in STAGES.items() if list(stage.all("withCredentials"))] == ["Propose images"]
+    assert TEXT.count("credentialsId") == 1
 
 
 def test_platform_is_taken_down_however_a_stage_ends() -> None:

@@ -50,7 +50,8 @@ def test_job_runs_known_commands_only(name: str, key: str, job: dict[str, Any]) 
 def test_job_has_a_name_an_end_and_permissions_of_its_own(name: str, key: str, job: dict[str, Any]) -> None:
     assert job["name"].lower().replace(" ", "-") == key
     assert 1 <= job["timeout-minutes"] <= 240
-    wanted = {"comment": {"pull-requests": "write"}}.get(key, {"contents": "read"})
+    writing = {"comment": {"pull-requests": "write"}, "propose-images": {"contents": "write", "pull-requests": "write"}}
+    wanted = writing.get(key, {"contents": "read"})
     assert job["permissions"] == wanted, name
 
 
@@ -135,6 +136,19 @@ def test_nightly_runs_where_no_change_does() -> None:
     (job,) = WORKFLOWS["nightly"]["jobs"].values()
     assert job["runs-on"] == ["self-hosted", "tidegate-main"]
     assert triggers("nightly").keys() == {"schedule", "workflow_dispatch"}
+
+
+def test_images_are_published_from_main_only_and_who_holds_the_key_writes_nothing_to_the_repository() -> None:
+    assert triggers("images") == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
+    publish, propose = WORKFLOWS["images"]["jobs"].values()
+    assert publish["runs-on"] == ["self-hosted", "tidegate-main"]
+    assert '--key "$TIDEGATE_IMAGES_KEY"' in " ".join(commands_of(publish))
+    assert (propose["runs-on"], propose["needs"]) == ("ubuntu-24.04", "publish-images")
+    assert "KEY" not in " ".join(commands_of(propose))
+    tokens = [step["run"] for job in (publish, propose) for step in job["steps"] if "GH_TOKEN" in step.get("env", {})]
+    assert tokens == [".venv/bin/tidegate image propose out/images/list.json"]
+    kept = [step["with"] for job in (publish, propose) for step in job["steps"] if "checkout" in step.get("uses", "")]
+    assert kept == [{"persist-credentials": False}] * 2
 
 
 def results(region: str, **other: str) -> str:

@@ -52,6 +52,17 @@ CONSUMERS = (
         "tests/clusters/test_placement.py::test_arm64_machines_are_asked_for_where_all_images_are_built_for_them",
     ),
     Consumer(
+        "image list: images[].tag", "rendering: the image of a release is named by its digest",
+        "tests/clusters/test_image_catalogue.py::test_production_names_the_last_listed_digest_of_a_release",
+    ),
+    Consumer(
+        "image list: images[].sbom_sha256", "tidegate image verify, which asks the registry for it",
+        "tests/tidegate/embedded/publishing/test_verify.py::test_what_the_registry_lacks_or_holds_otherwise_is_told",
+    ),
+    Consumer(
+        "image list: images[].revision", "tidegate image list", "tests/tidegate/cli/test_image_commands.py::test_list_says_what_was_built_from_what",
+    ),
+    Consumer(
         "platform file: github_team", "GitHub, by CODEOWNERS",
         "tests/tidegate/repository/test_code_owners.py::test_committed_file_is_what_the_facts_render_to",
     ),

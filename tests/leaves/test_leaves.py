@@ -27,6 +27,7 @@ from tidegate.checkout import Checkout
 from tidegate.facts import inventory
 from tidegate.facts.cluster import Cluster, GpuPool
 from tidegate.facts.github import PlatformFacts
+from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
 from tidegate.facts.models.served_model import MeasuredPhase
 from tidegate.facts.platform import Platform
 from tidegate.facts.signature import ApprovedModel, ModelCatalogue
@@ -38,7 +39,7 @@ from tidegate.repository.recorded_facts import NOT_ENFORCED, RECORDED
 
 ROOTS: dict[str, type[BaseModel]] = {
     "tenant": Tenant, "cluster": Cluster, "tombstone": Tombstone, "catalogue": ModelCatalogue, "platform file": PlatformFacts,
-    "exemptions": Exemptions,
+    "exemptions": Exemptions, "image list": ImageCatalogue,
 }  # fmt: skip
 """Every fact that a file of the platform holds."""
 
@@ -64,6 +65,10 @@ VALUES: dict[str, tuple[object, ...]] = {
     "tombstone: removed_on": (date(2026, 11, 22),),
     "tombstone: namespace": ("retired-things",),
     "catalogue: keys.*": (PEM.replace("A", "B"),),
+    "image list: images[].name": ("ngram-server",),
+    "image list: images[].tag": ("1.8.0",),
+    "image list: images[].digest": (f"sha256:{'2' * 64}",),
+    "image list: images[].revision": ("2" * 40,),
 }
 """Where a neighbour of what stands there would not be taken."""
 
@@ -127,7 +132,8 @@ def base() -> Platform:
         model="credit/decision/7", uri="s3://tidegate-models/credit/decision/7", sha256="7" * 64, key_id="credit-release"
     )
     catalogue = ModelCatalogue(keys={"credit-release": PEM}, models=(earlier,))
-    return Platform({"live-1": live_1, "live-2": live_2}, tenants, {"retired": tombstone, "credit": removed}, catalogue)
+    image = CataloguedImage(name="mlserver", tag="1.7.1", digest=f"sha256:{'1' * 64}", sbom_sha256="1" * 64, revision="1" * 40)
+    return Platform({"live-1": live_1, "live-2": live_2}, tenants, {"retired": tombstone, "credit": removed}, catalogue, (image,))
 
 
 VIEWS: tuple[Callable[[Platform], effects.Effects], ...] = (effects.rendered, effects.stacks, effects.reviewed, effects.rendered_here)
@@ -145,6 +151,11 @@ def changed(base: Platform, case: Case) -> Iterator[Platform]:
         for old, put in places_of(base.catalogue, case.leaf.path):
             for value in islice(values_for(case.leaf, old, known), AT_MOST):
                 yield replace(base, catalogue=put(value))
+        return
+    if case.root == "image list":
+        for old, put in places_of(ImageCatalogue.model_construct(images=base.images), case.leaf.path):
+            for value in islice(values_for(case.leaf, old, known), AT_MOST):
+                yield replace(base, images=put(value).images)
         return
     group = f"{case.root}s"
     held: dict[str, BaseModel] = getattr(base, group)
@@ -198,7 +209,7 @@ def test_every_class_of_facts_that_is_read_from_a_file_is_known() -> None:
 
 def _read_classes() -> set[str]:
     """The models that product code hands to the readers of files."""
-    found = {"Cluster", "Tenant", "Tombstone", "ModelCatalogue"}  # by `tidegate.facts.inventory` itself
+    found = {"Cluster", "Tenant", "Tombstone", "ModelCatalogue", "ImageCatalogue"}  # by `tidegate.facts.inventory` itself
     for path in (one for folder in ("tidegate", "clusters", "infra") for one in (ROOT / folder).rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match call:

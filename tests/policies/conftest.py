@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from tests.admission_server import ApiServer, running_api_server
+from tests.policies.catalogued_images import listed_platform
 from tests.policies.tenant_objects import enforce, furnish, rendered
-from tests.root import ROOT
-from tidegate.facts import inventory
 from tidegate.facts.platform import Platform
 
 CLUSTER = "live-1"
@@ -18,7 +17,7 @@ CLUSTER = "live-1"
 
 @pytest.fixture(scope="session")
 def platform() -> Platform:
-    return inventory.load(ROOT)
+    return listed_platform()
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,11 @@ def _request(user: str, manifest: dict[str, Any], policy: str, tree: Mapping[str
     kind = manifest["kind"].lower()
     name = manifest["metadata"].get("namespace", "")
     namespaces = {each["metadata"]["name"]: each for each in tree.values() if each["kind"] == "Namespace"}
-    params = tree["platform/catalogue/configmap-model-catalogue"] if "catalogue" in policy else tree["tenants/credit/resourcequota-quota"]
+    params = (
+        tree["platform/catalogue/configmap-model-catalogue"]
+        if policy == "require-catalogued-model"
+        else tree["tenants/credit/resourcequota-quota"]
+    )
     return {
         "group": group,
         "version": version,

@@ -79,7 +79,7 @@ def left_over(cluster: Kubernetes) -> list[str]:
 
 
 def _manifests(tenant: Tenant, image: str) -> tuple[tuple[Manifest, tuple[Mode, ...]], ...]:
-    return (_inside(tenant, image), ("meshed", "certificate")), (_outside(tenant, image), ("outside",))
+    return (_inside(tenant, image), ("meshed", "certificate")), (outside(tenant, image), ("outside",))
 
 
 def _inside(tenant: Tenant, image: str) -> Manifest:
@@ -91,7 +91,8 @@ def _inside(tenant: Tenant, image: str) -> Manifest:
     return _pod(tenant, name_of("meshed"), {}, annotations, containers)
 
 
-def _outside(tenant: Tenant, image: str) -> Manifest:
+def outside(tenant: Tenant, image: str) -> Manifest:
+    """The pod that is in no mesh; it runs whatever image is given as a tenant's pods do."""
     return _pod(tenant, name_of("outside"), {"sidecar.istio.io/inject": "false"}, {}, [_container("outside", image, 1000)])
 
 

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli import cloud, model, platform, render, serving, tenant
+from tidegate.cli import cloud, image, model, platform, render, serving, tenant
 from tidegate.cli.cost import cost
 from tidegate.cli.gates.commands import gate
 from tidegate.cli.local import local
@@ -52,6 +52,7 @@ app.add_typer(cost, name="cost")
 app.add_typer(gate, name="gate")
 app.add_typer(tenants, name="tenant")
 app.add_typer(model.model, name="model")
+app.add_typer(image.image, name="image")
 
 
 RENAMED: dict[tuple[str, str], tuple[str, Callable[..., None]]] = {

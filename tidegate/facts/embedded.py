@@ -15,6 +15,7 @@ from tidegate.facts.cluster import Cluster, Overcommit
 from tidegate.facts.fact import Fact
 from tidegate.facts.models.artefact import Artefact
 from tidegate.facts.models.embedded_profile import EmbeddedProfile, scaled
+from tidegate.facts.models.images import BuiltImage, ImageDigest
 from tidegate.facts.models.served_model import Companion, ServedModel
 from tidegate.facts.names import ClusterName, TenantName
 from tidegate.facts.platform import Platform
@@ -48,8 +49,10 @@ class EmbeddedFacts(Fact):
     edge_addresses: Annotated[dict[ClusterName, str], Field(min_length=1)]
     """The node's address in each region, where its edge takes traffic; no others are rendered."""
     sizes: Sizes = Sizes()
-    image_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
+    image_digests: dict[str, ImageDigest] = Field(default_factory=dict[str, str])
     """Of the images built on this machine, by `repository:tag`."""
+    images: tuple[BuiltImage, ...] = ()
+    """Workload images built on this machine that may run, earlier ones first: what was published for production is other bytes."""
     model_digests: dict[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict[str, str])
     """Of the models trained on this machine, by their URI in the registry."""
     profiles: dict[str, EmbeddedProfile] = Field(default_factory=dict[str, EmbeddedProfile])
@@ -77,6 +80,7 @@ def embed(platform: Platform, embedded: EmbeddedFacts) -> Platform:
         },
         {**platform.tombstones, **embedded.candidate_tombstones},
         embedded.catalogue,
+        embedded.images,
     )
 
 

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
+from tidegate.facts.models.images import BuiltImage
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.prices.tables import price_findings
 from tidegate.facts.rules.anti_patterns import anti_pattern_findings
@@ -34,6 +35,8 @@ class Platform:
     tombstones: Mapping[str, Tombstone] = dataclass_field(default_factory=dict[str, Tombstone])
     catalogue: ModelCatalogue = dataclass_field(default_factory=ModelCatalogue)
     """Models that may be served beside those that tenants name now, and the keys of both."""
+    images: tuple[BuiltImage, ...] = ()
+    """Workload images that may run; none lets none in."""
     callees: Mapping[str, tuple[str, ...]] = dataclass_field(init=False, repr=False, compare=False)
     """Whom each tenant may call in the mesh, by name; looked up for each tenant, so it is not searched for each time."""
 

@@ -28,7 +28,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 NOT_OF_A_FILE = frozenset({
     "forbid-argo-cd-hooks", "forbid-deploy-account-in-pods", "forbid-exposed-services", "forbid-foreign-routes", "forbid-host-access",
-    "forbid-writes-by-tenants", "limit-canary-traffic", "require-pinned-runtimes",
+    "forbid-writes-by-tenants", "limit-canary-traffic", "require-catalogued-image", "require-pinned-runtimes",
 })  # fmt: skip
 """Policies that no value of a tenant's file breaks: somebody has edited what was rendered."""
 
@@ -151,6 +151,8 @@ def _of_policy(refused: Refused, said: str) -> str:
     named = _POLICY_NAMES.search(said.partition("denied request: ")[2]) or _POLICY_NAMES.search(said)
     if named is None:
         return _of_words(refused, said)
+    if named[0] == "require-catalogued-image":
+        return CATALOGUED_IMAGE_STEP
     if named[0] in NOT_OF_A_FILE:
         return f"what was refused is not from a field of {refused.source}: `tidegate render`, then commit what it writes"
     if named[0] == "require-approved-images":
@@ -163,6 +165,11 @@ PLATFORM_IMAGE_STEP = (
     "`tidegate render` and commit"
 )
 """Model servers' images are nobody's but the platform's."""
+
+CATALOGUED_IMAGE_STEP = (
+    "here run `tidegate up`, which lists what it builds; in production merge the signed list of `tidegate image publish`"
+)
+"""Nothing of a tenant's file says which build of a model server runs."""
 
 
 def _of_words(refused: Refused, said: str) -> str:

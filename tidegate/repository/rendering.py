@@ -19,6 +19,7 @@ from tidegate.manifests.validate import PricedPlatform, validate_folder
 from tidegate.repository.code_owners import CODE_OWNERS, code_owners, place_findings, stale_findings
 from tidegate.repository.schemas import load_schemas, version_findings
 from tidegate.signing.committed import check_catalogue
+from tidegate.signing.images import check_images
 from tidegate.tools.files import staged
 from tidegate.tools.progress import OnProgress
 
@@ -93,6 +94,7 @@ def judged(checkout: Checkout, platform: Platform, on_progress: Callable[[str], 
     priced = PricedPlatform(platform, load_prices(checkout.root))
     return [
         *check_catalogue(checkout.root, platform, platform.catalogue),
+        *check_images(checkout.root),
         *version_findings(platform),
         *stale_findings(checkout, code_owners(checkout, platform)),
         *(

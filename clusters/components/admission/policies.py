@@ -23,6 +23,7 @@ from tidegate.errors import Finding, ManifestError
 from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.read import read_fact
+from tidegate.facts.models.images import admitted
 from tidegate.facts.platform import Platform
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tier
@@ -127,6 +128,7 @@ def _facts(platform: Platform, cluster: Cluster) -> dict[str, str]:
         "argo_cd_account": names.kubernetes_account(names.NAMESPACE_ARGOCD, names.CONTROLLER_ARGOCD),
         "canary_tiers": _cel(sorted(tier for tier in Tier if tier.is_hot) if cluster.stage is Stage.PRODUCTION else []),
         "edge_namespace": names.NAMESPACE_EDGE,
+        "image_catalogue": _cel(admitted(platform.images)),
         "knative_account": names.kubernetes_account(names.NAMESPACE_KNATIVE, names.CONTROLLER_KNATIVE),
         "model_catalogue": names.MODEL_CATALOGUE,
         "model_formats": _cel(sorted(MODEL_FORMATS.values())),

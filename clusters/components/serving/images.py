@@ -2,7 +2,8 @@
 
 The registry is the platform's own mirror: the embedded region builds images of these names, a production registry
 copies them from upstream. They are pinned by tag and not by digest, because a digest exists only once the mirror has
-been filled; the mirror must refuse to overwrite a tag. Tenants' own images carry digests (`PinnedImage`).
+been filled; the mirror must refuse to overwrite a tag. Those with code of ours are published, and get the digest that the
+signed list names (`tidegate/facts/models/images.py`). Tenants' own images carry digests (`PinnedImage`).
 """
 
 from __future__ import annotations

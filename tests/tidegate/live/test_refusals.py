@@ -70,6 +70,7 @@ def test_refusal_names_the_field_of_the_tenants_file(message: str, part: str, fi
 @pytest.mark.parametrize(
     ("message", "step"),
     [
+        pytest.param(denied("require-catalogued-image"), "merge the signed list of `tidegate image publish`", id="image-that-nobody-has-listed"),
         pytest.param(denied("require-approved-images"), "correct the runtime's image in clusters/components/serving/images.py", id="image-of-the-platform"),
         pytest.param(denied("forbid-argo-cd-hooks"), "not from a field of gitops/tenants/fraud.yaml: `tidegate render`, then commit", id="edited-by-hand"),
         pytest.param('pods "x" is forbidden: violates PodSecurity "restricted:latest": seccompProfile', "clusters/components/serving/runtimes.py", id="pod-security"),

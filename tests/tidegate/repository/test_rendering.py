@@ -9,12 +9,15 @@ import pytest
 
 from clusters import program
 from tests.scratch_checkout import make_scratch_checkout
+from tests.tidegate.signing.listed_images import CATALOGUE, commit
+from tests.tidegate.signing.signed_models import MemoryKey
 from tidegate.checkout import Checkout
 from tidegate.contracts.rendering import RenderCheck
 from tidegate.errors import ManifestError, ProgramError
 from tidegate.facts import inventory
 from tidegate.repository import rendering
 from tidegate.repository.remove_tenant import remove_tenant
+from tidegate.signing.images import sign_images
 
 AGAIN = "run `tidegate render` and commit the file [rendered-stale]"
 BUDGET = '    tidegate.dev/budget-usd-per-month: "22000"'
@@ -54,6 +57,15 @@ def test_validation_names_each_file_and_the_command(checkout: Checkout) -> None:
         f"gitops/rendered/live-2/tenants/credit/namespace-tenant-credit.yaml: line 20 = {BUDGET}: is not what the facts render to; {AGAIN}",
         f"gitops/rendered/live-2/tenants/fraud/resourcequota-quota.yaml: is missing; {AGAIN}",
     ]
+
+
+def test_list_of_images_that_nobody_trusted_has_signed_is_a_finding(checkout: Checkout) -> None:
+    commit(checkout.root)
+    platform = inventory.load(checkout.root)
+    assert rendering.judged(checkout, platform, print) == []
+    commit(checkout.root, sign_images(CATALOGUE, MemoryKey.made("another")))
+    (finding,) = rendering.judged(checkout, platform, print)
+    assert (finding.rule, finding.source) == ("image-list-signature", "gitops/catalogue/images/list.json")
 
 
 def test_tenant_that_vanished_is_told_instead_of_its_files(checkout: Checkout) -> None:

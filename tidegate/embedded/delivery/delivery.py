@@ -13,6 +13,7 @@ from tidegate import tools
 from tidegate.contracts.rendering import AddOnsRequest, RegionFacts
 from tidegate.embedded import digest
 from tidegate.embedded.delivery import git_server
+from tidegate.embedded.delivery.listed_images import listed_images
 from tidegate.embedded.digest import key_of
 from tidegate.embedded.fleet import internet
 from tidegate.embedded.fleet.bring_up import Local, Prepared
@@ -47,6 +48,7 @@ def embedded_facts(local: Local, images: Mapping[str, Image], catalogue: ModelCa
         repository_url=git_server.URL,
         edge_addresses={name: region.node for name, region in local.addresses.regions.items() if name in local.platform.clusters},
         image_digests={f"{image.repository}:{image.tag}": image.digest for image in images.values()},
+        images=listed_images(images, _facts_file(local)),
         model_digests={entry.uri: entry.sha256 for entry in catalogue.models},
         catalogue=ModelCatalogue(keys={**catalogue.keys, **local.candidates.keys}, models=catalogue.models),
         profiles=load_profiles(local.checkout.root, local.platform),
@@ -62,7 +64,7 @@ def render(local: Local, facts: EmbeddedFacts, add_ons: Collection[AddOnsRequest
     """
     checkout, machine = local.checkout, local.machine(INTERNET)
     tree = git_server.open_worktree(machine)
-    path = machine.folder / "embedded.json"
+    path = _facts_file(local)
     path.write_text(facts.model_dump_json(), encoding="utf-8")
     arguments = ["render", "--root", ".", "--out", str(tree / RENDERED), "--embedded", str(path)]
     sources = digest.of_files(checkout.root, SOURCES)
@@ -82,6 +84,11 @@ def render(local: Local, facts: EmbeddedFacts, add_ons: Collection[AddOnsRequest
     for request in stale:
         text = _record(request, made_of[request.facts.cluster])
         (_folder(local, request.facts.cluster) / "rendered").write_text(text, encoding="ascii")
+
+
+def _facts_file(local: Local) -> Path:
+    """What the regions were rendered from last."""
+    return local.machine(INTERNET).folder / "embedded.json"
 
 
 def add_ons_request(

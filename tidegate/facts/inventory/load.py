@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from tidegate.errors import Finding, InventoryError
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.catalogue import load_catalogue
+from tidegate.facts.inventory.image_catalogue import load_images
 from tidegate.facts.inventory.refusals import findings_of
 from tidegate.facts.inventory.yaml_files import RefusedDocument, read_document
 from tidegate.facts.platform import Platform, check
@@ -34,7 +35,7 @@ def load(root: Path) -> Platform:
     platform, findings = load_folder_findings(root)
     if findings or platform is None:
         raise InventoryError(findings)
-    return replace(platform, catalogue=load_catalogue(root))
+    return replace(platform, catalogue=load_catalogue(root), images=load_images(root).images)
 
 
 def load_folder_findings(root: Path) -> tuple[Platform | None, list[Finding]]:
