@@ -34,6 +34,7 @@ def judge_decisions(
     is_bad = before.is_bad or evidence >= enough
     after = after.model_copy(update={"is_bad": is_bad})
     ours, theirs = _since(after.candidate, after.candidate_window), _since(after.stable, after.stable_window)
+    theirs = theirs if any(theirs.values()) else after.stable  # where all go to the candidate, with what stable decided before
     samples, interval = sum(ours.values()), apart_interval(ours, theirs)
     outcome, why = Outcome.GOOD, f"A change of more than {limits.shift_harm:.0%} is excluded"
     if is_bad:

@@ -21,37 +21,29 @@ def analyse(progress: Progress, stable: Counts | None, candidate: Counts | None,
     if any(hold.rule in _CHANGED for hold in found):
         stable = candidate = None
     found += _missing(stable, candidate, limits) if not found else ()
+    ours, theirs = candidate or _NOTHING, stable or _NOTHING
     progress = progress.model_copy(
         update={
-            "candidate_uid": progress.candidate_uid or (candidate.revision_uid if candidate else ""),
-            "stable_uid": progress.stable_uid or (stable.revision_uid if stable else ""),
+            "candidate_uid": progress.candidate_uid or ours.revision_uid,
+            "stable_uid": progress.stable_uid or theirs.revision_uid,
         }
     )
-    metrics = list[MetricAnalysis]()
-    errors, one = judge_share(
-        ERRORS,
-        progress.errors,
-        stable.errors if stable else None,
-        candidate.errors if candidate else None,
-        limit=limits.errors,
-        limits=limits,
-    )
-    metrics.append(one)
     slow, decisions = progress.slow, progress.decisions
-    if limits.slow:
-        slow, one = judge_share(
-            SLOW, slow, stable.slow if stable else None, candidate.slow if candidate else None, limit=limits.slow, limits=limits
-        )
-        metrics.append(one)
+    errors, of_errors = judge_share(ERRORS, progress.errors, theirs.errors, ours.errors, allowed=limits.errors_allowed, limits=limits)
+    metrics = [of_errors]
+    if limits.slow_allowed:
+        slow, of_slow = judge_share(SLOW, slow, theirs.slow, ours.slow, allowed=limits.slow_allowed, limits=limits)
+        metrics.append(of_slow)
     if limits.shift_tolerated:
-        decisions, one = judge_decisions(
-            decisions, stable.decisions if stable else None, candidate.decisions if candidate else None, limits.shift_tolerated, limits
-        )
-        metrics.append(one)
+        decisions, of_decisions = judge_decisions(decisions, theirs.decisions, ours.decisions, limits.shift_tolerated, limits)
+        metrics.append(of_decisions)
     after = progress.model_copy(update={"errors": errors, "slow": slow, "decisions": decisions})
     outcome = _outcome(metrics, found)
     return Analysis(outcome, tuple(metrics), tuple(found), after, _healthier(metrics) if outcome is Outcome.BOTH_UNHEALTHY else None)
 
+
+_NOTHING = Counts("", "")
+"""Of a side that could not be read."""
 
 _CHANGED = ("another-revision", "went-back")
 """Doubts about what the numbers are of: then none of them is used."""
@@ -80,7 +72,7 @@ def _doubts(progress: Progress, stable: Counts | None, candidate: Counts | None)
 
 def _missing(stable: Counts | None, candidate: Counts | None, limits: Limits) -> Iterator[Hold]:
     for side, counts in ((Side.STABLE, stable), (Side.CANDIDATE, candidate)):
-        wanted = {"errors": True, "slow": limits.slow is not None, "decisions": limits.shift_tolerated is not None}
+        wanted = {"errors": True, "slow": limits.slow_allowed is not None, "decisions": limits.shift_tolerated is not None}
         lacking = [name for name, is_wanted in wanted.items() if is_wanted and (counts is None or getattr(counts, name) is None)]
         if lacking:
             yield Hold("no-data", str(side), f"there is no count of {', '.join(lacking)}; see whether its pods export it and are read")

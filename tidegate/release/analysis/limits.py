@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
 
 from tidegate.facts.fact import Fact
+from tidegate.release.analysis.counts import Share
+from tidegate.release.analysis.sequence import share_interval
 
 TESTS = 5
 """Among which the chance of a false abort is shared out: errors and slow answers each against the limit and against stable, and decisions."""
@@ -14,24 +18,13 @@ TESTS = 5
 Part = Annotated[float, Field(gt=0, lt=1)]
 
 
-class ShareLimit(Fact):
-    """Of a kind of bad answers."""
-
-    allowed: Part
-    """The share that the promise allows (SLO)."""
-    tolerated: Part = 0.005
-    """By how much more than stable's the share may be: less is too little to abort for, however surely it is proved."""
-    harm: Part = 0.02
-    """How far above what is allowed a share must be excluded before the candidate is good so far. Less needs more requests:
-    300 without a bad one exclude 1.9 %, and 1,000 with 5 bad ones 1.8 %."""
-
-
 class Limits(Fact):
     """All that decides beside the counts."""
 
-    errors: ShareLimit
-    slow: ShareLimit | None = ShareLimit(allowed=0.01, tolerated=0.01)
-    """Of a p99, one answer of a hundred may be slower. None where nothing times answers."""
+    errors_allowed: Part
+    """The share of requests that may fail (1 - `slo.availability`). It is also how much more than stable's the share may be."""
+    slow_allowed: Part | None = 0.01
+    """Of a p99, one answer of a hundred may be slower; compared with stable's as above. None where nothing times answers."""
     shift_tolerated: Part | None = 0.1
     """A new version may decide differently in so many of a hundred cases: it is there to do so. None where no decisions are counted."""
     shift_harm: Part = 0.3
@@ -47,3 +40,12 @@ class Limits(Fact):
     def alpha(self) -> float:
         """Of each of the tests."""
         return self.false_abort / TESTS
+
+    def harmless(self, allowed: float) -> float:
+        """What must be excluded before the candidate is good so far: the least that so many answers can exclude where just what is allowed is bad."""
+        return _excluded(self.minimum_requests, math.ceil(allowed * self.minimum_requests))
+
+
+@lru_cache(maxsize=1000)
+def _excluded(total: int, bad: int) -> float:
+    return share_interval(Share(total=total, bad=bad)).high

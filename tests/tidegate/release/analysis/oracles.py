@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import scipy.optimize
@@ -13,6 +14,7 @@ import scipy.stats
 import ville
 
 
+@lru_cache(maxsize=10_000)
 def binomial(bad: int, total: int, share: float) -> float:
     """The probability of so many."""
     return float(scipy.stats.binom.pmf(bad, total, share))
@@ -34,11 +36,6 @@ def share_intervals(answers: Sequence[bool], prior: tuple[float, float]) -> list
     """The confidence sequence of ville, at 99 %, after each answer."""
     found = ville.BernoulliCS(alpha=0.01, prior=prior, intersect=False).fit(np.array(answers, dtype=float))
     return list(zip(found.lower_.tolist(), found.upper_.tolist(), strict=True))
-
-
-def betting_excludes(differences: Sequence[float], value: float) -> bool:
-    """Whether ville's confidence sequence by betting, at 99 %, leaves a mean of numbers between -1 and 1 out at some time."""
-    return ville.BettingCS(bounds=(-1.0, 1.0), alpha=0.01).fit(np.array(differences)).excludes(value) is not None
 
 
 def entropy_radius(counts: Sequence[int], wrong: float) -> float:

@@ -19,7 +19,7 @@ def expected(share: float, total: int, factor: Callable[[Share], float]) -> floa
     return sum(binomial(bad, total, share) * factor(Share(total=total, bad=bad)) for bad in range(total + 1))
 
 
-@pytest.mark.parametrize("total", [1, 6, 60])
+@pytest.mark.parametrize("total", [1, 6, 40])
 @pytest.mark.parametrize("clustered", [False, True], ids=["each answer", "clustered"])
 def test_factors_of_the_limit_have_the_mean_one_at_the_limit_and_less_below(total: int, clustered: bool) -> None:
     for number in range(len(EXTRAS)):
@@ -42,13 +42,13 @@ def mean_of_comparison(ours: float, theirs: float, totals: tuple[int, int], beli
     return expected(ours, totals[0], of_candidate)
 
 
-@pytest.mark.parametrize("totals", [(1, 9), (3, 3), (6, 20)], ids=str)
+@pytest.mark.parametrize("totals", [(1, 9), (3, 3), (6, 10)], ids=str)
 @pytest.mark.parametrize("clustered", [False, True], ids=["each answer", "clustered"])
 @pytest.mark.parametrize("believed", [0.001, 0.05, 0.3])
 def test_factors_of_the_comparison_have_at_most_the_mean_one_for_every_tolerated_pair(
     totals: tuple[int, int], clustered: bool, believed: float
 ) -> None:
-    for theirs, less, number in itertools.product((0.0, 0.01, 0.1, 0.4, 0.9), (0.0, 0.005), (0, 2, 4)):
+    for theirs, less, number in itertools.product((0.0, 0.01, 0.2, 0.9), (0.0, 0.005), (0, 2, 4)):
         assert mean_of_comparison(theirs + 0.005 - less, theirs, totals, believed, clustered=clustered, number=number) <= 1 + 1e-9
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from tidegate.release.analysis.counts import Counts, Hold, Share
 from tidegate.release.analysis.judge import analyse
-from tidegate.release.analysis.limits import Limits, ShareLimit
+from tidegate.release.analysis.limits import Limits
 from tidegate.release.analysis.outcome import Analysis, Outcome, Side
 from tidegate.release.analysis.progress import Progress
 
-LIMITS = Limits(errors=ShareLimit(allowed=0.01), minimum_requests=300)
+LIMITS = Limits(errors_allowed=0.01, minimum_requests=300)
 
 
 def counts(name: str, total: int, *, errors: int = 0, slow: int = 0, decisions: Mapping[str, int] | None = None) -> Counts:
@@ -41,7 +41,7 @@ def test_healthy_candidate_is_undecided_until_there_are_enough_and_good_then() -
     assert outcome == "good so far"
     assert errors == (
         "  errors: good so far: 0 of 300 answers of the candidate failed (0.00%, between 0.00% and 1.84%), 0 of 2,700 of stable (0.00%); "
-        "1.00% is allowed. More than 3.00% is excluded."
+        "1.00% is allowed. More than 4.31% is excluded."
     )
     assert slow == errors.replace("errors", "slow answers").replace("failed", "were slower than promised")
     assert decisions == (
@@ -53,7 +53,7 @@ def test_healthy_candidate_is_undecided_until_there_are_enough_and_good_then() -
 def test_candidate_near_the_limit_is_undecided_however_many_are_needed() -> None:
     analysis = run((counts("one", 2700), counts("two", 300, slow=5)))
     assert analysis.outcome is Outcome.UNDECIDED
-    assert "More than 3.00% is not excluded yet" in str(analysis.metrics[1])
+    assert "More than 4.31% is not excluded yet" in str(analysis.metrics[1])
 
 
 def test_no_answers_at_all_are_undecided() -> None:
@@ -63,14 +63,19 @@ def test_no_answers_at_all_are_undecided() -> None:
 def test_crashing_candidate_is_bad_within_eight_answers() -> None:
     analysis = run(healthy(1), (counts("one", 70), counts("two", 6 + 4, errors=4)))
     assert analysis.outcome is Outcome.BAD
-    assert "4 of 10 since the release began are more than the limit allows: the odds against a healthy version are" in analysis.lines()[1]
+    assert (
+        "4 of 10 since the release began are too many beside stable: 671 to 1 against a healthy version, 500 to 1 are needed."
+        in analysis.lines()[1]
+    )
     assert analysis.is_candidate_bad
 
 
 def test_three_bad_answers_abort_nothing() -> None:
-    analysis = run((counts("one", 9), counts("two", 3, errors=3)))
-    assert analysis.outcome is Outcome.UNDECIDED
-    assert analysis.metrics[0].evidence > 6.3
+    three, four = (run((None, counts("two", number, errors=number))) for number in (3, 4))
+    assert three.metrics[0].evidence > 6.3
+    assert (three.outcome, three.is_candidate_bad) == (Outcome.HOLD, False)
+    assert (four.outcome, four.is_candidate_bad) == (Outcome.BAD, True)
+    assert "4 of 4 since the release began are too many for the limit: " in str(four.metrics[0])
 
 
 def test_second_of_slow_answers_aborts_nothing_and_three_do() -> None:
@@ -161,6 +166,15 @@ def test_crash_where_all_requests_go_to_the_candidate_is_proved() -> None:
     assert run(*looks, (counts("one", 540), counts("two", 320, errors=12))).outcome is Outcome.BAD
 
 
+def test_decisions_are_compared_with_those_before_where_all_requests_go_to_the_candidate() -> None:
+    looks = [healthy(50), (counts("one", 2700), counts("two", 3000))]
+    before = run(looks[0]).progress.next_window()
+    assert analyse(before, *looks[1], LIMITS).outcome is Outcome.GOOD
+    alone = run((counts("one", 0), counts("two", 3000)))
+    assert alone.outcome is Outcome.UNDECIDED
+    assert "A change of more than 30% is not excluded yet" in str(alone.metrics[2])
+
+
 @pytest.mark.parametrize(
     ("stable", "candidate", "said"),
     [
@@ -201,7 +215,7 @@ def test_numbers_of_something_else_are_a_hold_and_prove_nothing(stable: Counts |
 
 
 def test_what_is_not_limited_is_not_judged() -> None:
-    limits = Limits(errors=ShareLimit(allowed=0.01), slow=None, shift_tolerated=None, minimum_requests=300)
+    limits = Limits(errors_allowed=0.01, slow_allowed=None, shift_tolerated=None, minimum_requests=300)
     analysis = run((Counts("one", "u1", Share(total=2700)), Counts("two", "u2", Share(total=300))), limits=limits)
     assert (analysis.outcome, [one.metric for one in analysis.metrics]) == (Outcome.GOOD, ["errors"])
 
@@ -211,7 +225,7 @@ def test_next_window_forgets_samples_and_keeps_evidence() -> None:
     second = analyse(first.progress.next_window(), *healthy_after(first), LIMITS)
     assert (first.outcome, second.outcome) == (Outcome.UNDECIDED, Outcome.UNDECIDED)
     assert [one.samples for one in second.metrics] == [0, 0, 0]
-    kept, before = second.progress.errors.limit.evidence, first.progress.errors.limit.evidence
+    kept, before = second.progress.errors.comparison.evidence, first.progress.errors.comparison.evidence
     assert before > 2
     assert kept == pytest.approx(before, abs=0.02)
 
