@@ -26,13 +26,13 @@ LIMITS = Limits(errors_allowed=0.01)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a release ended: `aborted`, `promoted` or `held`; after how many seconds; what the candidate had answered until then."""
+    """How a release ended: `aborted`, `promoted`, at the `deadline` of a step, or `held` until the series ended; after how many seconds; what the candidate had answered until then."""
 
     how: str
     seconds: int
     answers: int
     bad: int
-    """Failed or slow ones; of wrong decisions, those that stable would not have made cannot be told one by one, so all refusals."""
+    """Failed or slow ones, whichever were more. Wrong decisions are not among them: no counter says which they are."""
 
 
 class _Served:

@@ -1,6 +1,6 @@
 """Healthy versions are hardly ever aborted, though somebody looks every second. All of it is simulated, with seeds.
 
-`make test` simulates 600 short releases, `make soak` 10,000 of twenty minutes.
+`make test` simulates 600 short releases, `make soak` 5,000 of twenty minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tidegate.release.analysis.limits import Limits
 from tidegate.release.analysis.outcome import Analysis, Outcome
 from tidegate.release.analysis.progress import Progress
 
-PER_CASE, STEP_SECONDS = (2000, 300) if WHOLE else (120, 40)
+PER_CASE, STEP_SECONDS = (1000, 300) if WHOLE else (120, 40)
 STEPS = (0.1, 0.25, 0.5, 1.0)
 PER_SECOND = 60
 LIMITS = Limits(errors_allowed=0.01)
