@@ -101,7 +101,8 @@ def comparison_bets(
     expected = np.broadcast_to(expected[:, None], bet.shape)
     is_bet = (bet > expected + tolerated) & ((candidate[1] > 0) & (stable[1] > 0))[:, None]
     bet = np.where(is_bet, bet, expected + tolerated + (1 - expected - tolerated) / 2)
-    weights = (np.full(len(bet), 0.5),) * 2 if clustered else (candidate[1], stable[1])
+    half = np.full(len(bet), 0.5)
+    weights = (half, half) if clustered else (candidate[1], stable[1])
     against = _nearest(bet, expected, weights, tolerated)
     of_candidate = factor(*candidate, bet, against + tolerated, clustered=clustered)
     of_stable = factor(*stable, expected, against, clustered=clustered)
