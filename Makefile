@@ -104,7 +104,8 @@ bench: setup-tests $(BENCH) $(CHECKOV) ## Compare with the alternatives, side by
 
 # Tests of which `make test` runs a part: the first rounds of seeded trials, for one.
 WHOLE_TESTS := tests/tidegate/manifests/fit/test_scheduler_agreement.py tests/policies/test_gpu_nodes.py tests/clusters/workloads/dense_pool/test_pool.py \
-	tests/tidegate/cloud/test_embedded_cloud.py tests/environment tests/loadtests/test_memory.py tests/tidegate/gates/history/test_shift.py
+	tests/tidegate/cloud/test_embedded_cloud.py tests/environment tests/loadtests/test_memory.py tests/tidegate/gates/history/test_shift.py \
+	tests/tidegate/release/analysis
 # A machine keeps it from night to night, outside of the checkout; a copy lies beside the trend page.
 NIGHTLY_HISTORY := $(HOME)/.cache/tidegate/nightly/history.jsonl
 .PHONY: nightly

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tidegate.contracts.release import ReleaseSpec, ReleaseStatus
-from tidegate.facts.release_names import RELEASE_GROUP, RELEASE_KIND, RELEASE_PLURAL, RELEASE_VERSION
+from tidegate.contracts.release_names import RELEASE_GROUP, RELEASE_KIND, RELEASE_PLURAL, RELEASE_VERSION
 
 _KEPT = (
     "type", "description", "enum", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",

@@ -1,1 +1,4 @@
-"""Releases: decides which revision gets which share of the users. Pure but for what the controller hands in."""
+"""Governed releases: decides which revision gets which share of the users.
+
+What belongs here: deciding. What does not: reading and writing a cluster, which is the release controller's.
+"""

@@ -12,8 +12,9 @@ from datetime import timedelta
 
 from tidegate.contracts.release import Phase, ReleaseSpec, ReleaseStatus
 from tidegate.release import memory
+from tidegate.release.analysis.outcome import Outcome
 from tidegate.release.look import Decision, Look, Remember, Wait
-from tidegate.release.observation import Health, Observation, Outcome, Proposal, ProposeCommit, RunSmoke, Seen, Verb
+from tidegate.release.observation import Health, Observation, Proposal, ProposeCommit, RunSmoke, Seen, Verb
 from tidegate.release.routing import converge, excess, only
 
 START_SECONDS = 1800
@@ -61,7 +62,7 @@ def _replace_stable(look: Look) -> Iterator[Decision]:
         text = f"revision {stable.name} is gone; users go to {best.revision.name}"
         yield Remember(memory.settled(look.status, look.seen, best.revision, text))
     if look.status.candidate or look.status.previous:
-        # Knative counts names anew for a Service that was deleted: what admission remembers of others would keep this version's from coming back.
+        # Knative counts names from the start for a Service that was deleted: what admission remembers of others would keep this version's from coming back.
         yield Remember(memory.settled(look.status, look.seen, stable, f"revision {stable.name} is gone, and others may be"))
     yield from _converged(look)
     yield look.name(stable.files) or Wait(
@@ -87,7 +88,7 @@ def _obey(look: Look) -> Iterator[Decision]:
 
 
 def _take_back(look: Look) -> Iterator[Decision]:
-    """A candidate that is not to go on, whatever the step: it failed, it was aborted elsewhere, or it is no longer what is wanted."""
+    """A candidate that has to stop, whatever the step: it failed, it was aborted elsewhere, or it is no longer what is wanted."""
     candidate, seen, route = look.candidate, look.seen, look.seen.route
     now = seen.seen(candidate)
     if route and route.taken_back == candidate.uid:
@@ -177,7 +178,7 @@ def _smoking(look: Look) -> Iterator[Decision]:
 
 def _stepping(look: Look) -> Iterator[Decision]:
     status, route, judged = look.status, look.seen.route, look.judged
-    if judged and judged.outcome is Outcome.BAD and not look.is_pinned:
+    if judged and judged.is_to_go and not look.is_pinned:
         yield _abort(look, judged.sentence)
     share = route.share(look.candidate) if route else 0
     if status.is_reached and share < status.allowed_percent:
@@ -196,7 +197,7 @@ def _step_on(look: Look) -> Iterator[Decision]:
     status, spec, judged, lasted = look.status, look.spec, look.judged, look.seconds
     if lasted < 0:
         yield Remember(status.model_copy(update={"since": look.seen.now}))
-    if judged and judged.outcome is Outcome.BOTH_BAD and judged.is_candidate_healthier and not look.is_pinned:
+    if judged and judged.outcome is Outcome.BOTH_UNHEALTHY and judged.is_candidate_healthier and not look.is_pinned:
         yield Wait(f"both versions are unhealthy, the stable one more, so nobody is moved: {judged.sentence}")
     if look.held:
         yield Wait(f"the next step waits: {look.held}")

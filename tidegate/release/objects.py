@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidegate.contracts.release import Files, Revision
+from tidegate.contracts.release_names import ANNOTATION_TAKEN_BACK, ANNOTATION_TAKEN_BACK_BECAUSE, live_route
 from tidegate.facts import names
-from tidegate.facts.release_names import ANNOTATION_TAKEN_BACK, ANNOTATION_TAKEN_BACK_BECAUSE, live_route
 from tidegate.release.observation import Guard, Health, Route, Seen, Service, SetFiles, SetRoute, Target
 
 Json = Mapping[str, Any]

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from tidegate.contracts.release import Files, Revision
+from tidegate.release.analysis.outcome import Outcome
 
 
 class Health(StrEnum):
@@ -70,16 +71,6 @@ class Service:
     resource_version: str
 
 
-class Outcome(StrEnum):
-    """What the figures say of the candidate in this step."""
-
-    GOOD = "good"
-    BAD = "bad"
-    UNDECIDED = "undecided"
-    NO_DATA = "no data"
-    BOTH_BAD = "both bad"
-
-
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The analysis of one step, in a word and a sentence. `of` is the UID of the revision that it is about."""
@@ -88,7 +79,15 @@ class Judgement:
     sentence: str
     of: str
     is_candidate_healthier: bool = False
-    """Of two that are bad."""
+    """Of two that are unhealthy."""
+    is_candidate_bad: bool = False
+    """Whether that was proved, also where stable is unhealthy, too."""
+
+    @property
+    def is_to_go(self) -> bool:
+        """Whether users are better off without the candidate."""
+        is_worse_of_two = self.outcome is Outcome.BOTH_UNHEALTHY and self.is_candidate_bad and not self.is_candidate_healthier
+        return self.outcome is Outcome.BAD or is_worse_of_two
 
 
 @dataclass(frozen=True, slots=True)

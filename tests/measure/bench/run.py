@@ -3,7 +3,7 @@
 `ratio` is theirs / ours, that is how many times faster we are, except for `render_vs_orjson` and `verification`, whose goals are
 limits: there it is ours / theirs, `dense_pool`, which compares models per core, and `edge_path`, which compares with the model server
 alone. Short work is measured three times in turn and the median taken; what takes a minute is measured once, between two of ours.
-`cold_start_storm` is simulated.
+`cold_start_storm` and `release_replay` are simulated.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.measure.bench.edge_path import entry as edge_path
 from tests.measure.bench.entries import in_memory, put
 from tests.measure.bench.load_gate import entry as load_gate
 from tests.measure.bench.many_objects import OBJECTS, large_platform, render_objects
+from tests.measure.bench.release_replay import entry as release_replay
 from tidegate import tools
 from tidegate.checkout import Checkout, find_checkout
 from tidegate.cloud.toolchain import terraform_environment
@@ -205,7 +206,10 @@ def main() -> int:
     path = edge_path.measured()
     print("asking servers of known latencies with the load gate (five minutes)", flush=True)
     gate = load_gate.measured()
+    print("replaying releases to our analysis, Flagger's and Argo Rollouts' (some minutes)", flush=True)
+    replay = release_replay.measured()
     others = {
+        "release_replay": replay,
         "load_gate": gate,
         "edge_path": path,
         "dense_pool": pool,
@@ -223,6 +227,7 @@ def main() -> int:
     print(edge_rules.summary(edge))
     print(edge_path.summary(path))
     print(load_gate.summary(gate))
+    print(release_replay.summary(replay))
     return 0
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.tidegate.release.world import START, files
 from tidegate.contracts.release import Phase, ReleaseSpec, ReleaseStatus, Revision
+from tidegate.release.analysis.outcome import Outcome
 from tidegate.release.decide import START_SECONDS, decide
 from tidegate.release.look import Decision, Remember, Wait
 from tidegate.release.observation import (
@@ -19,7 +20,6 @@ from tidegate.release.observation import (
     Judgement,
     News,
     Observation,
-    Outcome,
     Proposal,
     ProposeCommit,
     Route,
@@ -86,7 +86,7 @@ WAITS: dict[str, tuple[Observation, str]] = {
         "the next step waits: the news of the other region is old: live-2 was heard 90 s ago",
     ),
     "both bad, the stable one more": (
-        seen(900, judgement=judged(Outcome.BOTH_BAD, is_candidate_healthier=True)),
+        seen(900, judgement=judged(Outcome.BOTH_UNHEALTHY, is_candidate_healthier=True)),
         "both versions are unhealthy, the stable one more, so nobody is moved: 3 of 40 answers were errors",
     ),
     "stable failed": (
@@ -109,10 +109,14 @@ ABORTS: dict[str, tuple[Observation, str]] = {
         seen(5, judgement=judged(Outcome.BAD), frozen="year end", is_clock_trusted=False, news=News(is_fresh=False)),
         "3 of 40 answers were errors",
     ),
+    "both bad, the candidate more": (
+        seen(5, judgement=judged(Outcome.BOTH_UNHEALTHY, is_candidate_bad=True)),
+        "3 of 40 answers were errors",
+    ),
     "failed": (seen(revisions=failed(CANDIDATE)), "revision scorer-00002 failed: exit code 1"),
     "undecided at the deadline": (seen(241), "120 requests, 300 are needed, for 241 s"),
     "silent at the deadline": (seen(241, judgement=None), "there are no figures of the candidate, for 241 s"),
-    "both bad at the deadline": (seen(241, judgement=judged(Outcome.BOTH_BAD)), "3 of 40 answers were errors, for 241 s"),
+    "both bad at the deadline": (seen(241, judgement=judged(Outcome.BOTH_UNHEALTHY)), "3 of 40 answers were errors, for 241 s"),
     "aborted elsewhere": (
         seen(news=News(aborted=frozenset({files(2).sha256}), sentence="live-2 aborted it")),
         "aborted elsewhere: live-2 aborted it",

@@ -12,8 +12,9 @@ import pytest
 from tests.tidegate.release.test_schedules import run_all
 from tidegate.contracts.release import Phase
 from tidegate.release import decide, memory, routing
+from tidegate.release.analysis.outcome import Outcome
 from tidegate.release.look import Decision, Look, Remember
-from tidegate.release.observation import Health, Judgement, Outcome, Seen
+from tidegate.release.observation import Health, Judgement, Seen
 
 SEEDS = 400
 

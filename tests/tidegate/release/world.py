@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from tests.tidegate.release.account import STEP_SECONDS, STEPS, Account, UnsafeError
 from tidegate.contracts.release import Files, Phase, ReleaseSpec, ReleaseStatus, Revision
+from tidegate.release.analysis.outcome import Outcome
 from tidegate.release.look import Decision, Remember, Wait
 from tidegate.release.observation import (
     Command,
@@ -20,7 +21,6 @@ from tidegate.release.observation import (
     Judgement,
     News,
     Observation,
-    Outcome,
     Proposal,
     ProposeCommit,
     Route,
@@ -217,7 +217,7 @@ class World:
         if self.faults and self.random.random() < 0.1:
             return Judgement(Outcome.GOOD, "of another revision", "uid-of-another")
         if share == 0 or reached is None or kind is Kind.SILENT or (self.faults and self.random.random() < 0.1):
-            return self.random.choice([None, Judgement(Outcome.NO_DATA, "no figures", candidate.uid)])
+            return self.random.choice([None, Judgement(Outcome.HOLD, "no figures", candidate.uid)])
         if kind in {Kind.ERRORING, Kind.CRASHING} and self.now - reached > 4:
             self.account.shown_bad.add(candidate.uid)
             return Judgement(Outcome.BAD, "half of its answers are errors", candidate.uid)
