@@ -97,7 +97,7 @@ def test_profile_is_what_counts_on_the_embedded_region_and_nothing_else_changes(
             ("profiles.fraud/scorer.scale.enough_within_seconds.value = 60: is no shorter than phase_seconds, 60, "
             "so a step would be over before it is missed; raise phase_seconds [scale-profile-phase]"),
         ),
-        ("slow_share: {value: 0.3", "slow_share: {value: 1", "profiles.fraud/scorer.scale.slow_share.value = 1: "),
+        ("slow_share: {value: 0.5", "slow_share: {value: 1", "profiles.fraud/scorer.scale.slow_share.value = 1: "),
         ("step_seconds: {value: 60", "step_secs: {value: 60", "profiles.assistant/chat.step_secs"),
     ],
 )  # fmt: skip
