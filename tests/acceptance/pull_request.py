@@ -76,7 +76,11 @@ def set_profile(copy: Checkout, reference: str, **values: float) -> None:
     assert head, f"{reference} has no embedded profile"
     for key, value in values.items():
         after, count = re.subn(
-            rf"^    {key}: .*$", f'    {key}: {{value: {value}, reason: "What a test sends."}}', after, count=1, flags=re.MULTILINE
+            rf"^    {key}: .*$",
+            f'    {key}: {{value: {value}, reason: "What a test sends, and nobody else."}}',
+            after,
+            count=1,
+            flags=re.MULTILINE,
         )
         assert count, key
     path.write_text(before + head + after, encoding="utf-8")

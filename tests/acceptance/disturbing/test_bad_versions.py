@@ -56,7 +56,7 @@ def test_slow_version_fails_by_load(platform: Running, copy: Checkout, tmp_path:
 def test_idle_profile_is_inconclusive_and_blocks(copy: Checkout, tmp_path: Path, record_property: RecordProperty) -> None:
     set_profile(copy, MODEL, requests_per_second=1, duration_seconds=10)
     found = judged(commit(copy, "Send almost nothing"), REGION, tmp_path / "kept", record_property)
-    assert {one.gate for one in found.manifest.gates} == {"policy", "load"}
+    assert {one.gate for one in found.manifest.gates} == {"policy", "load", "scale"}
     assert found.gate("load").outcome is Outcome.INCONCLUSIVE, said_of(found, "load")
     assert found.exit_code == 3
 

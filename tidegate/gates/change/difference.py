@@ -38,10 +38,10 @@ class Change(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a change: its facts, and the embedded profiles by `<tenant>/<model>`."""
+    """One side of a change: its facts, and the embedded profiles by `<tenant>/<model>`, None when they cannot be read."""
 
     platform: Platform
-    profiles: Mapping[str, EmbeddedProfile]
+    profiles: Mapping[str, EmbeddedProfile] | None
 
 
 def find_changes(before: Side | None, after: Side | None, files: Sequence[ChangedFile]) -> tuple[Change, ...]:
@@ -104,6 +104,10 @@ def _of_model(tenant: str, name: str, was: ServedModel, is_now: ServedModel) -> 
 
 
 def _of_profiles(before: Side, after: Side) -> Iterator[Change]:
+    if before.profiles is None or after.profiles is None:
+        which = "after" if after.profiles is None else "before"
+        yield Change(kind=Kind.EMBEDDED_PROFILE, what=f"the embedded profiles {which} the change cannot be read, so any may have changed")
+        return
     for reference in sorted(before.profiles.keys() | after.profiles.keys()):
         was, is_now = before.profiles.get(reference), after.profiles.get(reference)
         if was == is_now:

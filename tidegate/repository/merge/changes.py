@@ -34,8 +34,8 @@ class Tree:
     checkout: Checkout
     platform: Platform | None
     findings: tuple[Finding, ...]
-    profiles: Mapping[str, EmbeddedProfile]
-    """By `<tenant>/<model>`; empty when they cannot be read, which stands among the findings."""
+    profiles: Mapping[str, EmbeddedProfile] | None
+    """By `<tenant>/<model>`; None when they cannot be read, which stands among the findings."""
 
     @property
     def side(self) -> Side | None:
@@ -97,7 +97,7 @@ def read_pull_request(checkout: Checkout, base: str, head: str | None = None) ->
 def read_tree(checkout: Checkout) -> Tree:
     """The facts of a checkout, with everything that is wrong with them."""
     platform, findings = load_folder_findings(checkout.root)
-    found, profiles = [*findings], dict[str, EmbeddedProfile]()
+    found, profiles = [*findings], None
     if platform:
         try:
             profiles = load_profiles(checkout.root, platform)

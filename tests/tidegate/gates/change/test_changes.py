@@ -163,7 +163,7 @@ def test_embedded_profile_of_a_model_needs_load_of_that_model() -> None:
     after = {**PROFILES, "fraud/scorer": PROFILES["fraud/scorer"].model_copy(update={"duration_seconds": shorter})}
     changes = find_changes(Side(BEFORE, PROFILES), Side(BEFORE, after), [PROFILES_FILE])
     assert [str(one) for one in changes] == ["fraud/scorer: embedded profile: embedded profile.duration_seconds.value: 30 -> 20"]
-    assert [one.title for one in pick(changes, BEFORE)] == ["policy", "load fraud/scorer"]
+    assert [one.title for one in pick(changes, BEFORE)] == ["policy", "load fraud/scorer", "scale fraud/scorer"]
 
 
 def test_embedded_profile_that_goes_needs_load_and_one_of_a_model_that_goes_does_not() -> None:
@@ -176,6 +176,11 @@ def test_embedded_profile_that_goes_needs_load_and_one_of_a_model_that_goes_does
         "scoring: removed: its file is gone, without a tombstone",
         "everything: prose: clusters/embedded/profiles.yaml: comments or the order of keys only, or a profile of a model that goes",
     ]
+
+
+def test_embedded_profiles_that_cannot_be_read_are_said_to_be_that() -> None:
+    (change,) = find_changes(Side(BEFORE, PROFILES), Side(BEFORE, None), [PROFILES_FILE])
+    assert str(change) == "everything: embedded profile: the embedded profiles after the change cannot be read, so any may have changed"
 
 
 def test_comment_of_the_embedded_profiles_needs_no_load() -> None:
