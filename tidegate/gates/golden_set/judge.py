@@ -20,9 +20,7 @@ GATE = "golden-set"
 
 def judge(samples: GoldenSamples) -> Verdict:
     """The verdict on a measurement."""
-    reasons = [*trust.of_set(samples), *trust.of_answers(samples, samples.candidate, trust.CANDIDATE)]
-    if samples.serving:
-        reasons += trust.of_answers(samples, samples.serving, trust.SERVING)
+    reasons = trust.doubts(samples)
     is_whole = not {one.outcome for one in reasons} & {Outcome.INVALID, Outcome.FAIL}
     notes = list(_of_sizes(samples))
     if is_whole:

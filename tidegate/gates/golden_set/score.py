@@ -8,8 +8,7 @@ from tidegate.gates.golden_set.samples import GoldenSamples
 
 def score_of(samples: GoldenSamples) -> tuple[float, str]:
     """The metric, or NaN and the first reason why the set or its answers cannot be trusted."""
-    wrong = [*trust.of_set(samples), *trust.of_answers(samples, samples.candidate, trust.CANDIDATE)]
-    if wrong:
+    if wrong := trust.doubts(samples):
         return float("nan"), wrong[0].text
     values = figures.values_of(samples.candidate)
     return figures.estimate(samples.golden_set, list(samples.labels), values).value, ""  # pyright: ignore[reportArgumentType] - checked by `of_set`

@@ -20,6 +20,12 @@ OF_THE_MODEL = ("status 5", "no answer in time", "broken off")
 _SHOWN = 5
 
 
+def doubts(samples: GoldenSamples) -> list[Reason]:
+    """Everything for which no figure can be made of the measurement: without any, set and answers are whole."""
+    found = [*of_set(samples), *of_answers(samples, samples.candidate, CANDIDATE)]
+    return [*found, *of_answers(samples, samples.serving, SERVING)] if samples.serving else found
+
+
 def of_set(samples: GoldenSamples) -> Iterator[Reason]:
     """Of what is wrong with the set; nothing when all is well."""
     facts, labels = samples.golden_set, samples.labels

@@ -13,7 +13,7 @@ from tidegate.gates import names
 from tidegate.gates.evidence.manifest import slug
 from tidegate.gates.evidence.pictures.data import PICTURES, AnyPicture, Bar, Bars, Calibration
 from tidegate.gates.evidence.pictures.drawing import draw
-from tidegate.gates.golden_set import figures
+from tidegate.gates.golden_set import figures, trust
 from tidegate.gates.golden_set.samples import GoldenSamples
 from tidegate.gates.merge import GateResult
 from tidegate.gates.scale.pictures import picture_of
@@ -33,6 +33,8 @@ def _load(checkout: Checkout, samples: bytes) -> Sequence[AnyPicture]:
 
 def _golden(_checkout: Checkout, samples: bytes) -> Sequence[AnyPicture]:
     measured = GoldenSamples.model_validate_json(samples)
+    if trust.doubts(measured):
+        return ()  # of a candidate that crashed, for one: there is no figure to draw
     found: list[AnyPicture] = []
     bars = tuple(
         Bar(

@@ -13,10 +13,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.root import ROOT
+from tests.tidegate.gates.golden_set.measurements import measured, scores
 from tests.tidegate.repository.merge.bundles import load_result, static_result, unjudged, write
 from tidegate.checkout import Checkout
 from tidegate.errors import HostError
-from tidegate.gates.merge import State
+from tidegate.gates.change.picking import Picked
+from tidegate.gates.golden_set.judge import judge as judge_golden
+from tidegate.gates.golden_set.samples import Answer, Answers
+from tidegate.gates.merge import GateResult, State
 from tidegate.gates.static import Found
 from tidegate.gates.verdict import Outcome
 from tidegate.repository.merge.painters import paint
@@ -90,6 +94,20 @@ def test_junit_has_a_case_for_each_gate(tmp_path: Path) -> None:
     failure = suite.find("testcase/failure")
     assert failure is not None
     assert failure.get("message", "").startswith("fail: gitops/tenants/fraud.yaml: quota.cpu = 1: too | <low>; raise it")
+
+
+@pytest.mark.parametrize("answered", [0, 300, 499])
+def test_golden_set_of_a_candidate_that_crashed_is_judged_and_not_painted(answered: int) -> None:
+    values = scores(0.95, 100, 400, "good")
+    cut = tuple(
+        Answer(row=row, value=value if row < answered else None, failure="" if row < answered else "status 502")
+        for row, value in enumerate(values)
+    )
+    crashed = measured(candidate=Answers(version="fraud/scorer/3", url="http://h", answers=cut))
+    picked = Picked(gate="golden-set", subject="fraud/scorer", because=("fraud/scorer: version",))
+    for samples, pictures in ((crashed, 0), (measured(), 2)):
+        result = GateResult(picked, State.JUDGED, judge_golden(samples), samples.model_dump_json().encode())
+        assert len(paint(Checkout(ROOT), [result])) == pictures
 
 
 def test_load_is_painted_and_what_cannot_be_painted_is_left_out(tmp_path: Path) -> None:
