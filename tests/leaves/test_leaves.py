@@ -132,7 +132,7 @@ def base() -> Platform:
         model="credit/decision/7", uri="s3://tidegate-models/credit/decision/7", sha256="7" * 64, key_id="credit-release"
     )
     catalogue = ModelCatalogue(keys={"credit-release": PEM}, models=(earlier,))
-    image = CataloguedImage(name="mlserver", tag="1.7.1", digest=f"sha256:{'1' * 64}", sbom_sha256="1" * 64, revision="1" * 40)
+    image = CataloguedImage(name="mlserver", tag="0.9.0", digest=f"sha256:{'1' * 64}", sbom_sha256="1" * 64, revision="1" * 40)
     return Platform({"live-1": live_1, "live-2": live_2}, tenants, {"retired": tombstone, "credit": removed}, catalogue, (image,))
 
 

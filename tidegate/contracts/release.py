@@ -48,8 +48,8 @@ class ReleaseSpec(Part):
     minimum_requests: Annotated[int, Field(ge=1, le=10_000_000)]
     p99_ms: Annotated[float, Field(gt=0)]
     availability: Annotated[float, Field(gt=0, lt=1)]
-    rollback_hours: Annotated[float, Field(ge=0, le=720)]
-    """How long the previous version is kept running after a promotion."""
+    rollback_hours: Annotated[float, Field(ge=0, le=336)]
+    """How long the previous version is kept running after a promotion; two weeks at most, because it is paid for."""
 
     @model_validator(mode="after")
     def _steps_end_at_all(self) -> Self:

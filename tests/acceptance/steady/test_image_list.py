@@ -45,8 +45,8 @@ def test_every_image_of_ours_that_runs_is_listed(platform: Running, region: str)
     ("image", "told"),
     [
         pytest.param(f"mlserver@{FOREIGN}", "require-catalogued-image: the digest of an image of the platform's own code is not in the signed list", id="foreign-digest"),
-        pytest.param(f"model-verifier:0.20.0@{FOREIGN}", "require-catalogued-image: the digest", id="foreign-verifier"),
-        pytest.param("mlserver:1.7.1", "require-catalogued-image: an image of the platform's own code has no digest", id="tag"),
+        pytest.param(f"model-verifier:0.9.0@{FOREIGN}", "require-catalogued-image: the digest", id="foreign-verifier"),
+        pytest.param("mlserver:0.9.0", "require-catalogued-image: an image of the platform's own code has no digest", id="tag"),
     ],
 )  # fmt: skip
 def test_other_bytes_under_its_name_are_refused(platform: Running, region: str, image: str, told: str) -> None:

@@ -10,6 +10,7 @@ from tests.tidegate.facts.literals import literals
 FACTS = {
     "tidegate/facts/names.py",
     "tidegate/facts/ports.py",
+    "tidegate/contracts/release_names.py",
     "tidegate/facts/nodes/accelerators.py",
     "tidegate/facts/nodes/node_shapes.py",
 }

@@ -20,7 +20,7 @@ REVISION: dict[str, Any] = {
             "serving.knative.dev/routingStateModified": "2026-11-30T15:38:30Z", "autoscaling.knative.dev/min-scale": "1",
         },
     },
-    "spec": {"containers": [{"image": "registry.example.com/tidegate/mlserver:1.7.1"}]},
+    "spec": {"containers": [{"image": "registry.example.com/tidegate/mlserver:9.9.9"}]},
     "status": {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Active", "status": "False"}]},
 }  # fmt: skip
 OWNER: dict[str, Any] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.scratch_checkout import make_scratch_checkout
-from tests.tidegate.signing.listed_images import CATALOGUE, KEY, listed
+from tests.tidegate.signing.listed_images import CATALOGUE, KEY, TAG, listed
 from tests.tidegate.signing.signed_models import MemoryKey
 from tidegate import tools
 from tidegate.checkout import Checkout
@@ -70,7 +70,7 @@ def test_adopted_list_is_in_place_and_rendered_once(checkout: Checkout) -> None:
     assert adopt(checkout, content)
     assert load_images(checkout.root) == CATALOGUE
     rendered = "".join(path.read_text() for path in (checkout.root / RUNTIMES).glob("*.yaml"))
-    assert f"mlserver:1.7.1@sha256:{'3' * 64}" in rendered
+    assert f"mlserver:{TAG}@sha256:{'3' * 64}" in rendered
     assert not adopt(checkout, sign_images(CATALOGUE, KEY)), "another signature over the same says nothing new"
     assert (checkout.root / LIST).read_bytes() == content
 
@@ -117,7 +117,7 @@ def test_one_pull_request_is_opened_however_often_it_is_called(checkout: Checkou
     assert git(checkout.root, "status", "--porcelain") == ""
     (created,) = [words for words in asked(checkout) if "create" in words]
     assert created[:6] == ["pr", "create", "--base", "main", "--head", branch]
-    assert f"| mlserver | 1.7.1 | `sha256:{'3' * 64}` | {'3' * 12} |" in created[-1]
+    assert f"| mlserver | {TAG} | `sha256:{'3' * 64}` | {'3' * 12} |" in created[-1]
     assert propose(checkout, sign_images(CATALOGUE, KEY), "main").startswith("https://example.com/pull/7 is open or was closed")
     assert len([words for words in asked(checkout) if "create" in words]) == 1
     git(checkout.root, "merge", "--quiet", "--ff-only", "FETCH_HEAD")

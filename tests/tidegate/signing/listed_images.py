@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.root import ROOT
 from tests.tidegate.signing.signed_models import MemoryKey
 from tidegate.facts.inventory.image_catalogue import FOLDER, LIST
+from tidegate.facts.inventory.releases import load_releases
 from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
 from tidegate.signing.images import IMAGES_KEY, sign_images
 
 KEY = MemoryKey.made(IMAGES_KEY)
+TAG = load_releases(ROOT).release("mlserver")
 
 
-def listed(name: str, digit: str, tag: str = "1.7.1") -> CataloguedImage:
+def listed(name: str, digit: str, tag: str = TAG) -> CataloguedImage:
     return CataloguedImage(name=name, tag=tag, digest=f"sha256:{digit * 64}", sbom_sha256=digit * 64, revision=digit * 40)
 
 

@@ -27,6 +27,7 @@ from tidegate.facts import inventory
 from tidegate.facts.inventory.profiles import PROFILES, load_profiles
 from tidegate.facts.models.embedded_profile import NO_EVIDENCE, EmbeddedProfile, Scaled, ScaleProfile
 from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.numerals import decimal
 from tidegate.gates.scale.samples import Look, ScaleSamples, Sent
 from tidegate.gates.verdict import Verdict
 from tidegate.live.autoscalers import ScaledModel
@@ -111,7 +112,7 @@ def measure_in_region(checkout: Checkout, local: Local, region: str, run: Run, s
     )  # fmt: skip
     steps = [{"seconds": seconds, "requests_per_second": rate} for seconds, rate in profile.phases]
     load = replace(run.load, arrivals=json.dumps({"shape": "steps", "steps": steps}))
-    say(run.subject, f"{', '.join(f'{rate:g}/s for {seconds:g} s' for seconds, rate in profile.phases)}")
+    say(run.subject, f"{', '.join(f'{decimal(rate)}/s for {decimal(seconds)} s' for seconds, rate in profile.phases)}")
     with tempfile.TemporaryDirectory(prefix="tidegate-scale-") as scratch:
         recording = Path(scratch) / "recording.json"
         with _watched(scaled, found[0]) as looks:

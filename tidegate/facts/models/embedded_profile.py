@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from tidegate.facts.fact import Fact, refuse
 from tidegate.facts.models.knative_limits import P99_MS_MAX, TARGET_UTILIZATION
 from tidegate.facts.models.served_model import ServedModel
+from tidegate.facts.numerals import decimal
 
 Reason = Annotated[str, StringConstraints(pattern=r"^\S([^\n]*\S)?$", min_length=20, max_length=300)]
 ValueT = TypeVar("ValueT")
@@ -58,7 +59,7 @@ class ScaleProfile(Fact):
         if needed <= self.min_replicas.value:
             raise refuse(
                 "scale-profile-without-step",
-                f"is enough for {rate:g} requests a second, so nothing would have to follow",
+                f"is enough for {decimal(rate)} requests a second, so nothing would have to follow",
                 "lower it, or requests_per_second_target, or raise requests_per_second",
                 at="min_replicas.value",
                 value=self.min_replicas.value,
@@ -66,7 +67,7 @@ class ScaleProfile(Fact):
         if needed > self.max_replicas.value:
             raise refuse(
                 "scale-profile-ceiling",
-                f"is less than the {needed} replicas that {rate:g} requests a second need",
+                f"is less than the {needed} replicas that {decimal(rate)} requests a second need",
                 "raise it, or requests_per_second_target",
                 at="max_replicas.value",
                 value=self.max_replicas.value,

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
+from tidegate.facts.numerals import decimal
 from tidegate.gates.bounds import judge_share, samples_needed
 from tidegate.gates.names import SCALE
 from tidegate.gates.scale.figures import Phase, carried, largest_gap, phases_of, run_seconds
@@ -91,7 +92,7 @@ def _of_looks(samples: ScaleSamples) -> Iterator[Reason]:
         return
     gap = largest_gap(looks, 0.0, run_seconds(samples))
     if gap > GAP_SECONDS_MAX:
-        text = f"nobody looked at them for {gap:.1f} s, at most {GAP_SECONDS_MAX:g} s are allowed; give the machine less other work"
+        text = f"nobody looked at them for {gap:.1f} s, at most {decimal(GAP_SECONDS_MAX)} s are allowed; give the machine less other work"
         yield _invalid("replicas", text)
 
 
@@ -99,7 +100,7 @@ def _of_quiet(samples: ScaleSamples, quiet: Phase) -> Iterator[Reason]:
     """Before anything has to follow, all must be well: else it is not the following that is measured."""
     if quiet.requests and quiet.slow > samples.profile.slow_share.value * len(quiet.requests):
         text = (
-            f"at {quiet.name} already {quiet.slow} of {len(quiet.requests)} answers were above {samples.limit_ms:g} ms or did not come; "
+            f"at {quiet.name} already {quiet.slow} of {len(quiet.requests)} answers were above {decimal(samples.limit_ms)} ms or did not come; "
             "the version is too slow by itself, which the load gate says, or the machine has other work"
         )
         yield _invalid(samples.subject, text)
@@ -109,14 +110,14 @@ def _of_quiet(samples: ScaleSamples, quiet: Phase) -> Iterator[Reason]:
 
 
 def _of_step(samples: ScaleSamples, step: Phase) -> Iterator[Reason]:
-    subject, allowed = f"{samples.subject} at {step.offered:g}/s", samples.profile.enough_within_seconds.value
-    needed = f"{_replicas(step.enough)} {'is' if step.enough == 1 else 'are'} enough, one carries {carried(samples):.3g}/s"
+    subject, allowed = f"{samples.subject} at {decimal(step.offered)}/s", samples.profile.enough_within_seconds.value
+    needed = f"{_replicas(step.enough)} {'is' if step.enough == 1 else 'are'} enough, one carries {decimal(round(carried(samples), 2))}/s"
     if step.enough > samples.max_replicas:
         text = f"{needed}, and max_replicas is {samples.max_replicas}; raise it, or requests_per_second_target"
         yield Reason(Outcome.FAIL, subject, text)
     elif step.reached is None:
         seen = step.last.ready if step.last else 0
-        text = f"{needed}; {seen} were ready in the end, {step.seconds:g} s after the step, {allowed} s are allowed; {_why(step)}"
+        text = f"{needed}; {seen} were ready in the end, {decimal(step.seconds)} s after the step, {allowed} s are allowed; {_why(step)}"
         yield Reason(Outcome.FAIL, subject, text)
     elif step.short > allowed:
         text = f"{needed}; for {step.short:.0f} s there were fewer, {allowed} s are allowed; {_why(step)}"
@@ -141,7 +142,7 @@ def _of_answers(samples: ScaleSamples) -> Iterator[Reason]:
     if not due:
         return  # which the generator says
     outcome = judge_share(min(bad, due), due, allowed)
-    said = f"{bad} of {due} answers ({bad / due:.1%}) were above {samples.limit_ms:g} ms or did not come, {allowed:.0%} are allowed"
+    said = f"{bad} of {due} answers ({bad / due:.1%}) were above {decimal(samples.limit_ms)} ms or did not come, {allowed:.0%} are allowed"
     failures = Counter(one.failure for one in samples.sent.requests if one.failure)
     if failures:
         said += "; " + ", ".join(f"{count} x {kind}" for kind, count in failures.most_common())
@@ -158,7 +159,7 @@ def _of_answers(samples: ScaleSamples) -> Iterator[Reason]:
 def _note(samples: ScaleSamples, phase: Phase) -> str:
     """One phase in one line, with what an HPA would have done."""
     share = f"{phase.slow / len(phase.requests):.1%}" if phase.requests else "none"
-    said = f"{phase.name}, {phase.offered:g}/s for {phase.seconds:g} s: {share} above {samples.limit_ms:g} ms; {_replicas(phase.enough)} enough"
+    said = f"{phase.name}, {decimal(phase.offered)}/s for {decimal(phase.seconds)} s: {share} above {decimal(samples.limit_ms)} ms; {_replicas(phase.enough)} enough"
     if phase.begin == 0:
         return said
     asked, ready = (_after(one) for one in (phase.wanted, phase.reached))

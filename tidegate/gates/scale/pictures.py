@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidegate.facts.numerals import decimal
 from tidegate.gates.evidence.pictures.data import Panel, Timeline
 from tidegate.gates.scale.figures import hpa_replicas, is_slow, per_second, phases_of, run_seconds
 from tidegate.gates.scale.samples import ScaleSamples
@@ -29,7 +30,7 @@ def picture_of(samples: ScaleSamples) -> Timeline:
                 },
             ),
             Panel(
-                figure=f"% above {samples.limit_ms:g} ms", lines={"slow": _slow(samples)}, limit=100 * samples.profile.slow_share.value
+                figure=f"% above {decimal(samples.limit_ms)} ms", lines={"slow": _slow(samples)}, limit=100 * samples.profile.slow_share.value
             ),
         ),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
+from tidegate.facts.numerals import decimal
 from tidegate.release.analysis.counts import Hold
 
 _COUNTED_EXACTLY = 2**53
@@ -81,7 +82,7 @@ def doubts(reading: PodReading, wanted: Wanted, now_seconds: float) -> Iterator[
         yield _hold(
             "stale",
             reading,
-            f"its numbers {when}, {wanted.stale_seconds:g} s at most are believed; see whether it answers and whose clock is wrong",
+            f"its numbers {when}, {decimal(wanted.stale_seconds)} s at most are believed; see whether it answers and whose clock is wrong",
         )
     for name in ("tenant", "model", "revision", "revision_uid"):
         said, asked = getattr(reading.labels, name), getattr(wanted.labels, name)
@@ -115,7 +116,7 @@ def _doubts_of_histogram(reading: PodReading, wanted: Wanted) -> Iterator[Hold]:
         yield _hold("histogram-without-edge", reading, "a bucket does not say where it ends (le); read the buckets with their edges")
     missing = [one for one in (wanted.edge_seconds, math.inf) if one not in known]
     if missing:
-        there = ", ".join(f"{one:g}" for one in known) or "none"
+        there = ", ".join(map(str, known)) or "none"
         yield _hold(
             "histogram-without-edge",
             reading,

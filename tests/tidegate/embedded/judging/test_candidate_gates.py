@@ -62,7 +62,7 @@ class Region:
 
 
 def giving(value: object) -> Callable[..., object]:
-    def given(*_given: object) -> object:
+    def given(*_given: object, **_options: object) -> object:
         return value
 
     return given
@@ -78,6 +78,7 @@ def region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Region:
         *((candidate_gates, name, getattr(found, name)) for name in ("send_load", "measure_scale", "load_profiles")),
         *((candidate_gates, name, giving(value)) for name, value in (("extract", None), ("read_index", ()), ("find_version", 1), ("read_sample", sample))),
     ]  # fmt: skip
+    stubs.append((candidate_gates, "prediction", SimpleNamespace(call=giving(SimpleNamespace(status=200)))))
     for module, name, stub in stubs:
         monkeypatch.setattr(module, name, stub)
     return found

@@ -45,7 +45,7 @@ def test_bill_about_another_image_is_told(place: Served, tmp_path: Path, about: 
     place.registry.push(image.layout, image.repository, "1", image.digest)
     content = bill(image.repository, f"sha256:{'9' * 64}" if about == "another image" else image.digest)
     one = CataloguedImage(
-        name="mlserver", tag="1.7.1", digest=image.digest, sbom_sha256=hashlib.sha256(content).hexdigest(), revision="a" * 40
+        name="mlserver", tag="0.9.0", digest=image.digest, sbom_sha256=hashlib.sha256(content).hexdigest(), revision="a" * 40
     )
     put_bill(place, one, content, image.digest if about == "another image" else f"sha256:{'9' * 64}")
     (finding,) = verify(ImageCatalogue(images=(one,)), place.registry)
