@@ -54,6 +54,7 @@ def read_plan(options: Mapping[str, Any]) -> tuple[Plan, Path | None]:
         return _checked(Path(options["plan"]), Plan), out
     if missing := [name for name in ("model", "host", "body") if not options.get(name)]:
         raise UsageError(f"--{missing[0]} is missing; give --plan, or --model, --host and --body")
+    _check_addresses(options)
     tenant_name, _, name = options["model"].partition("/")
     root = Path(options.get("facts") or ROOT)
     platform = inventory.load(root)
@@ -89,6 +90,17 @@ def read_plan(options: Mapping[str, Any]) -> tuple[Plan, Path | None]:
         raise UsageError(_told(error)) from error
     except ValueError as error:
         raise UsageError(f"{options['body']} is no JSON: {error}; give the request that the model is sent") from error
+
+
+def _check_addresses(options: Mapping[str, Any]) -> None:
+    """Refuses what would be put together to another address than was meant."""
+    for option in ("host", "baseline_host"):
+        if (address := options.get(option)) and not address.startswith(("http://", "https://")):
+            raise UsageError(f"{address} is no address of a model; write https://{address}")
+    if (path := options.get("path")) and not path.startswith("/"):
+        raise UsageError(f"--path {path} does not begin with a slash; write /{path}")
+    if options.get("baseline_token_file") and not options.get("baseline_host"):
+        raise UsageError("a token for the version that serves is given, and no address of it; give both or neither")
 
 
 def _checked(path: Path, kind: type[Plan]) -> Plan:

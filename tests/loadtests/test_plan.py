@@ -108,7 +108,19 @@ def test_baseline_is_asked_the_same_at_the_same_time_and_judged_by_the_same_limi
         ({}, "--model is missing; give --plan, or --model, --host and --body"),
         ({"model": "fraud/scorer", "host": "http://h"}, "--body is missing"),
         ({"model": "fraud/none", "host": "http://h", "body": "BODY"}, "no served model 'fraud/none'; there are assistant/chat, "),
-        ({"model": "fraud/scorer", "host": "h", "body": "BODY"}, "url: String should match pattern"),
+        ({"model": "fraud/scorer", "host": "h", "body": "BODY"}, "h is no address of a model; write https://h"),
+        (
+            {"model": "fraud/scorer", "host": "http://h", "body": "BODY", "baseline_host": "now:9/x"},
+            "now:9/x is no address of a model; write https://now:9/x",
+        ),
+        (
+            {"model": "fraud/scorer", "host": "http://h", "body": "BODY", "path": "v1/x"},
+            "--path v1/x does not begin with a slash; write /v1/x",
+        ),
+        (
+            {"model": "fraud/scorer", "host": "http://h", "body": "BODY", "baseline_token_file": "BODY"},
+            "and no address of it; give both or neither",
+        ),
         ({"model": "fraud/scorer", "host": "http://h", "body": "/none"}, "/none: no such file or directory; name a file that can be read"),
         ({"model": "fraud/scorer", "host": "http://h", "body": "EMPTY"}, "EMPTY is no JSON"),
         ({"model": "fraud/scorer", "host": "http://h", "body": "BODY", "arrivals": '{"shape": "wave"}'}, "'wave'"),
@@ -116,7 +128,21 @@ def test_baseline_is_asked_the_same_at_the_same_time_and_judged_by_the_same_limi
         ({"model": "fraud/scorer", "host": "http://h", "body": "BODY", "limits": "mine"}, "--limits mine is not known; write embedded"),
         ({"model": "scoring/batch", "host": "http://h", "body": "BODY", "limits": "embedded"}, "has no profile of scoring/batch; add one"),
     ],
-    ids=["nothing", "no body", "unknown", "no address", "body absent", "body empty", "shape", "plan empty", "limits", "no profile"],
+    ids=[
+        "nothing",
+        "no body",
+        "unknown",
+        "no address",
+        "no scheme",
+        "no slash",
+        "token alone",
+        "body absent",
+        "body empty",
+        "shape",
+        "plan empty",
+        "limits",
+        "no profile",
+    ],
 )
 def test_options_are_refused(body: Path, given: dict[str, str], said: str) -> None:
     empty = body.with_name("EMPTY")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.errors import UsageError
+from tidegate.errors import TidegateError, UsageError
 from tidegate.facts import inventory
 from tidegate.facts.inventory.image_catalogue import FOLDER, LIST, load_image_keys, load_images
 from tidegate.facts.models.images import CataloguedImage, ImageCatalogue
@@ -49,11 +49,29 @@ def read_list(checkout: Checkout, content: bytes) -> ImageCatalogue:
 
 def adopt(checkout: Checkout, content: bytes) -> bool:
     """Puts a signed list in place and renders what follows; False when the committed one already says the same. Raises as `read_list`."""
-    if read_list(checkout, content) == load_images(checkout.root):
+    offered, path = read_list(checkout, content), checkout.root / LIST
+    before = path.read_bytes() if path.is_file() else None
+    if before is not None and _says(checkout, before) == offered:
         return False
-    write_whole(checkout.root / LIST, content)
-    rendering.render(checkout, inventory.load(checkout.root))
+    write_whole(path, content)
+    try:
+        rendering.render(checkout, inventory.load(checkout.root))
+    except TidegateError:
+        # The facts were refused: a list without what follows from it would be half of a change.
+        if before is None:
+            path.unlink()
+        else:
+            write_whole(path, before)
+        raise
     return True
+
+
+def _says(checkout: Checkout, content: bytes) -> ImageCatalogue | None:
+    """What a committed list says; None when no committed key has signed it, as after damage."""
+    try:
+        return read_images(content, load_image_keys(checkout.root))
+    except SigningError:
+        return None
 
 
 def propose(checkout: Checkout, content: bytes, base: str) -> str:

@@ -33,7 +33,8 @@ def test_kept_samples_are_judged_again(tmp_path: Path, samples: ScaleSamples, co
     [
         (["fraud/scorer"], "name a model and --version, or give --judge"),
         (["--version", "2"], "name a model and --version, or give --judge"),
-        (["fraud/scorer", "--judge", "FILE"], "--judge takes everything from its file; leave the model and --version out"),
+        (["fraud/scorer", "--judge", "FILE"], "--judge takes everything from its file; leave the model, --version and --max-replicas out"),
+        (["--judge", "FILE", "--max-replicas", "1"], "leave the model, --version and --max-replicas out"),
         (["--judge", "FILE"], "FILE: whole: Invalid JSON"),
     ],
 )

@@ -13,7 +13,7 @@ from tests.tidegate.signing.listed_images import CATALOGUE, KEY, TAG, listed
 from tests.tidegate.signing.signed_models import MemoryKey
 from tidegate import tools
 from tidegate.checkout import Checkout
-from tidegate.errors import ToolError, UsageError
+from tidegate.errors import InventoryError, ToolError, UsageError
 from tidegate.facts.inventory.image_catalogue import FOLDER, LIST, load_images
 from tidegate.facts.models.images import ImageCatalogue
 from tidegate.repository.adopt_images import adopt, propose
@@ -86,6 +86,25 @@ def test_list_of_somebody_else_changes_nothing(checkout: Checkout) -> None:
         assert why in str(refused.value)
     assert git(checkout.root, "status", "--porcelain") == ""
     assert (git(checkout.root, "branch", "--list"), asked(checkout)) == ("* main", [])
+
+
+def test_refused_facts_leave_the_list_as_it_was(checkout: Checkout) -> None:
+    tenant = checkout.root / "gitops/tenants/fraud.yaml"
+    whole = tenant.read_text()
+    tenant.write_text(f"{whole}colour: red\n")
+    with pytest.raises(InventoryError, match="colour"):
+        adopt(checkout, sign_images(CATALOGUE, KEY))
+    assert not (checkout.root / LIST).exists()
+    tenant.write_text(whole)
+    assert adopt(checkout, sign_images(CATALOGUE, KEY))
+
+
+def test_list_whose_signature_was_damaged_is_put_right(checkout: Checkout) -> None:
+    content = sign_images(CATALOGUE, KEY)
+    adopt(checkout, content)
+    (checkout.root / LIST).write_bytes(sign_images(CATALOGUE, MemoryKey.made(KEY.key_id)))
+    assert adopt(checkout, content)
+    assert (checkout.root / LIST).read_bytes() == content
 
 
 def test_older_list_is_refused_although_its_signature_holds(checkout: Checkout) -> None:

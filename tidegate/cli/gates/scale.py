@@ -33,8 +33,8 @@ def scale(
 
     screen = Screen(json)
     if judge:
-        if model or version:
-            raise UsageError("--judge takes everything from its file; leave the model and --version out")
+        if model or version or max_replicas:
+            raise UsageError("--judge takes everything from its file; leave the model, --version and --max-replicas out")
         try:
             measured = ScaleSamples.model_validate_json(judge.read_bytes())
         except ValidationError as error:

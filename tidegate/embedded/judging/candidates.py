@@ -6,6 +6,7 @@ without it. So a gate never rolls out anything else of the change that it judges
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -64,6 +65,9 @@ class Standing:
     """From the commit until it was ready."""
 
 
+_VERSION = re.compile(r"[1-9][0-9]{0,8}(-[a-z][a-z0-9]{0,19})?", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be judged: a model of a tenant, as the judged facts have it, and the version that the region loads of it."""
@@ -83,7 +87,7 @@ def wanted_version(local: Local, reference: str, version: str) -> Wanted:
         known = ", ".join(f"{one.name}/{each}" for one in local.platform.tenants.values() for each in sorted(one.models))
         raise UsageError(f"no served model {reference!r}; there are {known}")
     number = version.partition("-")[0]
-    if not number.isdigit():
+    if not _VERSION.fullmatch(version):
         raise UsageError(f"{version!r} is no version; write a number, or a number and a name such as 3-slow")
     served = local.platform.tenants[tenant].models[model]
     here, uri = served_here(served), f"{names.MODEL_REGISTRY_URI}{path_served_here(served, version)}"

@@ -9,15 +9,17 @@ from pydantic import Field
 from tidegate.facts.fact import Fact
 from tidegate.facts.models.embedded_profile import ScaleProfile
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+"""Of requests or replicas; far above what a profile of minutes can ask for."""
+Seconds = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class Request(Fact):
     """One request, in seconds from the begin of the run."""
 
-    due: Annotated[float, Field(ge=0)]
-    begun: float
-    ended: float
+    due: Annotated[float, Field(ge=0, le=1e6)]
+    begun: Seconds
+    ended: Seconds
     failure: str = ""
     """Why it had no whole answer."""
 
@@ -39,7 +41,7 @@ class Sent(Fact):
 class Look(Fact):
     """The replicas at one moment, in seconds from the begin of the run."""
 
-    seconds: float
+    seconds: Seconds
     ready: Count
     """Pods of the predictor that take requests."""
     wanted: Count | None = None

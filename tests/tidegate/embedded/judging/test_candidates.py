@@ -71,6 +71,10 @@ def test_damaged_note_is_refused(checkout: Checkout, content: str, said: str) ->
         ("fraud/none", "2", "no served model 'fraud/none'; there are assistant/chat, credit/decision, "),
         ("none/scorer", "2", "no served model 'none/scorer'"),
         ("fraud/scorer", "newest", "'newest' is no version; write a number, or a number and a name such as 3-slow"),
+        ("fraud/scorer", "\u00b2", "is no version"),
+        ("fraud/scorer", "9" * 5000, "is no version"),
+        ("fraud/scorer", "2-../../x", "is no version"),
+        ("fraud/scorer", "0", "is no version"),
     ],
 )
 def test_version_that_cannot_be_is_refused(reference: str, version: str, said: str) -> None:
