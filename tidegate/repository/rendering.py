@@ -13,6 +13,7 @@ from tidegate.contracts.rendering import RenderCheck, RenderSummary
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts.editor_schemas import editor_schemas
 from tidegate.facts.inventory.prices import load_prices
+from tidegate.facts.inventory.profiles import profile_findings
 from tidegate.facts.platform import Platform
 from tidegate.manifests.layout import RENDERED
 from tidegate.manifests.validate import PricedPlatform, validate_folder
@@ -96,6 +97,7 @@ def judged(checkout: Checkout, platform: Platform, on_progress: Callable[[str], 
         *check_catalogue(checkout.root, platform, platform.catalogue),
         *check_images(checkout.root),
         *version_findings(platform),
+        *profile_findings(checkout.root, platform),
         *stale_findings(checkout, code_owners(checkout, platform)),
         *(
             finding

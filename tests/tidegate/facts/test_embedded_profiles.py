@@ -10,7 +10,7 @@ from tests.root import ROOT
 from tidegate.errors import InventoryError
 from tidegate.facts import inventory
 from tidegate.facts.embedded import EmbeddedFacts, embed
-from tidegate.facts.inventory.profiles import PROFILES, load_profiles
+from tidegate.facts.inventory.profiles import PROFILES, load_profiles, profile_findings
 from tidegate.facts.models.embedded_profile import replicas_for
 
 PLATFORM = inventory.load(ROOT)
@@ -111,3 +111,14 @@ def test_bad_profile_is_refused(tmp_path: Path, before: str, after: str, said: s
         load_profiles(tmp_path, PLATFORM)
     assert said in str(refused.value)
     assert "clusters/embedded/profiles.yaml" in str(refused.value)
+
+
+def test_validate_names_what_is_wrong_with_the_file_and_wants_none(tmp_path: Path) -> None:
+    platform = inventory.load(ROOT)
+    assert profile_findings(ROOT, platform) == []
+    assert profile_findings(tmp_path, platform) == []
+    path = tmp_path / PROFILES
+    path.parent.mkdir(parents=True)
+    path.write_text((ROOT / PROFILES).read_text().replace("requests_per_second: {value: 30", "requests_per_second: {value: -30", 1))
+    (found,) = profile_findings(tmp_path, platform)
+    assert str(found).startswith("clusters/embedded/profiles.yaml: profiles.fraud/scorer.requests_per_second.value = -30")

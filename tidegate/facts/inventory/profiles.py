@@ -12,6 +12,17 @@ from tidegate.facts.platform import Platform
 PROFILES = Path("clusters/embedded/profiles.yaml")
 
 
+def profile_findings(root: Path, platform: Platform) -> list[Finding]:
+    """What is wrong with the file; nothing where somebody has none, who judges nothing on an embedded region."""
+    if not (root / PROFILES).is_file():
+        return []
+    try:
+        load_profiles(root, platform)
+    except InventoryError as error:
+        return list(error.findings)
+    return []
+
+
 def load_profiles(root: Path, platform: Platform) -> dict[str, EmbeddedProfile]:
     """By `<tenant>/<model>`. Raises `InventoryError` when the file is refused or names a model that no tenant has."""
     profiles = read_fact(root, PROFILES, EmbeddedProfiles).profiles

@@ -63,7 +63,8 @@ class StaticGates:
     def _findings(self) -> list[Finding]:
         tree = self._change.tree
         assert tree.platform, "asked only where the facts were read"
-        found = [*tree.findings, *rendering.judged(tree.checkout, tree.platform, lambda text: self._say("schemas", text))]
+        judged = rendering.judged(tree.checkout, tree.platform, lambda text: self._say("schemas", text))
+        found = list(dict.fromkeys([*tree.findings, *judged]))  # both look at the embedded profiles
         for name in tree.platform.clusters:
             found += fence_findings(tree.platform, name, self._objects.get(name, ()))
         if not tree.findings:
