@@ -8,6 +8,7 @@ GUARD_CONFIG_MAP = "releases"
 FIELD_MANAGER = "tidegate-release-controller"
 ANNOTATION_TAKEN_BACK = "tidegate.dev/taken-back"
 """On a Route: the UID of the revision that the last abort took its users from."""
+ANNOTATION_GIVEN = "tidegate.dev/given-share"
 ANNOTATION_TAKEN_BACK_BECAUSE = "tidegate.dev/taken-back-because"
 
 

@@ -15,7 +15,7 @@ from tidegate.release import memory
 from tidegate.release.analysis.outcome import Outcome
 from tidegate.release.look import Decision, Look, Remember, Wait
 from tidegate.release.observation import Health, Observation, Proposal, ProposeCommit, RunSmoke, Seen, Verb
-from tidegate.release.routing import converge, excess, only
+from tidegate.release.routing import converge, excess, given, only
 
 START_SECONDS = 1800
 """How long a candidate may take until it is ready: a new GPU node and 40 GiB of weights take a third of it."""
@@ -181,7 +181,8 @@ def _stepping(look: Look) -> Iterator[Decision]:
     if judged and judged.is_to_go and not look.is_pinned:
         yield _abort(look, judged.sentence)
     share = route.share(look.candidate) if route else 0
-    if status.is_reached and share < status.allowed_percent:
+    was_given = status.is_reached or (route is not None and route.given == given(status))
+    if was_given and share < status.allowed_percent:
         yield _abort(look, f"the share was lowered by hand from {status.allowed_percent} % to {share} %")
     yield from _converged(look)
     if not status.is_reached:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidegate.contracts.release import Files, Revision
-from tidegate.contracts.release_names import ANNOTATION_TAKEN_BACK, ANNOTATION_TAKEN_BACK_BECAUSE, live_route
+from tidegate.contracts.release_names import ANNOTATION_GIVEN, ANNOTATION_TAKEN_BACK, ANNOTATION_TAKEN_BACK_BECAUSE, live_route
 from tidegate.facts import names
 from tidegate.release.observation import Guard, Health, Route, Seen, Service, SetFiles, SetRoute, Target
 
@@ -65,6 +65,7 @@ def route_of(item: Json) -> Route:
         item["metadata"]["resourceVersion"],
         annotations.get(ANNOTATION_TAKEN_BACK, ""),
         annotations.get(ANNOTATION_TAKEN_BACK_BECAUSE, ""),
+        annotations.get(ANNOTATION_GIVEN, ""),
     )
 
 
@@ -91,9 +92,12 @@ def guard_data(before: Mapping[str, str], model: str, guard: Guard) -> dict[str,
 
 def route_object(namespace: str, model: str, owner: Json, wanted: SetRoute) -> dict[str, Any]:
     """The Route as it is applied. It is the model's own and goes with its InferenceService."""
-    annotations = (
-        {ANNOTATION_TAKEN_BACK: wanted.taken_back, ANNOTATION_TAKEN_BACK_BECAUSE: wanted.reason[:_REASON_MAX]} if wanted.taken_back else {}
-    )
+    said = {
+        ANNOTATION_TAKEN_BACK: wanted.taken_back,
+        ANNOTATION_TAKEN_BACK_BECAUSE: wanted.reason[:_REASON_MAX] if wanted.taken_back else "",
+        ANNOTATION_GIVEN: wanted.given,
+    }
+    annotations = {key: value for key, value in said.items() if value}
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Route",

@@ -46,6 +46,8 @@ class Route:
     taken_back: str = ""
     """UID of the revision that the last abort took its users from, and why: written with the abort itself, so that whoever looks next knows."""
     reason: str = ""
+    given: str = ""
+    """The revision's UID and the share that the controller gave it last: a lower one beside it is a person's doing."""
 
     def share(self, revision: Revision | None) -> int:
         """Of a hundred requests."""
@@ -197,6 +199,7 @@ class SetRoute:
     resource_version: str
     taken_back: str = ""
     reason: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ def guard(status: ReleaseStatus) -> Guard:
     return Guard(stable=status.stable.name, shares=shares, digests={one.name: one.sha256 for one in known})
 
 
+def given(status: ReleaseStatus) -> str:
+    """What the Route says of the share that the candidate was given, written with the share itself."""
+    return f"{status.candidate.uid} {status.allowed_percent}" if status.candidate and status.allowed_percent else ""
+
+
 def excess(status: ReleaseStatus, seen: Observation) -> SetRoute | None:
     """The write that takes back a share that nobody approved; None when there is none."""
     if seen.route is None or status.stable is None:
@@ -46,7 +51,7 @@ def excess(status: ReleaseStatus, seen: Observation) -> SetRoute | None:
         return None
     if _is_moving_to_stable(status, seen):
         return None  # admission has to know the other revision first
-    return SetRoute(targets(status, seen), seen.route.resource_version)
+    return SetRoute(targets(status, seen), seen.route.resource_version, given=given(status))
 
 
 def converge(status: ReleaseStatus, seen: Observation) -> SetGuard | SetRoute | None:
@@ -55,7 +60,7 @@ def converge(status: ReleaseStatus, seen: Observation) -> SetGuard | SetRoute | 
     if there is None or not _allows(there, wanted, goal):
         return SetGuard(_with_version(goal, there))
     if seen.route is None or _shown(seen.route.targets) != _shown(wanted):
-        return SetRoute(wanted, seen.route.resource_version if seen.route else "")
+        return SetRoute(wanted, seen.route.resource_version if seen.route else "", given=given(status))
     if (there.stable, dict(there.shares), dict(there.digests)) != (goal.stable, goal.shares, goal.digests):
         return SetGuard(_with_version(goal, there))
     return None

@@ -35,7 +35,7 @@ class Account:
     log: list[str] = field(default_factory=list[str])
 
     def check_route(self, now: float, before: Route | None, route: Route, status: ReleaseStatus, running: Mapping[str, Revision]) -> None:
-        """At a write of the Route."""
+        """At a write of the Route; `before` only if it takes users back for good: an abort, or a person's lower share."""
         self.log.append(f"{now:.0f} route {[(one.revision[-5:], one.percent) for one in route.targets]}")
         if sum(one.percent for one in route.targets) != 100:
             raise UnsafeError(f"shares do not add up to 100: {route}")

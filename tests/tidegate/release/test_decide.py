@@ -140,9 +140,11 @@ def test_a_controller_that_comes_later_reads_the_reason_from_the_route() -> None
     assert status.message == "half of it was errors"
 
 
-def test_share_that_a_person_lowered_ends_the_release() -> None:
-    lowered = Route((Target("scorer-00001", 95), Target("scorer-00002", 5, "candidate")), "4")
-    assert decide(SPEC, STEPPING, seen(route=lowered)) == SetRoute(BACK, "4", "u2", "the share was lowered by hand from 10 % to 5 %")
+@pytest.mark.parametrize(("is_reached", "given"), [(True, ""), (False, "u2 10"), (True, "u2 10")])
+def test_share_that_a_person_lowered_ends_the_release(is_reached: bool, given: str) -> None:
+    lowered = Route((Target("scorer-00001", 95), Target("scorer-00002", 5, "candidate")), "4", given=given)
+    status = STEPPING.model_copy(update={"is_reached": is_reached})
+    assert decide(SPEC, status, seen(route=lowered)) == SetRoute(BACK, "4", "u2", "the share was lowered by hand from 10 % to 5 %")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_share_that_a_person_lowered_ends_the_release() -> None:
     ids=["more than approved", "no name", "a strange revision"],
 )
 def test_share_that_nobody_approved_is_taken_back_first(targets: tuple[Target, ...]) -> None:
-    assert decide(SPEC, STEPPING, seen(route=Route(targets, "4"), judgement=None)) == SetRoute(AT_10, "4")
+    assert decide(SPEC, STEPPING, seen(route=Route(targets, "4"), judgement=None)) == SetRoute(AT_10, "4", given="u2 10")
 
 
 def test_good_step_that_lasted_leads_to_the_next_and_the_order_is_status_admission_route() -> None:
@@ -166,7 +168,7 @@ def test_good_step_that_lasted_leads_to_the_next_and_the_order_is_status_admissi
     assert isinstance(allowed, SetGuard)
     assert dict(allowed.guard.shares) == {"scorer-00001": 100, "scorer-00002": 100}
     moved = decide(SPEC, status, replace(good, guard=allowed.guard))
-    assert moved == SetRoute((Target("scorer-00001", 0, "previous"), Target("scorer-00002", 100, "candidate")), "3")
+    assert moved == SetRoute((Target("scorer-00001", 0, "previous"), Target("scorer-00002", 100, "candidate")), "3", given="u2 100")
 
 
 def test_last_step_is_a_promotion_that_git_has_to_say_and_keeps_the_version_before() -> None:

@@ -121,6 +121,8 @@ def test_route_is_read_as_it_was_written() -> None:
     targets = (Target("scorer-predictor-00001", 90), Target("scorer-predictor-00002", 10, "candidate"))
     written = objects.route_object("tenant-fraud", "scorer", OWNER, SetRoute(targets, "3", "u2", "half of it was errors"))
     assert objects.route_of(written) == Route(targets, "3", "u2", "half of it was errors")
+    raised = objects.route_object("tenant-fraud", "scorer", OWNER, SetRoute(targets, "3", given="u2 10"))
+    assert objects.route_of(raised) == Route(targets, "3", given="u2 10")
     assert written["metadata"]["name"] == "scorer-live"
     assert written["metadata"]["labels"] == {"tidegate.dev/tenant": "fraud", "networking.knative.dev/visibility": "cluster-local"}
     assert written["metadata"]["ownerReferences"] == [

@@ -70,7 +70,7 @@ def run(seed: int, kinds: dict[int, Kind]) -> World:
             world.collect()
         world.faults, world.clock_error, world.frozen = False, 0.0, ""
         until = world.now + QUIET_SECONDS
-        while world.now < until and not (is_settled(world) and not world.commits_open()):
+        while world.now < until and not (is_settled(world) and not world.commits):
             world.tick(2)
             controllers[0].step()
             world.collect()

@@ -184,10 +184,6 @@ class World:
         self.status_version += 1
         self.commits = {one: due for one, due in self.commits.items() if one.verb is not Proposal.REVERT}
 
-    def commits_open(self) -> bool:
-        """Whether Git is still to say something."""
-        return bool(self.commits)
-
     # --- What a controller sees ---
 
     def observe(self) -> Observation:
@@ -242,7 +238,7 @@ class World:
                 same(guard.resource_version, self.guard.resource_version if self.guard else "")
                 self.guard = replace(guard, resource_version=next_version(guard.resource_version))
             case SetRoute():
-                self.set_route(decision, by_controller=True)
+                self.set_route(decision, by_controller=True, is_current=status_version == self.status_version)
             case RunSmoke(candidate):
                 self.run_smoke(candidate)
             case ProposeCommit():
@@ -258,12 +254,16 @@ class World:
         if passed:
             self.account.smoked.add(candidate.uid)
 
-    def set_route(self, wanted: SetRoute, *, by_controller: bool) -> None:
+    def set_route(self, wanted: SetRoute, *, by_controller: bool, is_current: bool = False) -> None:
+        # Who decided with an old status lowers shares and aborts nothing.
         same(wanted.resource_version, self.route.resource_version if self.route else "")
         if not self.admits(wanted.targets, by_controller=by_controller):
             raise ConflictError
-        before, self.route = self.route, Route(wanted.targets, next_version(wanted.resource_version), wanted.taken_back, wanted.reason)
-        self.account.check_route(self.now, before, self.route, self.status, self.running)
+        before, written = self.route, wanted if by_controller or self.route is None else self.route
+        said = (written.taken_back, written.reason, written.given)  # who edits the targets by hand leaves the annotations
+        self.route = Route(wanted.targets, next_version(wanted.resource_version), *said)
+        is_abort = not by_controller or (is_current and len(wanted.targets) == 1 and self.status.phase is Phase.STEPPING)
+        self.account.check_route(self.now, before if is_abort else None, self.route, self.status, self.running)
 
     def admits(self, targets: tuple[Target, ...], *, by_controller: bool) -> bool:
         """The first policy."""
