@@ -49,7 +49,7 @@ def excess(status: ReleaseStatus, seen: Observation) -> SetRoute | None:
         shares[one.revision] = shares.get(one.revision, 0) + one.percent
     if all(share <= allowed.get(name, 0) for name, share in shares.items()) and "" not in shares:
         return None
-    if _is_moving_to_stable(status, seen):
+    if not _may_have_all(status.stable, seen):
         return None  # admission has to know the other revision first
     return SetRoute(targets(status, seen), seen.route.resource_version, given=given(status))
 
@@ -69,13 +69,14 @@ def converge(status: ReleaseStatus, seen: Observation) -> SetGuard | SetRoute | 
 def only(stable: Revision, seen: Observation, left: Revision | None, reason: str) -> SetRoute | None:
     """The write that moves every user back, names no other revision, and says which one they left and why; None when nobody has to move."""
     alone = (Target(stable.name, 100),)
-    if seen.route is None or seen.route.share(stable) == 100 or seen.guard is None or seen.guard.shares.get(stable.name) != 100:
+    if seen.route is None or seen.route.share(stable) == 100 or not _may_have_all(stable, seen):
         return None
     return SetRoute(alone, seen.route.resource_version, left.uid if left else "", reason)
 
 
-def _is_moving_to_stable(status: ReleaseStatus, seen: Observation) -> bool:
-    return bool(status.stable) and (seen.guard is None or seen.guard.shares.get(status.stable.name if status.stable else "") != 100)
+def _may_have_all(revision: Revision, seen: Observation) -> bool:
+    """Whether admission would let every user go to a revision."""
+    return seen.guard is not None and seen.guard.shares.get(revision.name) == 100
 
 
 def _allows(there: Guard, wanted: Sequence[Target], goal: Guard) -> bool:
