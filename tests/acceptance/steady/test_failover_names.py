@@ -21,7 +21,11 @@ from tidegate.embedded import edge_addresses, emulator, prediction
 if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.touches(asks=["fraud", "credit", "merchants"])]
+pytestmark = [
+    pytest.mark.timeout(300),
+    # Both regions in one row: they have one zone, and two workers would make it twice.
+    pytest.mark.touches(regions=REGIONS, asks=["fraud", "credit", "merchants"]),
+]
 
 MODELS = ["fraud/scorer", "credit/decision", "merchants/anomaly"]
 
