@@ -118,7 +118,7 @@ class Companions(TypedDict):
 
 
 class InferenceServiceSpec(Companions):
-    """`canaryTrafficPercent` is absent on purpose: the release controller owns it."""
+    """`canaryTrafficPercent` is absent on purpose (`forbid-canary-percent`): a Route of the model's own moves its users."""
 
     predictor: Predictor
 

@@ -1,7 +1,8 @@
 """A case of a policy: an object, who sends it, and whether it is let in.
 
 A case is a file of `policies/<policy>/cases`, named `allow-<why>` or `deny-<why>`. It is the whole `object`, or a `base` (an
-object of the rendered tree, or a file of `tests/policies/bases`) with a JSON merge patch in `change`.
+object of the rendered tree, or a file of `tests/policies/bases`) with a JSON merge patch in `change`. With `verb: update` the base is
+there already, and the patch is what is sent; with `verb: delete` the base is to go.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -31,6 +32,8 @@ class Case(Fact):
     message: str | None = None
     user: str = "platform-engineer"
     """Who sends it; a ServiceAccount gets the groups that the API server gives it."""
+    verb: Literal["create", "update", "delete"] = "create"
+    subresource: Literal["", "status"] = ""
     base: str | None = None
     """`<folder>/<kind>-<name>` of the rendered tree, or the name of a file of `bases`."""
     change: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
@@ -40,6 +43,8 @@ class Case(Fact):
     def _has_one_object(self) -> Case:
         if (self.base is None) == (self.object is None):
             raise ValueError("either a base or an object")
+        if self.verb != "create" and self.base is None:
+            raise ValueError("what is there already is a base")
         return self
 
 
@@ -51,20 +56,44 @@ def read_case(path: Path) -> Case:
     return case
 
 
-def object_of(case: Case, tree: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    if case.base is None:
-        return cast("dict[str, Any]", case.object)
-    found = tree.get(case.base)
-    if found is None:
-        path = (BASES / f"{case.base}.yaml").relative_to(ROOT)
-        found = cast("dict[str, Any]", read_fact(ROOT, path, Base).object)
-    return cast("dict[str, Any]", merged(json.loads(json.dumps(found)), case.change))
-
-
 class Base(Fact):
-    """A file of `bases`."""
+    """A file of `bases`: the whole object, or another base with a patch."""
 
-    object: dict[str, JsonValue]
+    base: str | None = None
+    change: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    object: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    is_there: bool = False
+    """Whether it stands in the API server before any policy and any case."""
+
+
+Tree = Mapping[str, dict[str, Any]]
+
+
+def object_of(case: Case, tree: Tree) -> dict[str, Any]:
+    """What is sent; of an update what comes of it."""
+    found = case.object if case.base is None else _base(case.base, tree)
+    return cast("dict[str, Any]", merged(found, case.change))
+
+
+def before_of(case: Case, tree: Tree) -> dict[str, Any] | None:
+    """What is there already."""
+    return None if case.verb == "create" or case.base is None else _base(case.base, tree)
+
+
+def standing(tree: Tree) -> list[dict[str, Any]]:
+    """The bases that stand in the API server."""
+    return [_base(path.stem, tree) for path in sorted(BASES.glob("*.yaml")) if _read_base(path).is_there]
+
+
+def _base(name: str, tree: Tree) -> dict[str, Any]:
+    if (found := tree.get(name)) is not None:
+        return json.loads(json.dumps(found))
+    read = _read_base(BASES / f"{name}.yaml")
+    return cast("dict[str, Any]", merged(_base(read.base, tree) if read.base else read.object, read.change))
+
+
+def _read_base(path: Path) -> Base:
+    return read_fact(ROOT, path.relative_to(ROOT), Base)
 
 
 def merged(target: object, patch: object) -> object:
@@ -81,7 +110,14 @@ def merged(target: object, patch: object) -> object:
 
 
 def sent(api: ApiServer, case: Case, manifest: Mapping[str, Any]) -> Answer:
-    return api.create(manifest, dry_run=True, user=case.user, groups=groups(case.user))
+    """The answer to a trial of the case."""
+    who = groups(case.user)
+    if case.verb == "create":
+        return api.create(manifest, dry_run=True, user=case.user, groups=who)
+    path = "/".join(part for part in (api.path(manifest), case.subresource) if part) + "?dryRun=All"
+    if case.verb == "delete":
+        return api.request("DELETE", path, user=case.user, groups=who)
+    return api.request("PATCH", path, case.change, content_type="application/merge-patch+json", user=case.user, groups=who)
 
 
 def groups(user: str) -> tuple[str, ...]:

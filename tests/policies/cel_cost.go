@@ -1,5 +1,7 @@
-// Tells what evaluating a policy costs, in the API server's own units: its budget for one binding is 10,000,000.
-// Reads a JSON list of {policy, request} and prints a list of numbers. Built with the modules of clusters/embedded/builds/kubernetes.
+// Tells what evaluating a policy costs, in the API server's own units: its budget for one binding is 10,000,000. And what it comes to:
+// whether its conditions let it judge at all, and which of its validations refuse.
+// Reads a JSON list of {policy, request} and prints a list of {cost, judges, refuses}. Built with the modules of
+// clusters/embedded/builds/kubernetes.
 package main
 
 import (
@@ -8,6 +10,7 @@ import (
 	"fmt"
 	"os"
 
+	celtypes "github.com/google/cel-go/common/types"
 	admissionregistration "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,10 +30,19 @@ import (
 )
 
 type request struct {
-	Group, Version, Resource, User string
-	Groups                         []string
-	Object, Params                 map[string]any
-	Namespace                      *corev1.Namespace
+	Group, Version, Kind, Resource, Subresource, Operation, User string
+	Groups                                                       []string
+	DryRun                                                       bool
+	Object, OldObject, Params                                    map[string]any
+	Namespace                                                    *corev1.Namespace
+}
+
+type verdict struct {
+	Cost    int64 `json:"cost"`
+	Judges  bool  `json:"judges"`
+	Refuses []int `json:"refuses"`
+	// Of expressions that could not be evaluated, which counts as refusing.
+	Errors []string `json:"errors"`
 }
 
 type question struct {
@@ -41,15 +53,15 @@ type question struct {
 func main() {
 	var questions []question
 	must(json.NewDecoder(os.Stdin).Decode(&questions))
-	costs := []int64{}
+	verdicts := []verdict{}
 	for _, each := range questions {
-		costs = append(costs, cost(each.Policy.Spec, each.Request))
+		verdicts = append(verdicts, judge(each.Policy.Spec, each.Request))
 	}
-	must(json.NewEncoder(os.Stdout).Encode(costs))
+	must(json.NewEncoder(os.Stdout).Encode(verdicts))
 }
 
 // As compilePolicy of k8s.io/apiserver/pkg/admission/plugin/policy/validating puts a policy together, which is private.
-func cost(spec admissionregistration.ValidatingAdmissionPolicySpec, asked request) int64 {
+func judge(spec admissionregistration.ValidatingAdmissionPolicySpec, asked request) verdict {
 	declared := cel.OptionalVariableDeclarations{HasParams: spec.ParamKind != nil, HasAuthorizer: true}
 	compiler, err := cel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
 	must(err)
@@ -65,18 +77,35 @@ func cost(spec admissionregistration.ValidatingAdmissionPolicySpec, asked reques
 	for _, validation := range spec.Validations {
 		validations = append(validations, &validating.ValidationCondition{Expression: validation.Expression})
 	}
-	return spent(compiler, conditions, declared, asked) + spent(compiler, validations, declared, asked)
+	found := verdict{Errors: []string{}}
+	found.Judges = len(falseOnes(compiler, conditions, declared, asked, &found)) == 0
+	found.Refuses = falseOnes(compiler, validations, declared, asked, &found)
+	return found
 }
 
-func spent(compiler *cel.CompositedCompiler, expressions []cel.ExpressionAccessor, declared cel.OptionalVariableDeclarations, asked request) int64 {
-	object := &unstructured.Unstructured{Object: asked.Object}
-	kind := object.GroupVersionKind()
+// Which expressions are false, or cannot be evaluated; what all of them cost is added to the verdict.
+func falseOnes(
+	compiler *cel.CompositedCompiler, expressions []cel.ExpressionAccessor, declared cel.OptionalVariableDeclarations, asked request,
+	told *verdict,
+) []int {
+	kind := schema.GroupVersionKind{Group: asked.Group, Version: asked.Version, Kind: asked.Kind}
 	resource := schema.GroupVersionResource{Group: asked.Group, Version: asked.Version, Resource: asked.Resource}
-	attributes := admission.NewAttributesRecord(object, nil, kind, object.GetNamespace(), object.GetName(), resource, "",
-		admission.Create, nil, false, &user.DefaultInfo{Name: asked.User, Groups: asked.Groups})
-	versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: kind, VersionedObject: object}
+	var object, before runtime.Object
+	name, namespace := "", ""
+	for _, each := range []struct {
+		from map[string]any
+		to   *runtime.Object
+	}{{asked.OldObject, &before}, {asked.Object, &object}} {
+		if each.from != nil {
+			found := &unstructured.Unstructured{Object: each.from}
+			*each.to, name, namespace = found, found.GetName(), found.GetNamespace()
+		}
+	}
+	attributes := admission.NewAttributesRecord(object, before, kind, namespace, name, resource, asked.Subresource,
+		admission.Operation(asked.Operation), nil, asked.DryRun, &user.DefaultInfo{Name: asked.User, Groups: asked.Groups})
+	versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: kind, VersionedObject: object, VersionedOldObject: before}
 	var params runtime.Object
-	if declared.HasParams {
+	if declared.HasParams && asked.Params != nil {
 		params = &unstructured.Unstructured{Object: asked.Params}
 	}
 	var allowed authorizer.Authorizer = authorizerfactory.NewAlwaysAllowAuthorizer()
@@ -84,10 +113,17 @@ func spent(compiler *cel.CompositedCompiler, expressions []cel.ExpressionAccesso
 		context.Background(), versioned, cel.CreateAdmissionRequest(attributes, metav1.GroupVersionResource(resource), metav1.GroupVersionKind(kind)),
 		cel.OptionalVariableBindings{VersionedParams: params, Authorizer: allowed}, asked.Namespace, apicel.RuntimeCELCostBudget)
 	must(err)
-	for _, result := range results {
-		must(result.Error)
+	told.Cost += apicel.RuntimeCELCostBudget - remaining
+	found := []int{}
+	for index, result := range results {
+		if result.Error != nil {
+			told.Errors = append(told.Errors, result.Error.Error())
+		}
+		if result.Error != nil || result.EvalResult != celtypes.True {
+			found = append(found, index)
+		}
 	}
-	return apicel.RuntimeCELCostBudget - remaining
+	return found
 }
 
 func must(err error) {

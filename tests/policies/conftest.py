@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.admission_server import ApiServer, running_api_server
+from tests.policies import verdicts
 from tests.policies.catalogued_images import listed_platform
 from tests.policies.tenant_objects import enforce, furnish, rendered
 from tidegate.facts.platform import Platform
@@ -39,3 +41,9 @@ def api(bare_api: ApiServer, platform: Platform, tree: Mapping[str, dict[str, An
     """The server with every policy in force."""
     enforce(bare_api, platform, CLUSTER, tree)
     return bare_api
+
+
+@pytest.fixture(scope="session")
+def program() -> Path:
+    """Judges by the API server's own code."""
+    return verdicts.built()

@@ -10,7 +10,9 @@ import yaml_rs
 
 from clusters import cluster_tree
 from clusters.components.admission import policies
+from clusters.objects import release
 from tests.admission_server import ApiServer
+from tests.policies.cases import merged, standing
 from tests.root import ROOT
 from tidegate.checkout import Checkout
 from tidegate.embedded.builds.go_programs import module_folder
@@ -33,12 +35,23 @@ NOT_RENDERED = (
     ("gateway.networking.k8s.io/v1", "ReferenceGrant"),
     ("networking.internal.knative.dev/v1alpha1", "Ingress"),
     ("networking.istio.io/v1", "VirtualService"),
+    ("serving.knative.dev/v1", "Configuration"),
+    ("serving.knative.dev/v1", "Revision"),
+    ("serving.knative.dev/v1", "Route"),
+    ("serving.knative.dev/v1", "Service"),
     ("serving.knative.dev/v1beta1", "DomainMapping"),
     ("serving.kserve.io/v1alpha1", "ServingRuntime"),
+    ("tidegate.dev/v1alpha1", "Release"),
 )
 """Kinds that controllers make, or that tenants might try."""
 
 UNFENCED = "tenant-unfenced"
+
+LISTED = {
+    "1" * 64: "credit/released/1", "2" * 64: "credit/released/2", "3" * 64: "credit/standard/1", "4" * 64: "credit/standard/2",
+    **{f"{version:064x}": f"fraud/scorer/{version}" for version in (1, 2)},
+}  # fmt: skip
+"""What the catalogue holds beside the tenants' models: versions of the bases, and of the simulated releases."""
 
 
 def definitions(kinds: Collection[tuple[str, str]]) -> Iterator[dict[str, Any]]:
@@ -49,6 +62,7 @@ def definitions(kinds: Collection[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     documents = [document for module in schemas.OPERATORS for document in read(download(module, lambda _line: None), module)]
     networking = module_folder(Checkout(ROOT), "knative", "knative.dev/networking")
     documents.append(cast("dict[str, Any]", yaml_rs.loads((networking / "config/ingress.yaml").read_text(encoding="utf-8"))))
+    documents.append(release.definition())
     for document in documents:
         definition = cast("dict[str, Any]", document)
         spec = definition.get("spec", {})
@@ -66,11 +80,17 @@ def rendered(platform: Platform, cluster: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def make_unfenced(api: ApiServer, tenant: str, tier: str) -> None:
+def catalogue(tree: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The signed catalogue with `LISTED` beside the tenants' models."""
+    listed = {"data": {digest: f"{version} {version.partition('/')[0]}-release" for digest, version in LISTED.items()}}
+    return cast("dict[str, Any]", merged(tree["platform/catalogue/configmap-model-catalogue"], listed))
+
+
+def make_unfenced(api: ApiServer, tenant: str, tier: str, namespace: str = UNFENCED) -> None:
     """A tenant's namespace that has lost its Pod Security labels, with an account and a quota."""
     labels = {**names.tenant_labels(tenant, tier), "pod-security.kubernetes.io/enforce": "privileged"}
-    api.must_apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": UNFENCED, "labels": labels}})
-    inside = {"namespace": UNFENCED}
+    api.must_apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
+    inside = {"namespace": namespace}
     api.must_apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", **inside}})
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "quota", **inside}, "spec": {"hard": {"pods": "9"}}}
     api.must_apply(quota)
@@ -108,13 +128,17 @@ def furnish(api: ApiServer, tree: Mapping[str, dict[str, Any]]) -> None:
     for namespace in (names.NAMESPACE_ARGOCD, names.NAMESPACE_EDGE, names.NAMESPACE_MESH, names.NAMESPACE_KNATIVE):
         api.must_apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     make_unfenced(api, "credit", "regulated")
-    api.must_apply(tree["platform/catalogue/configmap-model-catalogue"])
+    api.must_apply(catalogue(tree))
     _wait_until_served(api, kinds)
+    for manifest in standing(tree):
+        api.must_apply(cast("dict[str, Any]", merged(manifest, {"metadata": {"deletionTimestamp": None}})))
+        if "deletionTimestamp" in manifest["metadata"]:
+            assert api.request("DELETE", api.path(manifest)).code == 200
 
 
 def enforce(api: ApiServer, platform: Platform, cluster: str, tree: Mapping[str, dict[str, Any]], *, told: bool = True) -> None:
-    """Puts every policy in force; where `told`, answers warn of each policy that refuses."""
-    manifests = cast("list[dict[str, Any]]", list(policies.objects(platform, platform.clusters[cluster])))
+    """Puts every policy in force, awaited ones, too; where `told`, answers warn of each policy that refuses."""
+    manifests = cast("list[dict[str, Any]]", list(policies.objects(platform, platform.clusters[cluster], without=())))
     # That by which `_wait_until_in_force` looks comes last: once it holds, all hold.
     for manifest in sorted(manifests, key=lambda each: each["metadata"]["name"] == "forbid-writes-by-tenants"):
         if told and manifest["kind"].endswith("Binding"):

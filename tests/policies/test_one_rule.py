@@ -22,7 +22,7 @@ from tidegate.manifests.rules import RULES
 BY_NAME = {rule.__name__.replace("_", "-"): rule for rule in RULES}
 POLICIES = {path.parent.name for path in policy_files.POLICIES.glob("*/policy.yaml")}
 IN_BOTH = frozenset({
-    "forbid-argo-cd-hooks", "forbid-host-access", "forbid-shared-hosts", "limit-gpu-pods", "require-approved-images",
+    "forbid-argo-cd-hooks", "forbid-canary-percent", "forbid-host-access", "forbid-shared-hosts", "limit-gpu-pods", "require-approved-images",
     "require-immutable-model", "require-pinned-runtimes", "require-resources",
 })  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from clusters.components.admission import policies
+from clusters.components.admission.awaited_policies import awaited
 from tests.policies.test_exemptions import POLICY, TEXT, checkout
 from tidegate.errors import FindingsError
 from tidegate.facts.platform import Platform
@@ -33,6 +34,12 @@ SOURCE = f"policies/{POLICY}/policy.yaml"
             "validationActions: [Deny, Audit], paramRef: {name: a, parameterNotFoundAction: Allow}",
             "[1].spec.paramRef.parameterNotFoundAction = Allow: must be Deny; correct it [policy-field]",
             id="lets-in-without-parameter",
+        ),
+        pytest.param(
+            "tidegate.dev/reason: ",
+            "tidegate.dev/without-parameter: it is rare, tidegate.dev/reason: ",
+            "[1].spec.paramRef.parameterNotFoundAction = Deny: must be Allow; correct it [policy-field]",
+            id="says-why-it-lets-in-and-does-not",
         ),
         pytest.param(
             f"  name: {POLICY}", "  name: another", f"metadata.name = another: must be {POLICY}; correct it [policy-field]", id="other-name"
@@ -81,6 +88,17 @@ def test_each_cluster_has_its_own_facts(platform: Platform) -> None:
         assert f"s3://tidegate-{own}-models-" in text(own)
         assert other not in text(own)
         assert "${" not in text(own)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_policies_that_wait_for_the_release_controller_are_in_force_only_with_it(is_running: bool, platform: Platform) -> None:
+    waiting = awaited(is_running=is_running)
+    text = str(list(policies.objects(platform, platform.clusters["live-1"], without=waiting)))
+    every = awaited(is_running=False)
+    assert every <= {policy["metadata"]["name"] for policy, _ in policies.by_folder(platform, platform.clusters["live-1"])}
+    assert every
+    assert {name for name in every if name not in text} == waiting
+    assert "limit-release-traffic" in text
 
 
 def test_nothing_exempt_leaves_a_policy_as_it_is_written(platform: Platform) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from clusters.objects.release import definition
 from tests.admission_server import ApiServer
 from tests.tidegate.release.world import files
 from tidegate.contracts.release import Aborted, Phase, ReleaseSpec, ReleaseStatus, Revision
@@ -34,29 +31,18 @@ def release(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def releases(api: ApiServer) -> Iterator[ApiServer]:
-    api.must_apply(definition())
-    for _ in range(100):
-        if api.request("GET", "/apis/tidegate.dev/v1alpha1/releases").code == 200:
-            break
-        time.sleep(0.1)
-    yield api
-    api.request("DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition()['metadata']['name']}")
-
-
-def test_release_is_kept_as_it_was_written(releases: ApiServer) -> None:
-    answer = releases.create(release())
+def test_release_is_kept_as_it_was_written(api: ApiServer) -> None:
+    answer = api.create(release())
     assert answer.code == 201, answer.message
     kept = ReleaseSpec.model_validate_json(json.dumps(answer.body["spec"]))
     assert kept == SPEC
     written = answer.body | {"status": json.loads(STATUS.model_dump_json(by_alias=True, exclude_none=True))}
-    said = releases.request("PUT", "/apis/tidegate.dev/v1alpha1/namespaces/default/releases/scorer/status", written)
+    said = api.request("PUT", "/apis/tidegate.dev/v1alpha1/namespaces/default/releases/scorer/status", written)
     assert said.code == 200, said.message
     assert ReleaseStatus.model_validate_json(json.dumps(said.body["status"])) == STATUS
-    again = releases.apply(release(stepSeconds=90))
+    again = api.apply(release(stepSeconds=90))
     assert (again.body["spec"]["stepSeconds"], again.body["status"]) == (90, said.body["status"]), "who applies the spec keeps the status"
-    stale = releases.request("PUT", "/apis/tidegate.dev/v1alpha1/namespaces/default/releases/scorer/status", written)
+    stale = api.request("PUT", "/apis/tidegate.dev/v1alpha1/namespaces/default/releases/scorer/status", written)
     assert stale.code == 409, "a write of what was seen before is refused"
 
 
@@ -75,14 +61,14 @@ def test_release_is_kept_as_it_was_written(releases: ApiServer) -> None:
         ({"promotedBy": "me"}, ".spec.promotedBy: field not declared in schema"),
     ],
 )
-def test_what_makes_no_sense_is_refused(releases: ApiServer, changes: dict[str, Any], message: str) -> None:
-    answer = releases.apply(release(**changes) | {"metadata": {"name": "other", "namespace": "default"}}, dry_run=True)
+def test_what_makes_no_sense_is_refused(api: ApiServer, changes: dict[str, Any], message: str) -> None:
+    answer = api.apply(release(**changes) | {"metadata": {"name": "other", "namespace": "default"}}, dry_run=True)
     assert answer.code in {422, 500}, answer  # apply answers 500 to a field that no schema has
     assert message in answer.message
 
 
-def test_share_without_a_candidate_is_refused(releases: ApiServer) -> None:
-    there = releases.apply(release() | {"metadata": {"name": "third", "namespace": "default"}}).body
+def test_share_without_a_candidate_is_refused(api: ApiServer) -> None:
+    there = api.apply(release() | {"metadata": {"name": "third", "namespace": "default"}}).body
     wrong = there | {"status": {"allowedPercent": 10}}
-    answer = releases.request("PUT", "/apis/tidegate.dev/v1alpha1/namespaces/default/releases/third/status", wrong)
+    answer = api.request("PUT", "/apis/tidegate.dev/v1alpha1/namespaces/default/releases/third/status", wrong)
     assert (answer.code, "a share without a candidate is nobody's" in answer.message) == (422, True)

@@ -27,8 +27,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """What of a tenant's file a policy judges."""
 
 NOT_OF_A_FILE = frozenset({
-    "forbid-argo-cd-hooks", "forbid-deploy-account-in-pods", "forbid-exposed-services", "forbid-foreign-routes", "forbid-host-access",
-    "forbid-writes-by-tenants", "limit-canary-traffic", "require-catalogued-image", "require-pinned-runtimes",
+    "forbid-argo-cd-hooks", "forbid-canary-percent", "forbid-deleted-knative-services", "forbid-deploy-account-in-pods", "forbid-exposed-services",
+    "forbid-foreign-knative-routes", "forbid-foreign-releases", "forbid-foreign-routes", "forbid-foreign-status", "forbid-host-access",
+    "forbid-reused-revision-names", "forbid-unreleased-files", "forbid-writes-by-tenants", "limit-release-traffic", "require-catalogued-image",
+    "require-pinned-runtimes",
 })  # fmt: skip
 """Policies that no value of a tenant's file breaks: somebody has edited what was rendered."""
 

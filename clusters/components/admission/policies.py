@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import yaml_rs
 
+from clusters.components.admission.awaited_policies import awaited
 from clusters.components.admission.policy_exemptions import EXEMPTIONS, POLICY_NAME, Exemption, Exemptions, let_in
 from clusters.components.admission.policy_groups import Document, grouped
+from clusters.components.admission.writers import accounts
 from clusters.components.network.edge_limits import hosts, subjects
 from clusters.components.serving.runtimes import MODEL_FORMATS
+from tidegate.contracts.release_names import GUARD_CONFIG_MAP, LIVE_ENDING
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
@@ -37,14 +40,18 @@ ROOT = Path(__file__).resolve().parents[3]
 
 _KINDS = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
 _NO_PARAMETER = {"parameterNotFoundAction": "Deny"}
+_WITHOUT_PARAMETER = "tidegate.dev/without-parameter"
+"""Why a policy lets in what it has no parameter for. Without this annotation it refuses that."""
 
 
-def objects(platform: Platform, cluster: Cluster, root: Path = ROOT) -> Iterator[Manifest]:
+def objects(
+    platform: Platform, cluster: Cluster, root: Path = ROOT, *, without: Collection[str] = awaited()
+) -> Iterator[Manifest]:  # fmt: skip
     """What the API server gets of `root / "policies"`: policies and their bindings, those for objects of tenants as one.
 
-    Raises as `by_folder` does.
+    `without` names those that are not in force yet. Raises as `by_folder` does.
     """
-    for document in grouped(by_folder(platform, cluster, root)):
+    for document in grouped([pair for pair in by_folder(platform, cluster, root) if pair[0]["metadata"]["name"] not in without]):
         document["metadata"]["labels"] = names.component_labels(COMPONENT)
         yield cast("Manifest", document)
 
@@ -100,13 +107,15 @@ def _documents(source: str, text: str, facts: Mapping[str, str]) -> list[Documen
 
 def _odd(source: str, name: str, policy: Mapping[str, Any], binding: Mapping[str, Any]) -> Iterator[Finding]:
     """What the API server would take, and we do not."""
+    parameter = binding["spec"].get("paramRef", _NO_PARAMETER)["parameterNotFoundAction"]
+    may_lack = bool(policy["metadata"].get("annotations", {}).get(_WITHOUT_PARAMETER))
     for path, found, wanted in (
         ("metadata.name", policy["metadata"]["name"], name),
         ("spec.failurePolicy", policy["spec"].get("failurePolicy"), "Fail"),
         ("[1].metadata.name", binding["metadata"]["name"], name),
         ("[1].spec.policyName", binding["spec"].get("policyName"), name),
         ("[1].spec.validationActions", binding["spec"].get("validationActions"), ["Deny", "Audit"]),
-        ("[1].spec.paramRef.parameterNotFoundAction", binding["spec"].get("paramRef", _NO_PARAMETER)["parameterNotFoundAction"], "Deny"),
+        ("[1].spec.paramRef.parameterNotFoundAction", parameter, "Allow" if may_lack else "Deny"),
     ):
         if found != wanted:
             yield Finding(source, path, "policy-field", f"must be {wanted}", "correct it", str(found))
@@ -125,11 +134,12 @@ def _facts(platform: Platform, cluster: Cluster) -> dict[str, str]:
     """What `${...}` may name."""
     tenants = platform.tenants_of(cluster.name)
     return {
-        "argo_cd_account": names.kubernetes_account(names.NAMESPACE_ARGOCD, names.CONTROLLER_ARGOCD),
+        **accounts(),
         "canary_tiers": _cel(sorted(tier for tier in Tier if tier.is_hot) if cluster.stage is Stage.PRODUCTION else []),
         "edge_namespace": names.NAMESPACE_EDGE,
+        "guard_config_map": GUARD_CONFIG_MAP,
         "image_catalogue": _cel(admitted(platform.images)),
-        "knative_account": names.kubernetes_account(names.NAMESPACE_KNATIVE, names.CONTROLLER_KNATIVE),
+        "live_ending": LIVE_ENDING,
         "model_catalogue": names.MODEL_CATALOGUE,
         "model_formats": _cel(sorted(MODEL_FORMATS.values())),
         "models_bucket": cloud_names.models_bucket(cluster.name, cluster.account_id),

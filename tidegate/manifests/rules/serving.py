@@ -1,4 +1,4 @@
-"""Served models: fixed artefacts, no hand on the release controller's fields."""
+"""Served models: fixed artefacts, and users moved by no other way than a release."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tidegate.facts.names import ANNOTATION_MODEL_SHA256
 from tidegate.manifests.placed import Placed, fields
 from tidegate.manifests.policy_files import sentences
 
+(_PERCENT,) = sentences("forbid-canary-percent")
 _, _NO_VERSION, _NO_DIGEST, *_ = sentences("require-immutable-model")
 """The first needs the cluster's bucket; the others are about fields that nothing here renders."""
 
@@ -30,11 +31,13 @@ def require_immutable_model(placed: Placed) -> Iterator[Finding]:
 
 
 def forbid_canary_percent(placed: Placed) -> Iterator[Finding]:
-    """Two owners of one field fight: Argo CD would undo an abort. `limit-canary-traffic` judges what the controller writes."""
-    percent = fields(placed.spec.get("predictor")).get("canaryTrafficPercent")
-    if placed.kind == "InferenceService" and percent is not None:
-        at = "spec.predictor.canaryTrafficPercent"
-        yield placed.finding("forbid-canary-percent", at, "the release controller owns it", "remove it", percent)
+    """Users are moved by a Route that names revisions; KServe's percent would move others, at the sync."""
+    if placed.kind != "InferenceService":
+        return
+    for part in ("predictor", "transformer", "explainer"):
+        percent = fields(placed.spec.get(part)).get("canaryTrafficPercent")
+        if percent is not None:
+            yield placed.finding("forbid-canary-percent", f"spec.{part}.canaryTrafficPercent", *_PERCENT, percent)
 
 
 RULES = (forbid_canary_percent, require_immutable_model)
