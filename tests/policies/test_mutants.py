@@ -17,7 +17,7 @@ from tidegate.facts.platform import Platform
 
 GUARDS = (
     "forbid-canary-percent", "forbid-deleted-knative-services", "forbid-foreign-knative-routes", "forbid-foreign-releases", "forbid-foreign-status",
-    "forbid-reused-revision-names", "forbid-unreleased-files", "limit-release-traffic",
+    "forbid-names-of-routes", "forbid-reused-revision-names", "forbid-unreleased-files", "limit-release-traffic",
 )  # fmt: skip
 EQUIVALENT: dict[tuple[str, str], str] = {}
 """What can be left out and changes nothing, and why it is there."""

@@ -13,6 +13,7 @@ from tidegate.live.cause import Cause
 from tidegate.live.log_lines import one_line
 
 FIELDS: dict[str, tuple[str, ...]] = {
+    "forbid-names-of-routes": ("models.{model}",),
     "forbid-shared-hosts": ("host",),
     "forbid-unknown-model-formats": ("models.{model}.runtime",),
     "forbid-zero-on-hot-tiers": ("models.{model}.scaling.min_replicas",),
