@@ -54,11 +54,14 @@ CHANGES: dict[str, tuple[str, str, str, Change]] = {
 }  # fmt: skip
 """The policy, a tenant, its model, and a change that the policy's rule is against."""
 
+OF_NAMES = "forbid-names-of-routes"
+NAMED = {*(policy for policy, *_ in CHANGES.values()), OF_NAMES}
+
 
 def test_an_id_is_in_both_only_where_it_is_one_rule() -> None:
     """Every finding about facts has a case in `EXPECTED`, as a test there demands."""
     of_facts = {case.partition("--")[0] for case in EXPECTED}
-    assert of_facts & POLICIES == {policy for policy, *_ in CHANGES.values()}
+    assert of_facts & POLICIES == NAMED
 
 
 @pytest.mark.apiserver
@@ -75,7 +78,19 @@ def test_fact_is_refused_with_the_api_servers_sentence(change: str, api: ApiServ
     assert any(warning.endswith(f": {policy}: {finding.problem}; {finding.remedy}") for warning in answer.warnings), answer.warnings
 
 
-@pytest.mark.parametrize("policy", sorted({policy for policy, *_ in CHANGES.values()}))
+@pytest.mark.apiserver
+def test_name_is_refused_with_the_api_servers_sentence(api: ApiServer, platform: Platform) -> None:
+    tenant, name = platform.tenants["fraud"], "scorer-live"
+    served = tenant.models["scorer"]
+    [finding] = [one for one in check(replace(platform, tenants={
+        **platform.tenants, "fraud": changed(tenant, models={**tenant.models, name: served}),
+    })) if one.rule == OF_NAMES]  # fmt: skip
+    answer = sent(api, Case(base="unused"), model.inference_service(platform.clusters[CLUSTER], tenant, name, served))
+    assert answer.code == REFUSED, answer.message
+    assert any(warning.endswith(f": {OF_NAMES}: {finding.problem}; {finding.remedy}") for warning in answer.warnings), answer.warnings
+
+
+@pytest.mark.parametrize("policy", sorted(NAMED))
 def test_message_of_each_fact_has_a_case_of_the_policy(policy: str) -> None:
     cases = (policy_files.POLICIES / policy / "cases").glob("deny-*.yaml")
     told = {read_case(path).message for path in cases}

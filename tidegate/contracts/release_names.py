@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from tidegate.facts.models.route_names import LIVE_ENDING
+
 RELEASE_GROUP, RELEASE_VERSION, RELEASE_KIND, RELEASE_PLURAL = "tidegate.dev", "v1alpha1", "Release", "releases"
 GUARD_CONFIG_MAP = "releases"
 """In each tenant's namespace: the parameter of the policy that holds Routes to what is approved."""
 FIELD_MANAGER = "tidegate-release-controller"
 CONTROLLER_RELEASE = "release-controller"
 """The ServiceAccount of the release controller, in the platform's namespace. Admission lets nobody else raise a share."""
-LIVE_ENDING = "-live"
-"""Of the names of Routes that users go through; no InferenceService may be called so."""
 ANNOTATION_TAKEN_BACK = "tidegate.dev/taken-back"
 """On a Route: the UID of the revision that the last abort took its users from."""
 ANNOTATION_GIVEN = "tidegate.dev/given-share"

@@ -12,6 +12,7 @@ from tidegate.errors import Finding
 from tidegate.facts import names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.models.images import BuiltImage
+from tidegate.facts.models.route_names import name_findings
 from tidegate.facts.models.served_model import ServedModel
 from tidegate.facts.prices.tables import price_findings
 from tidegate.facts.rules.anti_patterns import anti_pattern_findings
@@ -86,7 +87,7 @@ def check(platform: Platform) -> list[Finding]:
         stages = {cluster.stage for cluster in clusters}
         findings += origin_findings(source, tenant, stages)
         for name, model in tenant.models.items():
-            findings += tier_findings(source, tenant.tier, name, model, stages)
+            findings += [*name_findings(source, name), *tier_findings(source, tenant.tier, name, model, stages)]
             findings += _stage_findings(tenant, name, model, stages)
             findings += hosting_findings(source, clusters, name, model)
             findings += _registry_findings(tenant, name, model)

@@ -21,12 +21,13 @@ from clusters.components.admission.policy_groups import Document, grouped
 from clusters.components.admission.writers import accounts
 from clusters.components.network.edge_limits import hosts, subjects
 from clusters.components.serving.runtimes import MODEL_FORMATS
-from tidegate.contracts.release_names import GUARD_CONFIG_MAP, LIVE_ENDING
+from tidegate.contracts.release_names import GUARD_CONFIG_MAP
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
 from tidegate.facts.inventory.read import read_fact
 from tidegate.facts.models.images import admitted
+from tidegate.facts.models.route_names import LIVE_ENDING
 from tidegate.facts.platform import Platform
 from tidegate.facts.stage import Stage
 from tidegate.facts.tenant import Tier

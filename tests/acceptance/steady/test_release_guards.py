@@ -24,7 +24,7 @@ MADE = {
     "forbid-foreign-knative-routes": {"apiVersion": "serving.knative.dev/v1", "kind": "Route", "metadata": USERS, "spec": NEWEST},
     "forbid-foreign-releases": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": PARAMETER, "data": {f"{MODEL}.stable": PREDICTOR}},
 }
-CHANGED = {
+CHANGED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "forbid-foreign-knative-routes": (
         "routes.serving.knative.dev",
         PREDICTOR,
@@ -49,10 +49,8 @@ def test_platform_engineer_makes_no_route_and_approves_no_share(platform: Runnin
 
 
 @pytest.mark.parametrize("region", REGIONS)
-@pytest.mark.parametrize("policy", CHANGED)
+@pytest.mark.parametrize("policy", [policy for policy in CHANGED if policy not in awaited()])
 def test_platform_engineer_changes_nothing_that_moves_users(platform: Running, region: str, policy: str) -> None:
-    if policy in awaited():
-        pytest.skip("waits for the release controller, which does not run yet")
     resource, name, patch = CHANGED[policy]
     status = ["--subresource=status"] if "status" in patch else []
     arguments = ["patch", resource, name, f"--namespace={NAMESPACE}", "--type=merge", f"--patch={json.dumps(patch)}", *status]
