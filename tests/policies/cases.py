@@ -34,6 +34,8 @@ class Case(Fact):
     """Who sends it; a ServiceAccount gets the groups that the API server gives it."""
     verb: Literal["create", "update", "delete"] = "create"
     subresource: Literal["", "status"] = ""
+    is_trial: bool = True
+    """Whether it is sent as a dry run; only what is refused may be sent in earnest."""
     base: str | None = None
     """`<folder>/<kind>-<name>` of the rendered tree, or the name of a file of `bases`."""
     change: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
@@ -45,6 +47,8 @@ class Case(Fact):
             raise ValueError("either a base or an object")
         if self.verb != "create" and self.base is None:
             raise ValueError("what is there already is a base")
+        if not self.is_trial and (self.message is None or self.verb != "update"):
+            raise ValueError("only an update that is refused is sent in earnest")
         return self
 
 
@@ -114,7 +118,7 @@ def sent(api: ApiServer, case: Case, manifest: Mapping[str, Any]) -> Answer:
     who = groups(case.user)
     if case.verb == "create":
         return api.create(manifest, dry_run=True, user=case.user, groups=who)
-    path = "/".join(part for part in (api.path(manifest), case.subresource) if part) + "?dryRun=All"
+    path = "/".join(part for part in (api.path(manifest), case.subresource) if part) + ("?dryRun=All" if case.is_trial else "")
     if case.verb == "delete":
         return api.request("DELETE", path, user=case.user, groups=who)
     return api.request("PATCH", path, case.change, content_type="application/merge-patch+json", user=case.user, groups=who)

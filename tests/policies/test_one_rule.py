@@ -32,6 +32,7 @@ _HOSTS = "which host is whose tenant's is a fact of the cluster"
 _QUOTA = "the quota is another object"
 _BY_KNATIVE = "Knative makes this kind in the cluster; it is no file"
 OTHERWISE = {
+    "forbid-canary-percent/allow-finalizer-taken-off-a-model-that-goes": "no file holds an object that is being deleted",
     "forbid-shared-hosts/deny-host-of-another-tenant": _HOSTS,
     "forbid-shared-hosts/deny-region-itself": _HOSTS,
     "forbid-shared-hosts/deny-second-route-of-another-tenant": "which host is whose tenant's is a fact of the cluster",

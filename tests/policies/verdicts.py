@@ -57,7 +57,7 @@ def question(policy: Mapping[str, Any], binding: Mapping[str, Any], case: Case, 
     namespaces = {each["metadata"]["name"]: each for each in tree.values() if each["kind"] == "Namespace"}
     request = {
         "group": group, "version": version, "kind": kind, "resource": f"{kind.lower()[:-1]}ies" if kind.endswith("y") else f"{kind.lower()}s",
-        "subresource": case.subresource, "operation": case.verb.upper(), "user": case.user, "groups": groups(case.user), "dryRun": True,
+        "subresource": case.subresource, "operation": case.verb.upper(), "user": case.user, "groups": groups(case.user), "dryRun": case.is_trial,
         "object": None if case.verb == "delete" else manifest, "oldObject": before, "params": _parameter(binding, namespace, tree),
         "namespace": namespaces.get(namespace, namespaces["tenant-credit"]),
     }  # fmt: skip
