@@ -96,7 +96,9 @@ class Region:
         raised = {name: share for name, share in _shares(manifest["spec"]["traffic"]).items() if share > shares.get(name, 0)}
         gained = {name: share for name, share in raised.items() if name != self.stable}
         self.write(manifest, lowers=not is_new and not gained, message=NOT_MADE if is_new else NOT_RAISED)
-        self.log += ("made",) if is_new else tuple(f"raised to {share}" for share in gained.values()) or ("lowered",)
+        self.log += (
+            ("made",) if is_new else tuple(f"raised to {share}" for share in gained.values()) or (("lowered",) if raised else ("named",))
+        )
 
     def route(self, wanted: SetRoute) -> dict[str, Any]:
         return route_object(self.namespace, MODEL, self.owner, replace(wanted, resource_version=""))
