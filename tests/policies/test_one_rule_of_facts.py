@@ -80,11 +80,10 @@ def test_fact_is_refused_with_the_api_servers_sentence(change: str, api: ApiServ
 
 @pytest.mark.apiserver
 def test_name_is_refused_with_the_api_servers_sentence(api: ApiServer, platform: Platform) -> None:
-    tenant, name = platform.tenants["fraud"], "scorer-live"
-    served = tenant.models["scorer"]
-    [finding] = [one for one in check(replace(platform, tenants={
-        **platform.tenants, "fraud": changed(tenant, models={**tenant.models, name: served}),
-    })) if one.rule == OF_NAMES]  # fmt: skip
+    name, served = "scorer-live", platform.tenants["fraud"].models["scorer"]
+    tenant = changed(platform.tenants["fraud"], models={name: served})
+    found = check(replace(platform, tenants={**platform.tenants, "fraud": tenant}))
+    [finding] = [one for one in found if one.rule == OF_NAMES]
     answer = sent(api, Case(base="unused"), model.inference_service(platform.clusters[CLUSTER], tenant, name, served))
     assert answer.code == REFUSED, answer.message
     assert any(warning.endswith(f": {OF_NAMES}: {finding.problem}; {finding.remedy}") for warning in answer.warnings), answer.warnings
