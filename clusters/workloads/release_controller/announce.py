@@ -83,7 +83,7 @@ class Announcer:
 
     def unreadable(self, model: Model, release: Release) -> None:
         """The Release, or an order on it, makes no sense."""
-        if self._is_new(model, "problem", f"{release.problem} {release.resource_version}"):
+        if self._is_new(model, "problem", release.problem):
             logger.warning("%s: %s", model, release.problem)
             self._event(model, release, "Unreadable", release.problem, is_warning=True)
 

@@ -64,10 +64,11 @@ class Watch:
             except ApiError as error:
                 if isinstance(error, NotFoundError | ConflictError):
                     self._version = ""
+                if self._problem != str(error):
+                    logger.warning("the watch of %s broke: %s", self.kind, error)
                 self._end(str(error))
                 pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
                 self._failures += 1
-                logger.warning("the watch of %s broke: %s; again in %s s", self.kind, error, pause)
                 await asyncio.sleep(pause)
 
     def _end(self, problem: str) -> None:

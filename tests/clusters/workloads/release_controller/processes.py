@@ -72,7 +72,7 @@ class Process:
 async def region(kinds: dict[int, Kind], seed: int = 1, *, faults: bool = False) -> AsyncGenerator[Region]:
     """A region with version 1 promoted and version 2 wanted, which lives."""
     chance = random.Random(seed)
-    made = Region(SimulatedServer(chance), kinds, chance, faults)
+    made = Region(SimulatedServer(chance), dict(kinds), chance, faults)
     made.begin()
     living = asyncio.create_task(made.live())
     yield made

@@ -50,8 +50,10 @@ class SimulatedServer:
     history: list[tuple[int, str, str, Item]] = field(default_factory=list[tuple[int, str, str, Item]])
     forgotten: int = 100
     clock_error: float = 0.0
+    is_silent: bool = False
+    """Watches say nothing more; requests are answered."""
     is_cut: bool = False
-    """Watches say nothing and cannot begin again; requests are answered."""
+    """Watches end and cannot begin again; requests are answered."""
     admit: Callable[[str, Item | None, Item, str], None] = lambda _collection, _before, _after, _user: None
     written: Callable[[str, Item | None, Item | None, str], None] = lambda _collection, _before, _after, _user: None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -90,6 +92,11 @@ class SimulatedServer:
             gone["metadata"]["resourceVersion"] = str(self.version)
             self._tell(collection, "DELETED", gone)
             self.written(collection, gone, None, "")
+
+    def cut(self, *, is_cut: bool) -> None:
+        self.is_cut = is_cut
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _tell(self, collection: str, kind: str, item: Item) -> None:
         self.history.append((self.version, collection, kind, copy.deepcopy(item)))
@@ -133,17 +140,20 @@ class SimulatedServer:
     async def watch(self, path: str, parameters: Mapping[str, str]) -> AsyncGenerator[Item, None]:
         collection, version = place(path).collection, int(parameters["resourceVersion"])
         begun = said_at = asyncio.get_running_loop().time()
-        if version < self.forgotten:
-            raise GoneError(410, "too old resource version")
-        yield {"type": OPENED}
         while (now := asyncio.get_running_loop().time()) < begun + float(parameters["timeoutSeconds"]):
+            if self.is_cut:
+                raise UnreachableError("the watch was cut")
+            if version < self.forgotten:
+                raise GoneError(410, "too old resource version")
+            if now == begun:
+                yield {"type": OPENED}
             news, is_due = self._news, now >= said_at + BOOKMARK_SECONDS
-            for at, of, kind, item in [] if self.is_cut else list(self.history):
+            for at, of, kind, item in [] if self.is_silent else list(self.history):
                 if at > version:
                     version = at
                     if of == collection and _matches(item, parameters):
                         yield {"type": kind, "object": copy.deepcopy(item)}
-            if is_due and not self.is_cut:
+            if is_due and not self.is_silent:
                 said_at = now
                 yield {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(version)}}}
             with contextlib.suppress(TimeoutError):
@@ -171,8 +181,6 @@ class Connection:
 
     async def watch(self, path: str, **parameters: str) -> AsyncGenerator[Item, None]:
         await self._delay()
-        if self.server.is_cut:
-            raise UnreachableError("the watch was cut")
         async for event in self.server.watch(path, parameters):
             await self._delay()
             yield event
