@@ -16,7 +16,7 @@ from clusters.workloads.release_controller.http_api import HttpApi
 from clusters.workloads.release_controller.replica import Replica
 from clusters.workloads.release_controller.report import serve
 from clusters.workloads.release_controller.server_time import ServerTime, monotonic
-from clusters.workloads.release_controller.settings import Settings
+from clusters.workloads.release_controller.settings import Settings, Terms
 from clusters.workloads.release_controller.sources import Sources
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -30,7 +30,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - behind the sidecar, which admits
 logger = logging.getLogger("release-controller")
 
 
-async def run(sources: Sources) -> int:
+async def run(sources: Sources, terms: Terms) -> int:
     """Runs one replica until it is asked to end."""
     told = os.environ
     folder = Path(told.get(ACCOUNT_FOLDER, ACCOUNT))
@@ -42,7 +42,7 @@ async def run(sources: Sources) -> int:
     for name in sources.lacking():
         logger.warning("there is no source of %s: what depends on it is held", name)
     async with HttpApi(address, folder, clock.heard, monotonic) as api:
-        replica = Replica(api, Settings(namespace, identity), sources, clock, monotonic)
+        replica = Replica(api, Settings(namespace, identity, terms), sources, clock, monotonic)
         runner = await serve(replica.report, told.get(HOST, EVERYWHERE), int(told.get(PORT, "8080")))
         working = asyncio.create_task(replica.run())
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +56,7 @@ async def run(sources: Sources) -> int:
 def main() -> int:
     """Logs to stderr and runs."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    return asyncio.run(run(Sources()))
+    return asyncio.run(run(Sources(), Terms()))
 
 
 if __name__ == "__main__":

@@ -34,9 +34,10 @@ class HttpApi:
 
     def __init__(self, address: str, account: Path | None, heard: Heard, monotonic: Callable[[], float]) -> None:
         """`account` is the folder with the pod's `token` and `ca.crt`; None for a server that wants neither."""
-        self._address, self._account = address.rstrip("/"), account
+        self.address, self._account = address.rstrip("/"), account
         self._heard, self._monotonic = heard, monotonic
-        context = ssl.create_default_context(cafile=str(account / "ca.crt")) if account else True
+        is_secure = account is not None and address.startswith("https:")
+        context = ssl.create_default_context(cafile=str(account / "ca.crt")) if account and is_secure else True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=64),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
@@ -63,7 +64,7 @@ class HttpApi:
         headers = self._headers() | ({"Content-Type": content} if body is not None else {})
         asked = self._monotonic()
         try:
-            async with self._session.request(method, self._address + path, params=parameters, data=body, headers=headers) as answer:
+            async with self._session.request(method, self.address + path, params=parameters, data=body, headers=headers) as answer:
                 text = await answer.read()
                 self._note(answer, asked)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -78,7 +79,7 @@ class HttpApi:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=SILENCE_SECONDS)
         try:
             async with self._session.get(
-                self._address + path, params={**parameters, "watch": "true"}, timeout=timeout, headers=self._headers()
+                self.address + path, params={**parameters, "watch": "true"}, timeout=timeout, headers=self._headers()
             ) as answer:
                 self._note(answer, asked)
                 if answer.status >= 400:

@@ -7,7 +7,6 @@ import contextlib
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
-
 from clusters.workloads.release_controller.replica import Replica
 from clusters.workloads.release_controller.server_time import ServerTime
 from clusters.workloads.release_controller.settings import Settings, Terms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -202,7 +202,7 @@ def test_order_is_obeyed_once() -> None:
             one = Process(there, Told(there), "one")
             one.start()
             await until(lambda: at_share(there, 25), 300, there)
-            there.chance = mock.Mock(wraps=there.chance, choice=lambda _verbs: "abort")
+            there.chance = mock.Mock(wraps=there.chance, choice=mock.Mock(return_value="abort"))
             order(there, [one])
             await until(lambda: there.status.phase is Phase.ABORTING or there.status.phase is Phase.STEADY, 30, there)
             assert there.status.aborted[0].reason == "aborted by maria: because"
@@ -331,11 +331,11 @@ def test_share_is_raised_on_what_is_there_and_not_on_what_was_kept() -> None:
 
 
 @contextmanager
-def _without_fresh_reads(*, active: bool) -> Iterator[None]:
+def _without_fresh_reads(*, active: bool) -> Generator[None]:
     if not active:
         yield
         return
-    with mock.patch.object(turn, "takes_back", lambda _decision, _known: True):
+    with mock.patch.object(turn, "takes_back", return_value=True):
         yield
 
 
@@ -349,7 +349,7 @@ def test_unhealthy_on_both_sides_is_held_with_a_warning() -> None:
             candidate = there.status.candidate
             assert candidate
             both = Judgement(Outcome.BOTH_UNHEALTHY, "both answer with errors", candidate.uid, is_candidate_healthier=True)
-            with mock.patch.object(Told, "judgement", lambda *_arguments: both):
+            with mock.patch.object(Told, "judgement", return_value=both):
                 await asyncio.sleep(60)
             assert there.status.allowed_percent == 10
             assert 'tidegate_release_both_unhealthy{namespace="tenant-fraud",model="scorer"} 1' in one.replica.report.metrics()

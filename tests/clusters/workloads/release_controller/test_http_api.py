@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,6 +18,11 @@ from clusters.workloads.release_controller.api import APPLY, ApiError, ConflictE
 from clusters.workloads.release_controller.http_api import HttpApi
 from clusters.workloads.release_controller.report import Report, serve
 from clusters.workloads.release_controller.server_time import monotonic
+
+
+def unheard(_date: str, _asked: float, _had: float) -> None:
+    """Nobody listens."""
+
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -84,7 +90,7 @@ def test_no_answer_in_time_may_or_may_not_have_been_a_write() -> None:
 
 def test_server_that_is_not_there_is_unreachable() -> None:
     async def play() -> None:
-        async with HttpApi("http://127.0.0.1:1", None, lambda *_: None, monotonic) as api:
+        async with HttpApi("http://127.0.0.1:1", None, unheard, monotonic) as api:
             with pytest.raises(UnreachableError, match="GET /apis/x: Cannot connect"):
                 await api.get("/apis/x")
 
@@ -92,7 +98,7 @@ def test_server_that_is_not_there_is_unreachable() -> None:
 
 
 def test_watch_gives_events_however_they_are_cut_and_however_long_they_are() -> None:
-    events = [{"type": "ADDED", "object": {"n": "x" * 300_000}}, {"type": "BOOKMARK", "object": {}}]
+    events: list[dict[str, Any]] = [{"type": "ADDED", "object": {"n": "x" * 300_000}}, {"type": "BOOKMARK", "object": {}}]
     text = b"".join(json.dumps(one).encode() + b"\n" for one in events)
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -121,9 +127,10 @@ def test_silent_watch_is_broken() -> None:
 
     async def play() -> None:
         async with serving(handler) as api:
+            events = api.watch("/apis/x")
+            assert await anext(events) == {"type": "OPENED"}
             with pytest.raises(UnreachableError, match="watch /apis/x: "):
-                async for event in api.watch("/apis/x"):
-                    assert event == {"type": "OPENED"}
+                await anext(events)
 
     with mock.patch.object(http_api, "SILENCE_SECONDS", 0.2):
         asyncio.run(play())
@@ -140,14 +147,12 @@ def test_token_is_read_again_and_the_certificate_is_the_accounts(tmp_path: Path)
         now = 0.0
         async with serving(handler) as plain:
             (tmp_path / "token").write_text("first\n")
-            api = HttpApi(plain._address, None, lambda *_: None, lambda: now)
-            api._account = tmp_path
-            await api.get("/x")
-            (tmp_path / "token").write_text("second\n")
-            await api.get("/x")
-            now = 61.0
-            await api.get("/x")
-            await api._session.close()
+            async with HttpApi(plain.address, tmp_path, unheard, lambda: now) as api:
+                await api.get("/x")
+                (tmp_path / "token").write_text("second\n")
+                await api.get("/x")
+                now = 61.0
+                await api.get("/x")
 
     asyncio.run(play())
     assert seen == ["Bearer first", "Bearer first", "Bearer second"]
@@ -156,7 +161,7 @@ def test_token_is_read_again_and_the_certificate_is_the_accounts(tmp_path: Path)
 
 
 async def _made(folder: Path) -> None:
-    HttpApi("https://127.0.0.1:1", folder, lambda *_: None, monotonic)
+    HttpApi("https://127.0.0.1:1", folder, unheard, monotonic)
 
 
 def test_stuck_loop_is_told_to_whoever_asks() -> None:

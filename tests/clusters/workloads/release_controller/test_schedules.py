@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from unittest import mock
-
-import pytest
 
 from clusters.workloads.release_controller.api import ApiError
 from clusters.workloads.release_controller.lease import Lease
@@ -61,16 +59,16 @@ def run_all(seeds: Iterable[int]) -> None:
 
 
 @contextmanager
-def nobody_minds_the_lease() -> Iterator[None]:
+def nobody_minds_the_lease() -> Generator[None]:
     """Both lead all the time."""
 
     async def held(lease: Lease) -> bool:
-        lease.asked_at = lease._monotonic()
+        lease.asked_at = asyncio.get_running_loop().time()
         with suppress(ApiError):
-            await lease._read()  # what time it is
+            await lease._read()  # pyright: ignore[reportPrivateUsage] - it hears what time it is
         return True
 
-    with mock.patch.object(Lease, "_try", held), mock.patch.object(Lease, "is_held", lambda _lease: True):
+    with mock.patch.object(Lease, "_try", held), mock.patch.object(Lease, "is_held", return_value=True):
         yield
 
 
