@@ -27,6 +27,9 @@ API, ACCOUNT_FOLDER, NAMESPACE, POD, HOST, PORT = (
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - behind the sidecar, which admits
 
+NOWHERE = 64
+"""The exit code outside a cluster (EX_USAGE)."""
+
 logger = logging.getLogger("release-controller")
 
 
@@ -34,7 +37,11 @@ async def run(sources: Sources, terms: Terms) -> int:
     """Runs one replica until it is asked to end."""
     told = os.environ
     folder = Path(told.get(ACCOUNT_FOLDER, ACCOUNT))
-    address = told.get(API) or f"https://{told['KUBERNETES_SERVICE_HOST']}:{told['KUBERNETES_SERVICE_PORT']}"
+    if not (address := told.get(API, "")):
+        if "KUBERNETES_SERVICE_HOST" not in told:
+            sys.stderr.write(f"There is no API server: run it in a pod, or set {API} and {ACCOUNT_FOLDER}\n")
+            return NOWHERE
+        address = f"https://{told['KUBERNETES_SERVICE_HOST']}:{told['KUBERNETES_SERVICE_PORT']}"
     namespace = told.get(NAMESPACE) or (folder / "namespace").read_text(encoding="utf-8").strip()
     # Another one after each start: a Lease of this pod's last process is somebody else's.
     identity = f"{told.get(POD, 'replica')}-{uuid.uuid4().hex[:8]}"

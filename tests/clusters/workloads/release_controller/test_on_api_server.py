@@ -42,20 +42,27 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 @pytest.fixture(scope="module")
 def account(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("account")
-    (folder / "token").write_text(furnish(api), encoding="utf-8")
+    return write_account(tmp_path_factory.mktemp("account") / "account", furnish(api), api)
+
+
+def write_account(folder: Path, token: str, api: ApiServer) -> Path:
+    """As the kubelet does it."""
+    folder.mkdir()
+    (folder / "token").write_text(token, encoding="utf-8")
     (folder / "ca.crt").write_bytes(api.certificate.read_bytes())
     (folder / "namespace").write_text(NAMESPACE, encoding="utf-8")
     return folder
 
 
-def replica(api: ApiServer, account: Path, log: Path, seed: int = 0, of_death: float = 0.0) -> Program:
+MORTAL = "tests.clusters.workloads.release_controller.program"
+
+
+def replica(api: ApiServer, account: Path, log: Path, seed: int = 0, of_death: float = 0.0, *, program: str = MORTAL) -> Program:
     (port,) = free_ports(1)
     environment = {
         "RELEASE_API": f"https://localhost:{api.port}", "RELEASE_ACCOUNT": str(account), "RELEASE_POD": log.stem, "RELEASE_HOST": "127.0.0.1",
         "RELEASE_PORT": str(port), "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    program = "tests.clusters.workloads.release_controller.program"
     command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", program, str(seed), str(of_death)]
     return Program(command, log, port, "/healthz", environment)
 
