@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from clusters.workloads.release_controller.announce import Announcer
+from clusters.workloads.release_controller.api import ConflictError
 from clusters.workloads.release_controller.known import Known, Model, Release
 from clusters.workloads.release_controller.observe import observe
 from clusters.workloads.release_controller.reader import Reader
@@ -60,22 +62,28 @@ class Turn:
         if known.release.problem:
             parts.announcer.unreadable(model, known.release)
         decision, look = self._decide(known, known.release, known.release.spec)
-        if not isinstance(decision, Wait | RunSmoke | ProposeCommit) and not takes_back(decision, known):
+        if takes_back(decision, known):
+            with contextlib.suppress(ConflictError):  # what was seen last is not what is there: one reads, and then it is
+                return await self._write(decision, known, known.release, look)
+        if not isinstance(decision, Wait | RunSmoke | ProposeCommit):
             known = await parts.reader.read(model)
             if known.release is None or known.release.spec is None:
                 return STARTING_SECONDS
             decision, look = self._decide(known, known.release, known.release.spec)
-        release = known.release
         if isinstance(decision, Wait):
-            parts.announcer.waits(model, release, look, decision.reason)
+            parts.announcer.waits(model, known.release, look, decision.reason)
             return _pause(look)
+        return await self._write(decision, known, known.release, look)
+
+    async def _write(self, decision: Decision, known: Known, release: Release, look: Look) -> float:
+        parts = self._parts
         written = await parts.writer.carry_out(decision, known, release, look.spec)
         if written is None:
-            parts.announcer.acts(model, decision)
+            parts.announcer.acts(known.model, decision)
             return _pause(look)
         kind, item = written
         parts.store.put(kind, item)
-        parts.announcer.wrote(model, release, decision)
+        parts.announcer.wrote(known.model, release, decision)
         return 0.0
 
     async def failed(self, model: Model, error: Exception) -> None:

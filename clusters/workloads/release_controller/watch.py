@@ -58,9 +58,11 @@ class Watch:
                     await self._list()
                 await self._follow()
                 self._end("it ended")
+                await asyncio.sleep(PAUSES[0])
             except GoneError:
                 self._version = ""
                 self._end("it is read anew")
+                await asyncio.sleep(PAUSES[0])
             except ApiError as error:
                 if isinstance(error, NotFoundError | ConflictError):
                     self._version = ""

@@ -157,6 +157,8 @@ class Region:
             },
             "spec": {"template": self.template},
         })  # fmt: skip
+        if self.made == 1 and not self.account.since and (first := revisions_of([item])):
+            self.account.templates = {one.revision.template for one in first.values()}
         kind = self.kinds[named.version]
         ready = float("inf") if kind is Kind.NEVER_READY else self.now + self.chance.uniform(1, 20)
         crash = (

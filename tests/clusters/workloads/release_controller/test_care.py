@@ -24,6 +24,8 @@ from tests.clusters.workloads.release_controller.simulated_region import (
     MODEL,
     PARAMETERS,
     RELEASES,
+    ROUTE_KEY,
+    ROUTES,
     SERVICES,
     Region,
     Told,
@@ -58,6 +60,10 @@ def test_broken_watch_holds_every_rise_and_no_abort() -> None:
             await asyncio.sleep(300)
             assert there.status.allowed_percent == 10, "it never went up on old news"
             assert any("is broken" in note or "s old" in note for note in notes(there, "Held")), notes(there, "Held")
+            route = there.server.get(ROUTES, ROUTE_KEY)
+            assert route
+            route["metadata"]["labels"]["somebody"] = "wrote"
+            there.server.put(ROUTES, route, "maria")  # another version of it than the one that was seen
             there.kinds[2] = Kind.ERRORING
             await until(lambda: there.route is not None and there.route.share(there.status.stable) == 100, 10, there)
             there.server.cut(is_cut=False)
