@@ -1,4 +1,4 @@
-"""What people are told of a release as it goes: Kubernetes' events, the log, and counts for Prometheus."""
+"""What people can follow of a release as it goes: Kubernetes' events, the log, and counts for Prometheus."""
 
 from __future__ import annotations
 
@@ -66,9 +66,10 @@ class Announcer:
             logger.info("%s: %s", model, _short(decision))
 
     def waits(self, model: Model, release: Release, look: Look, reason: str) -> None:
-        """Nothing is done now. Why it is held is told once, not with every second that passes."""
+        """Nothing is done now. Why it is held stands in one event, not in one for every second."""
         if self._is_new(model, "wait", _NUMBER.sub("#", reason)):
-            logger.info("%s: %s: %s", model, look.status.phase, reason)
+            is_at_rest = look.status.phase is Phase.STEADY and look.spec.wanted.sha256 == look.stable.sha256
+            logger.log(logging.DEBUG if is_at_rest else logging.INFO, "%s: %s: %s", model, look.status.phase, reason)
         judged = look.judged if look.status.candidate else None
         is_both = judged is not None and judged.outcome is Outcome.BOTH_UNHEALTHY
         (self.both_unhealthy.add if is_both else self.both_unhealthy.discard)(model)

@@ -76,7 +76,7 @@ class Parameter:
     resource_version: str = ""
 
     def guard(self, model: str) -> Guard | None:
-        """What it says of one model; None for what cannot be read, so that it is written anew."""
+        """What it says of one model; None for what cannot be read, so that it is written again."""
         try:
             return guard_of({"data": self.data, "metadata": {"resourceVersion": self.resource_version}}, model)
         except ValueError:

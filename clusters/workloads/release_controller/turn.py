@@ -1,4 +1,4 @@
-"""One look at one model: what is known, what follows, the one write, and what people are told of it."""
+"""One look at one model: what is known, what follows, the one write, and what people get to know of it."""
 
 from __future__ import annotations
 

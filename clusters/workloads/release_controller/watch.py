@@ -61,7 +61,7 @@ class Watch:
                 await asyncio.sleep(PAUSES[0])
             except GoneError:
                 self._version = ""
-                self._end("it is read anew")
+                self._end("it is read again")
                 await asyncio.sleep(PAUSES[0])
             except ApiError as error:
                 if isinstance(error, NotFoundError | ConflictError):

@@ -11,7 +11,8 @@ from clusters.workloads.release_controller.replica import Replica
 from clusters.workloads.release_controller.server_time import ServerTime
 from clusters.workloads.release_controller.settings import Settings, Terms
 from tests.clusters.workloads.release_controller.simulated_api import BEGIN, Connection, SimulatedServer
-from tests.clusters.workloads.release_controller.simulated_region import CONTROLLER, Region, Told
+from tests.clusters.workloads.release_controller.simulated_region import CONTROLLER, Region
+from tests.clusters.workloads.release_controller.told import Told
 from tests.tidegate.release.world import Kind
 
 NAMESPACE = "release-controller"

@@ -6,7 +6,8 @@ import pytest
 
 from tests.clusters.workloads.release_controller import virtual_time
 from tests.clusters.workloads.release_controller.processes import Process, region, until
-from tests.clusters.workloads.release_controller.simulated_region import Told, is_settled
+from tests.clusters.workloads.release_controller.simulated_region import is_settled
+from tests.clusters.workloads.release_controller.told import Told
 from tests.tidegate.release.world import Kind, files
 from tidegate.contracts.release import Phase
 

@@ -13,7 +13,8 @@ from clusters.workloads.release_controller.lease import Lease
 from tests.clusters.workloads.release_controller import virtual_time
 from tests.clusters.workloads.release_controller.meddling import meddle, rest
 from tests.clusters.workloads.release_controller.processes import Process, region, until
-from tests.clusters.workloads.release_controller.simulated_region import Told, is_settled
+from tests.clusters.workloads.release_controller.simulated_region import is_settled
+from tests.clusters.workloads.release_controller.told import Told
 from tests.root import WHOLE
 from tests.tidegate.release.world import Kind
 
