@@ -38,7 +38,7 @@ def order_of(annotations: Mapping[str, str]) -> Command | None:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(map(str, first["loc"])) or "the whole of it"
-        raise ValueError(f"{ANNOTATION_ORDER}: {at}: {first['msg']}; write it by `tidegate release`") from error
+        raise ValueError(f"{ANNOTATION_ORDER}: {at}: {first['msg']}; give identifier, verb, by and reason") from error
     return Command(order.identifier, order.verb, order.by, order.reason)
 
 

@@ -28,7 +28,7 @@ def test_order_is_read_as_it_was_written() -> None:
 )
 def test_order_that_makes_no_sense_is_refused(changes: dict[str, object], message: str) -> None:
     text = json.dumps(json.loads(written(ORDER)) | changes)
-    with pytest.raises(ValueError, match=f"^{ANNOTATION_ORDER}: {message}; write it by `tidegate release`$"):
+    with pytest.raises(ValueError, match=f"^{ANNOTATION_ORDER}: {message}; give identifier, verb, by and reason$"):
         order_of({ANNOTATION_ORDER: text})
 
 

@@ -60,7 +60,7 @@ MORTAL = "tests.clusters.workloads.release_controller.program"
 def replica(api: ApiServer, account: Path, log: Path, seed: int = 0, of_death: float = 0.0, *, program: str = MORTAL) -> Program:
     (port,) = free_ports(1)
     environment = {
-        "RELEASE_API": f"https://localhost:{api.port}", "RELEASE_ACCOUNT": str(account), "RELEASE_POD": log.stem, "RELEASE_HOST": "127.0.0.1",
+        "RELEASE_API": f"https://127.0.0.1:{api.port}", "RELEASE_ACCOUNT": str(account), "RELEASE_POD": log.stem, "RELEASE_HOST": "127.0.0.1",
         "RELEASE_PORT": str(port), "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", program, str(seed), str(of_death)]

@@ -90,7 +90,7 @@ def test_order_that_cannot_be_read_is_said_and_changes_nothing() -> None:
             await until(lambda: is_settled(there), 600, there)
             assert there.spec.promoted == files(2)
             (note,) = notes(there, "Unreadable")
-            assert note == "tidegate.dev/release-order: identifier: Field required; write it by `tidegate release`"
+            assert note == "tidegate.dev/release-order: identifier: Field required; give identifier, verb, by and reason"
             await one.end()
 
     virtual_time.run(play())
