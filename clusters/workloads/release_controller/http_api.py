@@ -39,7 +39,7 @@ class HttpApi:
         is_secure = account is not None and address.startswith("https:")
         context = ssl.create_default_context(cafile=str(account / "ca.crt")) if account and is_secure else True
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=64),
+            connector=aiohttp.TCPConnector(ssl=context, limit=128),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
             headers={"User-Agent": "tidegate-release-controller", "Accept": JSON},
             read_bufsize=1 << 18,

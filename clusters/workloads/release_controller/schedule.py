@@ -13,8 +13,8 @@ from clusters.workloads.release_controller.lease import LeaseLostError
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 16
-"""Looks that may wait for the API server at the same time."""
+AT_ONCE = 8
+"""Looks that may wait for the API server at the same time; twice as many with those that are urgent, which come first."""
 
 TURN_SECONDS = 30.0
 TICK_SECONDS = 5.0
@@ -59,8 +59,9 @@ class Schedule:
             while True:
                 self.turned_at = now = self._monotonic()
                 self._reap()
-                for model in sorted((one for one, at in self._due.items() if at <= now), key=lambda one: self._due[one]):
-                    if len(self._turns) >= AT_ONCE:
+                due = [(not self._is_urgent(one), at, one) for one, at in self._due.items() if at <= now]
+                for is_patient, _, model in sorted(due):
+                    if len(self._turns) >= (AT_ONCE if is_patient else 2 * AT_ONCE):
                         break
                     del self._due[model]
                     self._begin(model)
@@ -72,7 +73,7 @@ class Schedule:
 
     async def _rest(self, now: float) -> None:
         is_full = len(self._turns) >= AT_ONCE
-        next_at = now + TICK_SECONDS if is_full or not self._due else min(self._due.values())
+        next_at = min((at for at in self._due.values() if not is_full or at > now), default=now + TICK_SECONDS)
         self._changed.clear()
         try:
             async with asyncio.timeout(min(max(next_at - now, 0), TICK_SECONDS)):

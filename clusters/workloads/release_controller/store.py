@@ -68,6 +68,10 @@ class Store:
             self.freeze(model.namespace),
         )
 
+    def release(self, model: Model) -> Release | None:
+        """Its Release alone."""
+        return self._kept[RELEASES].get(model)
+
     def freeze(self, namespace: str) -> str:
         """Why nothing is raised in a namespace; empty when it may be."""
         ours: Parameter | None = self._kept[PARAMETERS].get((self._own, PARAMETERS_NAME))

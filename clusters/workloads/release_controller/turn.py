@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from clusters.workloads.release_controller.announce import Announcer
-from clusters.workloads.release_controller.api import ConflictError
+from clusters.workloads.release_controller.api import ApiError, UnreachableError
 from clusters.workloads.release_controller.known import Known, Model, Release
 from clusters.workloads.release_controller.observe import observe
 from clusters.workloads.release_controller.reader import Reader
@@ -63,8 +62,12 @@ class Turn:
             parts.announcer.unreadable(model, known.release)
         decision, look = self._decide(known, known.release, known.release.spec)
         if takes_back(decision, known):
-            with contextlib.suppress(ConflictError):  # what was seen last is not what is there: one reads, and then it is
+            try:
                 return await self._write(decision, known, known.release, look)
+            except UnreachableError:
+                raise
+            except ApiError as refused:
+                logger.info("%s: reads, because what was seen last is not what is there: %s", model, refused)
         if not isinstance(decision, Wait | RunSmoke | ProposeCommit):
             known = await parts.reader.read(model)
             if known.release is None or known.release.spec is None:
@@ -101,7 +104,7 @@ class Turn:
 
     def is_urgent(self, model: Model) -> bool:
         """Whether users are on two versions."""
-        release = self._parts.store.known(model).release
+        release = self._parts.store.release(model)
         return release is not None and release.status.phase in {Phase.SMOKING, Phase.STEPPING}
 
     def _decide(self, known: Known, release: Release, spec: ReleaseSpec) -> tuple[Decision, Look]:

@@ -14,7 +14,7 @@ from tests.root import WHOLE
 from tests.tidegate.release.world import Kind
 
 KINDS = (Kind.GOOD, Kind.ERRORING)
-EVERY = 1 if WHOLE else 5
+EVERY = 1 if WHOLE else 6
 PAUSE_SECONDS = 60.0
 
 

@@ -18,7 +18,7 @@ from tests.clusters.workloads.release_controller.told import Told
 from tests.root import WHOLE
 from tests.tidegate.release.world import Kind
 
-SEEDS = 200 if WHOLE else 10
+SEEDS = 200 if WHOLE else 6
 FAULTY_SECONDS, QUIET_SECONDS = 900, 6000
 
 
