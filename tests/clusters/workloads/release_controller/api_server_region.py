@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
@@ -41,11 +42,8 @@ def furnish(api: ApiServer) -> str:
     ]
     for one in (*definitions(kinds_needed), definition()):
         api.must_apply(one)
-    for kind in kinds.WATCHED:
-        for _ in range(300):
-            if api.request("GET", kind.path()).code == 200:
-                break
-            time.sleep(0.1)
+    for kind in (*kinds_needed, ("tidegate.dev/v1alpha1", "Release")):
+        _wait_until_served(api, *kind)
     api.must_apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     api.must_apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": LEASE, "namespace": NAMESPACE}})
     rbac, subject = "rbac.authorization.k8s.io", {"kind": "ServiceAccount", "name": LEASE, "namespace": NAMESPACE}
@@ -62,6 +60,16 @@ def furnish(api: ApiServer) -> str:
     answer = api.request("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{LEASE}/token", asked)
     assert answer.code == 201, answer.message
     return str(answer.body["status"]["token"])
+
+
+def _wait_until_served(api: ApiServer, api_version: str, kind: str) -> None:
+    """Definitions are served, and found, a moment after they are there."""
+    for _ in range(600):
+        with contextlib.suppress(KeyError):
+            if api.request("GET", api.collection(api_version, kind, None)).code == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"{kind} of {api_version} is not served")
 
 
 def release(namespace: str, name: str, promoted: Files, wanted: Files) -> dict[str, Any]:
@@ -194,11 +202,14 @@ def living(api: ApiServer) -> Generator[Region]:
     threads = [threading.Thread(target=one, daemon=True) for one in (observe, live)]
     for one in threads:
         one.start()
-    yield region
-    ended.set()
-    threads[1].join()
-    if watching.sock:
-        with contextlib.suppress(OSError):
-            watching.sock.shutdown(2)
-    threads[0].join(timeout=5)
-    watching.close()
+    try:
+        yield region
+    finally:
+        ended.set()
+        threads[1].join()
+        if watching.sock:
+            with contextlib.suppress(OSError):
+                watching.sock.shutdown(socket.SHUT_RDWR)
+        threads[0].join(timeout=5)
+        stream.close()
+        watching.close()
