@@ -29,7 +29,7 @@ from tidegate import tools
 
 pytestmark = pytest.mark.apiserver
 
-SCHEDULES = 200 if WHOLE else 8
+SCHEDULES = 200 if WHOLE else 6
 AT_ONCE = 25
 OF_DEATH = 0.04
 
