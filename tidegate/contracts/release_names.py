@@ -14,6 +14,12 @@ ANNOTATION_TAKEN_BACK = "tidegate.dev/taken-back"
 """On a Route: the UID of the revision that the last abort took its users from."""
 ANNOTATION_GIVEN = "tidegate.dev/given-share"
 ANNOTATION_TAKEN_BACK_BECAUSE = "tidegate.dev/taken-back-because"
+ANNOTATION_ORDER = "tidegate.dev/release-order"
+"""On a Release: what a person orders, once, as JSON (`tidegate.release.orders.Order`)."""
+ANNOTATION_FROZEN = "tidegate.dev/release-frozen"
+"""On a Release: the reason for which no share is raised; without it, or while it is empty, nothing is frozen."""
+FROZEN_ALL = "frozen"
+"""In the ConfigMap `releases` of the controller's own namespace: the reason for which nothing is raised anywhere; `frozen.<namespace>` for one."""
 
 
 def live_route(model: str) -> str:

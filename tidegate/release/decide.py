@@ -15,7 +15,7 @@ from tidegate.release import memory
 from tidegate.release.analysis.outcome import Outcome
 from tidegate.release.look import Decision, Look, Remember, Wait
 from tidegate.release.observation import Health, Observation, Proposal, ProposeCommit, RunSmoke, Seen, Verb
-from tidegate.release.routing import converge, excess, given, only
+from tidegate.release.routing import converge, excess, forgetting, given, only
 
 START_SECONDS = 1800
 """How long a candidate may take until it is ready: a new GPU node and 40 GiB of weights take a third of it."""
@@ -51,7 +51,11 @@ def _adopt(look: Look) -> Iterator[Decision]:
     if found := look.ready(wanted.sha256):
         best = max(found, key=lambda one: (route.share(one.revision) if route else 0, one.revision.name == look.seen.latest))
         yield Remember(memory.settled(look.status, look.seen, best.revision, f"users are on version {wanted.version}, as Git says"))
-    yield look.name(wanted) or Wait(f"version {wanted.version} is starting; nobody is served before it is ready")
+    if (named := look.name(wanted)) is not None:
+        yield named
+    if (forgot := forgetting(look.seen)) is not None:
+        yield forgot
+    yield Wait(f"version {wanted.version} is starting; nobody is served before it is ready")
 
 
 def _replace_stable(look: Look) -> Iterator[Decision]:

@@ -81,6 +81,8 @@ class Look:
             return f"frozen: {self.seen.frozen}"
         if not self.seen.is_clock_trusted:
             return "the clock jumped"
+        if self.seen.blind:
+            return self.seen.blind
         return "" if self.seen.news.is_fresh else f"the news of the other region is old: {self.seen.news.sentence}"
 
     def ready(self, sha256: str) -> list[Seen]:

@@ -92,12 +92,12 @@ def guard_data(before: Mapping[str, str], model: str, guard: Guard) -> dict[str,
 
 def route_object(namespace: str, model: str, owner: Json, wanted: SetRoute) -> dict[str, Any]:
     """The Route as it is applied. It is the model's own and goes with its InferenceService."""
-    said = {
+    # Empty ones, too: who created the Route owns them beside who applies it, and leaving one out would not take it away.
+    annotations = {
         ANNOTATION_TAKEN_BACK: wanted.taken_back,
         ANNOTATION_TAKEN_BACK_BECAUSE: wanted.reason[:_REASON_MAX] if wanted.taken_back else "",
         ANNOTATION_GIVEN: wanted.given,
     }
-    annotations = {key: value for key, value in said.items() if value}
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Route",

@@ -169,6 +169,8 @@ class Observation:
     lacks_room: str = ""
     """Why a second revision would not fit; empty when it does."""
     is_clock_trusted: bool = True
+    blind: str = ""
+    """Why this may be old; empty when it is what is there now. It holds every rise and no abort."""
 
     def seen(self, revision: Revision | None) -> Seen | None:
         """The revision as it is now; None when it is gone, or when its name belongs to another one."""

@@ -74,6 +74,22 @@ def only(stable: Revision, seen: Observation, left: Revision | None, reason: str
     return SetRoute(alone, seen.route.resource_version, left.uid if left else "", reason)
 
 
+def forgetting(seen: Observation) -> SetGuard | None:
+    """The write after which names may come back with other bytes; None when none is held for nothing.
+
+    Knative counts names from the start for a Service that was deleted, so a held name keeps every revision after it from being made. Only a name that
+    the Route gives users has to be held.
+    """
+    if seen.guard is None or seen.revisions:
+        return None
+    used = {one.revision for one in seen.route.targets if one.percent} if seen.route else set[str]()
+    kept = {name: digest for name, digest in seen.guard.digests.items() if name in used}
+    if kept == dict(seen.guard.digests):
+        return None
+    shares = {name: share for name, share in seen.guard.shares.items() if name in used}
+    return SetGuard(Guard(seen.guard.stable, shares, kept, seen.guard.resource_version))
+
+
 def _may_have_all(revision: Revision, seen: Observation) -> bool:
     """Whether admission would let every user go to a revision."""
     return seen.guard is not None and seen.guard.shares.get(revision.name) == 100
