@@ -7,6 +7,8 @@ from tidegate.facts.models.route_names import LIVE_ENDING
 RELEASE_GROUP, RELEASE_VERSION, RELEASE_KIND, RELEASE_PLURAL = "tidegate.dev", "v1alpha1", "Release", "releases"
 GUARD_CONFIG_MAP = "releases"
 """In each tenant's namespace: the parameter of the policy that holds Routes to what is approved."""
+ANNOTATION_WITHOUT_PARAMETER = "tidegate.dev/without-parameter"
+"""On a policy: why it lets in what it has no parameter for. Without this annotation it refuses that."""
 FIELD_MANAGER = "tidegate-release-controller"
 CONTROLLER_RELEASE = "release-controller"
 """The ServiceAccount of the release controller, in the platform's namespace. Admission lets nobody else raise a share."""

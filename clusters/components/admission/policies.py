@@ -21,7 +21,7 @@ from clusters.components.admission.policy_groups import Document, grouped
 from clusters.components.admission.writers import accounts
 from clusters.components.network.edge_limits import hosts, subjects
 from clusters.components.serving.runtimes import MODEL_FORMATS
-from tidegate.contracts.release_names import GUARD_CONFIG_MAP
+from tidegate.contracts.release_names import ANNOTATION_WITHOUT_PARAMETER, GUARD_CONFIG_MAP
 from tidegate.errors import Finding, ManifestError
 from tidegate.facts import cloud_names, names
 from tidegate.facts.cluster import Cluster
@@ -41,8 +41,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 _KINDS = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
 _NO_PARAMETER = {"parameterNotFoundAction": "Deny"}
-_WITHOUT_PARAMETER = "tidegate.dev/without-parameter"
-"""Why a policy lets in what it has no parameter for. Without this annotation it refuses that."""
 
 
 def objects(
@@ -109,7 +107,7 @@ def _documents(source: str, text: str, facts: Mapping[str, str]) -> list[Documen
 def _odd(source: str, name: str, policy: Mapping[str, Any], binding: Mapping[str, Any]) -> Iterator[Finding]:
     """What the API server would take, and we do not."""
     parameter = binding["spec"].get("paramRef", _NO_PARAMETER)["parameterNotFoundAction"]
-    may_lack = bool(policy["metadata"].get("annotations", {}).get(_WITHOUT_PARAMETER))
+    may_lack = bool(policy["metadata"].get("annotations", {}).get(ANNOTATION_WITHOUT_PARAMETER))
     for path, found, wanted in (
         ("metadata.name", policy["metadata"]["name"], name),
         ("spec.failurePolicy", policy["spec"].get("failurePolicy"), "Fail"),

@@ -109,5 +109,5 @@ def _metric(name: str, kind: str, text: str, values: Sequence[tuple[str, float]]
     yield f"# HELP {full} {text}"
     yield f"# TYPE {full} {kind}"
     for labels, value in values:
-        shown = "+Inf" if value == float("inf") else f"{value:g}" if isinstance(value, float) else str(value)
+        shown = "+Inf" if value == float("inf") else str(int(value)) if value == int(value) else str(value)
         yield f"{full}{{{labels}}} {shown}" if labels else f"{full} {shown}"

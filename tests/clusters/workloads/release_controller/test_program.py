@@ -15,7 +15,7 @@ from tidegate.errors import ToolError
 
 SOURCES = (
     "clusters/workloads/release_controller", "tidegate/release", "tidegate/contracts/release.py", "tidegate/contracts/release_names.py",
-    "tidegate/facts/fact.py", "tidegate/facts/names.py",
+    "tidegate/errors.py", "tidegate/facts/fact.py", "tidegate/facts/models/route_names.py", "tidegate/facts/names.py",
 )  # fmt: skip
 
 
