@@ -27,3 +27,8 @@ FROZEN_ALL = "frozen"
 def live_route(model: str) -> str:
     """The Knative Route that users of a model go through."""
     return f"{model}{LIVE_ENDING}"
+
+
+def model_of_route(route: str) -> str:
+    """The model whose users go through a Knative Route; empty for every other Route."""
+    return route.removesuffix(LIVE_ENDING) if route.endswith(LIVE_ENDING) else ""

@@ -51,7 +51,15 @@ class Route:
 
     def share(self, revision: Revision | None) -> int:
         """Of a hundred requests."""
-        return sum(one.percent for one in self.targets if revision and one.revision == revision.name)
+        return self.shares.get(revision.name, 0) if revision else 0
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Of a hundred requests, by the revision's name: one may stand there twice, by its name and by its tag."""
+        found: dict[str, int] = {}
+        for one in self.targets:
+            found[one.revision] = found.get(one.revision, 0) + one.percent
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,7 @@ def excess(status: ReleaseStatus, seen: Observation) -> SetRoute | None:
     if seen.route is None or status.stable is None:
         return None
     allowed = guard(status).shares
-    shares: dict[str, int] = {}
-    for one in seen.route.targets:
-        shares[one.revision] = shares.get(one.revision, 0) + one.percent
+    shares = seen.route.shares
     if all(share <= allowed.get(name, 0) for name, share in shares.items()) and "" not in shares:
         return None
     if not _may_have_all(status.stable, seen):

@@ -15,6 +15,7 @@ from clusters.workloads.release_controller.api import Api, ApiError
 from clusters.workloads.release_controller.kinds import EVENTS
 from clusters.workloads.release_controller.known import Model, Release
 from clusters.workloads.release_controller.lease import Lease
+from clusters.workloads.release_controller.server_time import micro_time
 from tidegate.contracts.release import Phase, ReleaseStatus
 from tidegate.contracts.release_names import FIELD_MANAGER, RELEASE_GROUP, RELEASE_KIND, RELEASE_VERSION
 from tidegate.release.analysis.outcome import Outcome
@@ -113,7 +114,7 @@ class Announcer:
         event = {
             "apiVersion": "events.k8s.io/v1", "kind": "Event",
             "metadata": {"namespace": model.namespace, "name": f"{model.name}.{uuid.uuid4().hex[:16]}"},
-            "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "eventTime": micro_time(self._now()),
             "reportingController": f"{RELEASE_GROUP}/{FIELD_MANAGER}", "reportingInstance": self._lease.identity[-128:],
             "action": "Release", "reason": reason, "type": "Warning" if is_warning else "Normal", "note": note[:NOTE_MAX],
             "regarding": {

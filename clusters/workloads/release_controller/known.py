@@ -17,8 +17,6 @@ from tidegate.release.objects import guard_of, revision_of, route_of, service_of
 from tidegate.release.observation import Command, Guard, Route, Seen, Service
 from tidegate.release.orders import freeze_of, order_of
 
-ROUTE_SUFFIX = "-live"
-
 
 class Model(NamedTuple):
     """Whose release it is."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from clusters.workloads.release_controller.api import Api, ApiError, ConflictError, NotFoundError
 from clusters.workloads.release_controller.kinds import LEASES
+from clusters.workloads.release_controller.server_time import micro_time
 from clusters.workloads.release_controller.settings import LEASE, Settings
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ class Lease:
 
     def _object(self, holder: str) -> dict[str, Any]:
         before: dict[str, Any] = self._there.get("spec", {})
-        stamp = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        stamp = micro_time(self._now())
         is_same = before.get("holderIdentity") == holder
         metadata = {"name": LEASE, "namespace": self._settings.namespace}
         if self._there:

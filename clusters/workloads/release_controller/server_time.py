@@ -20,6 +20,11 @@ def monotonic() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def micro_time(moment: datetime) -> str:
+    """As Kubernetes writes a time with microseconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 class ServerTime:
     """What time the API server has, and whether one may go by it."""
 

@@ -9,7 +9,7 @@ from clusters.workloads.release_controller import known
 from clusters.workloads.release_controller.api import Json
 from clusters.workloads.release_controller.kinds import PARAMETERS, RELEASES, REVISIONS, ROUTES, SERVICES, Kind
 from clusters.workloads.release_controller.known import Known, Made, Model, Parameter, Release
-from tidegate.contracts.release_names import live_route
+from tidegate.contracts.release_names import GUARD_CONFIG_MAP, live_route, model_of_route
 
 Key = tuple[str, str]
 
@@ -31,7 +31,7 @@ class Store:
         if kind == REVISIONS:
             self._put_revision(key, item)
         elif kind == ROUTES:
-            if key[1].endswith(known.ROUTE_SUFFIX):
+            if model_of_route(key[1]):
                 self._keep(kind, key, known.live_route(item))
         elif kind == RELEASES:
             self._keep(kind, key, known.release(item))
@@ -64,7 +64,7 @@ class Store:
             self._kept[SERVICES].get(model),
             tuple(self._revisions.get(model, {}).values()),
             self._kept[ROUTES].get((model.namespace, live_route(model.name))),
-            self._kept[PARAMETERS].get((model.namespace, PARAMETERS_NAME)),
+            self._kept[PARAMETERS].get((model.namespace, GUARD_CONFIG_MAP)),
             self.freeze(model.namespace),
         )
 
@@ -74,7 +74,7 @@ class Store:
 
     def freeze(self, namespace: str) -> str:
         """Why nothing is raised in a namespace; empty when it may be."""
-        ours: Parameter | None = self._kept[PARAMETERS].get((self._own, PARAMETERS_NAME))
+        ours: Parameter | None = self._kept[PARAMETERS].get((self._own, GUARD_CONFIG_MAP))
         return ours.freeze(namespace) if ours else ""
 
     def releases(self) -> Iterator[tuple[Model, Release]]:
@@ -106,7 +106,7 @@ class Store:
 
     def _concerned(self, kind: Kind, key: Key, before: object, after: object) -> Iterable[Model]:
         if kind == ROUTES:
-            return [Model(key[0], key[1].removesuffix(known.ROUTE_SUFFIX))] if key[1].endswith(known.ROUTE_SUFFIX) else []
+            return [Model(key[0], model)] if (model := model_of_route(key[1])) else []
         if kind != PARAMETERS:
             return [Model(*key)]
         every = [Model(*one) for one in self._kept[RELEASES]]
@@ -114,9 +114,6 @@ class Store:
             return every
         # One ConfigMap has the parts of all models of its namespace: only those whose part changed have to look.
         return [one for one in every if one.namespace == key[0] and _part(before, one.name) != _part(after, one.name)]
-
-
-PARAMETERS_NAME = PARAMETERS.selector["fieldSelector"].partition("=")[2]
 
 
 def _part(parameter: object, model: str) -> tuple[object, ...] | None:

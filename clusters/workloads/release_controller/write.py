@@ -29,9 +29,7 @@ def takes_back(decision: Decision, known: Known) -> bool:
     if not isinstance(decision, SetRoute) or route is None or release is None or release.status.stable is None:
         return False
     stable = release.status.stable.name
-    before: dict[str, int] = {}
-    for one in route.route.targets:
-        before[one.revision] = before.get(one.revision, 0) + one.percent
+    before = route.route.shares
     return all(one.revision == stable or one.percent <= before.get(one.revision, 0) for one in decision.targets)
 
 
